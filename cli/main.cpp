@@ -1,0 +1,61 @@
+#include "command.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <csignal>
+#include <span>
+#include <vector>
+
+namespace vutrace::cli {
+namespace {
+
+// In the order in which --help shows them.
+constexpr std::array<const Command*, 0> commands{};
+
+int run(int argument_count, char** arguments) {
+    CLI::App app{"Capture, decode and replay vhost-user sessions.", "vutrace"};
+    app.set_version_flag("--version", "vutrace " VUTRACE_VERSION);
+    app.require_subcommand(1);
+    std::function<ExitStatus()> chosen;
+    for (const Command* command : commands) {
+        CLI::App* part = app.add_subcommand(command->name, command->summary);
+        part->footer(command->examples);
+        part->final_callback([&chosen, start = command->configure(*part)] { chosen = start; });
+    }
+    try {
+        app.parse(argument_count, arguments);
+    } catch (const CLI::Success& asked_for_text) {
+        return app.exit(asked_for_text);
+    } catch (const CLI::ParseError& error) {
+        (void)app.exit(error);
+        return static_cast<int>(ExitStatus::usage);
+    }
+    return static_cast<int>(chosen());
+}
+
+}  // namespace
+
+ExitStatus report(const char* command, const Error& error) {
+    fmt::print(stderr, "vutrace {}: error: {}\n", command, describe(error));
+    switch (error.code) {
+        case ErrorCode::usage:
+            return ExitStatus::usage;
+        case ErrorCode::bad_input:
+        case ErrorCode::torn:
+        case ErrorCode::unsupported:
+            return ExitStatus::bad_input;
+        case ErrorCode::system:
+        case ErrorCode::peer_closed:
+        case ErrorCode::timeout:
+        case ErrorCode::limit:
+            return ExitStatus::environment;
+    }
+    return ExitStatus::environment;
+}
+
+}  // namespace vutrace::cli
+
+int main(int argument_count, char** arguments) {
+    return vutrace::cli::run(argument_count, arguments);
+}

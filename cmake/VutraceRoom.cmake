@@ -1,0 +1,36 @@
+# A room is one static library with its own include folder. It sees the headers of the rooms it
+# names in DEPENDS and of no other: including a header of a room that is not named fails to
+# compile, which is how the direction of the arrows in docs/architecture.md is kept.
+#
+#   vutrace_room(NAME SOURCES a.cpp ... [DEPENDS room ...] [LIBRARIES target ...] [PRIVATE_LIBRARIES target ...])
+function(vutrace_room NAME)
+    cmake_parse_arguments(ROOM "" "" "SOURCES;DEPENDS;LIBRARIES;PRIVATE_LIBRARIES" ${ARGN})
+    set(target vutrace-${NAME})
+    add_library(${target} STATIC ${ROOM_SOURCES})
+    add_library(vutrace::${NAME} ALIAS ${target})
+    set_target_properties(${target} PROPERTIES EXPORT_NAME ${NAME} POSITION_INDEPENDENT_CODE ON)
+    target_include_directories(${target} PUBLIC
+        $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>
+        $<INSTALL_INTERFACE:include>)
+    list(TRANSFORM ROOM_DEPENDS PREPEND vutrace::)
+    target_link_libraries(${target} PUBLIC ${ROOM_DEPENDS} ${ROOM_LIBRARIES}
+        PRIVATE ${ROOM_PRIVATE_LIBRARIES} $<BUILD_INTERFACE:vutrace_warnings>)
+    install(TARGETS ${target} EXPORT vutrace ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+    install(DIRECTORY include/ DESTINATION include)
+endfunction()
+
+# A test program of one room: vutrace_test(NAME SOURCES ... DEPENDS room ...). It becomes a CTest entry
+# with the label `unit`.
+function(vutrace_test NAME)
+    cmake_parse_arguments(TEST "" "" "SOURCES;DEPENDS;LIBRARIES" ${ARGN})
+    if(NOT BUILD_TESTING)
+        return()
+    endif()
+    list(TRANSFORM TEST_DEPENDS PREPEND vutrace::)
+    add_executable(${NAME} ${TEST_SOURCES})
+    target_link_libraries(${NAME} PRIVATE ${TEST_DEPENDS} ${TEST_LIBRARIES} vutrace_warnings
+        GTest::gmock GTest::gtest_main)
+    set_target_properties(${NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+    add_test(NAME ${NAME} COMMAND ${NAME})
+    set_tests_properties(${NAME} PROPERTIES LABELS unit TIMEOUT 300)
+endfunction()

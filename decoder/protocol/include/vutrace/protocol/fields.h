@@ -1,0 +1,58 @@
+// Payloads as named fields with their byte ranges: decoded once into values, rendered by whoever likes.
+#pragma once
+
+#include <vutrace/base/bytes.h>
+#include <vutrace/base/error.h>
+#include <vutrace/protocol/header.h>
+#include <vutrace/protocol/requests.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace vutrace::protocol {
+
+enum class FieldFormat : std::uint8_t {
+    number,             // counts, sizes, indices: decimal
+    address,            // 64-bit addresses and masks: "0x…"
+    features,           // virtio feature bits: "0x…", and names
+    protocol_features,  // "0x…", and names
+    bytes,              // opaque: hex
+    text,               // MAC address, UUID
+    group,              // children only (memory regions)
+};
+
+struct Field {
+    std::string_view name;  // as the JSON spells it: lower case with underscores, specification's word
+    FieldFormat format{FieldFormat::number};
+    std::uint32_t offset{0};  // of the first byte, from the start of the payload
+    std::uint32_t size{0};    // bytes; 0 for a field made of bits of another one
+    std::uint64_t number{0};  // number, address, features
+    std::string text;         // text and bytes (hex), or the meaning of `number` in words, where it has one
+    std::vector<Field> children;
+};
+
+struct DecodedPayload {
+    std::vector<Field> fields;
+    std::vector<std::string> problems;  // each a sentence: what was expected and what was there
+};
+
+struct PayloadContext {
+    bool xen_mmap{false};  // XEN_MMAP negotiated: memory regions have 8 bytes more
+};
+
+// Decodes the payload of a request or (by the header's REPLY flag, or sent by the side that answers) a reply, as far as
+// it goes. Never fails: what cannot be parsed is a problem, and fields that did parse are kept. Amount of work and
+// memory is bounded by the payload's size.
+[[nodiscard]] DecodedPayload decode_payload(Channel channel, Side sender, const Header& header, ByteView payload,
+                                            const PayloadContext& context);
+
+// What the table says is wrong with a message: version, reserved flags, size, number of descriptors, REPLY flag of the
+// wrong side. Each a sentence. `payload_size` and `descriptors` are what came, not what the header announces.
+[[nodiscard]] std::vector<std::string> find_problems(Channel channel, Side sender, const Header& header,
+                                                     std::uint64_t payload_size, std::size_t descriptors,
+                                                     const PayloadContext& context);
+
+}  // namespace vutrace::protocol

@@ -1,0 +1,105 @@
+// What the messages of one session have agreed on so far: features, memory regions, queues. Driven by messages only, so
+// that capture (live) and the decoder (from a trace) share it. No file, no memory, no rendering.
+#pragma once
+
+#include <vutrace/base/bytes.h>
+#include <vutrace/base/side.h>
+#include <vutrace/protocol/header.h>
+#include <vutrace/protocol/payloads.h>
+#include <vutrace/virtio/guest_memory.h>
+#include <vutrace/virtio/split_ring.h>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+namespace vutrace::session {
+
+struct QueueState {
+    std::optional<std::uint32_t> size;                // SET_VRING_NUM
+    std::optional<protocol::VringAddress> addresses;  // SET_VRING_ADDR, as sent: front-end user addresses
+    std::uint32_t base{0};                            // SET_VRING_BASE, or the last GET_VRING_BASE answer
+    bool started{false};                              // SET_VRING_KICK … GET_VRING_BASE
+    bool enabled{false};
+    bool polling{false};  // SET_VRING_KICK without a descriptor
+    bool has_call{false};
+};
+
+// What one message changed, for who must act on it. A set of bits.
+struct Change {
+    bool memory{false};  // the region table is another: epoch() grew
+    bool features{false};
+    bool device_reset{false};                    // RESET_OWNER, RESET_DEVICE, SET_STATUS 0: all queues stopped
+    bool postcopy{false};                        // `postcopy_active()` changed
+    std::optional<std::uint32_t> queue_changed;  // number of the queue whose set-up changed
+    std::optional<std::uint32_t> queue_started;
+    std::optional<std::uint32_t> queue_stopped;  // by the answer to GET_VRING_BASE
+};
+
+// A region and the position of its descriptor: `descriptor_index` counts the descriptors of the message that brought
+// it.
+struct KnownRegion {
+    virtio::Region region;
+    std::uint32_t descriptor_id{0};  // as given to `apply`, 0 where the message carried too few
+    bool operator==(const KnownRegion&) const = default;
+};
+
+// Copyable: a checkpoint is a copy.
+class DeviceState {
+  public:
+    // Takes in one whole message of the main channel. `descriptor_ids` are the caller's numbers for the descriptors
+    // that came with it, in order. Requests take effect when sent, what depends on the answer (GET_…) when answered;
+    // unknown and malformed messages change nothing. Never fails.
+    Change apply(Side sender, const protocol::Header& header, ByteView payload,
+                 const std::vector<std::uint32_t>& descriptor_ids);
+
+    [[nodiscard]] std::optional<std::uint64_t> offered_features() const noexcept { return offered_features_; }
+    [[nodiscard]] std::optional<std::uint64_t> features() const noexcept { return features_; }  // acknowledged
+    [[nodiscard]] std::optional<std::uint64_t> offered_protocol_features() const noexcept {
+        return offered_protocol_features_;
+    }
+    [[nodiscard]] std::uint64_t protocol_features() const noexcept { return protocol_features_; }
+    [[nodiscard]] std::optional<std::uint64_t> queue_count() const noexcept { return queue_count_; }  // GET_QUEUE_NUM
+    [[nodiscard]] const Bytes& configuration() const noexcept { return configuration_; }  // GET_CONFIG answers
+    [[nodiscard]] bool has_feature(unsigned bit) const noexcept;
+    [[nodiscard]] bool has_protocol_feature(unsigned bit) const noexcept;
+    [[nodiscard]] bool postcopy_active() const noexcept { return postcopy_active_; }
+
+    [[nodiscard]] std::uint64_t epoch() const noexcept { return epoch_; }  // grows with each change of the regions
+    [[nodiscard]] const std::vector<KnownRegion>& regions() const noexcept { return regions_; }
+    [[nodiscard]] virtio::RegionTable region_table() const;
+
+    [[nodiscard]] const std::map<std::uint32_t, QueueState>& queues() const noexcept { return queues_; }
+    [[nodiscard]] const QueueState* queue(std::uint32_t index) const noexcept;
+    // The ring of a queue in guest physical addresses. Empty where the size or the addresses are missing, invalid or
+    // outside the regions, or the ring is packed.
+    [[nodiscard]] std::optional<virtio::SplitRingLayout> split_ring(std::uint32_t index) const;
+
+    // The virtio device type as far as the messages prove it, and by what; 0 and empty where they do not.
+    [[nodiscard]] std::uint32_t device_type() const;
+    [[nodiscard]] const char* device_type_reason() const;
+
+  private:
+    struct Pending {
+        std::uint32_t request{0};
+        std::uint32_t queue{0};
+    };
+    Change apply_request(const protocol::Header& header, ByteView payload, const std::vector<std::uint32_t>& ids);
+    Change apply_reply(const protocol::Header& header, ByteView payload);
+
+    std::optional<std::uint64_t> offered_features_;
+    std::optional<std::uint64_t> features_;
+    std::optional<std::uint64_t> offered_protocol_features_;
+    std::uint64_t protocol_features_{0};
+    std::optional<std::uint64_t> queue_count_;
+    Bytes configuration_;
+    std::uint64_t epoch_{0};
+    std::vector<KnownRegion> regions_;
+    std::map<std::uint32_t, QueueState>
+        queues_;  // bounded: indices 0..255 (kick messages) or as the vring state says, at most 1024 kept
+    std::vector<Pending> pending_;  // requests whose answer matters, oldest first, bounded
+    bool postcopy_active_{false};
+};
+
+}  // namespace vutrace::session

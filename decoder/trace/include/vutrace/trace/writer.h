@@ -1,0 +1,41 @@
+// Writes a trace file: pcap framing by libpcap, fragments, flushing. One thread at a time.
+#pragma once
+
+#include <vutrace/base/error.h>
+#include <vutrace/system/file_descriptor.h>
+#include <vutrace/trace/records.h>
+
+#include <memory>
+#include <string>
+
+namespace vutrace::trace {
+
+class Writer {
+  public:
+    // Creates or overwrites a trace file with mode 0600 and writes the file header. "-" is not a file name here.
+    // Error: system.
+    [[nodiscard]] static Result<Writer> create(const std::string& path);
+    Writer(Writer&&) noexcept;
+    Writer& operator=(Writer&&) noexcept;
+    ~Writer();  // flushes, ignoring errors: call `flush` to see them
+
+    // Appends one record given as an encoded body (capture's recorder thread has it in this form already). Times that
+    // would step back are raised to the last one. Error: system, then the file still ends with the last whole
+    // record once `flush` or a later `append` succeeded or the writer is destroyed, and the call may be tried again
+    // later.
+    [[nodiscard]] Status append(std::int64_t time, std::uint32_t session, RecordType type, ByteView body);
+    [[nodiscard]] Status append(std::int64_t time, std::uint32_t session, const RecordBody& body);
+
+    // Hands everything to the kernel, so that readers of the growing file see whole records. Error: system.
+    [[nodiscard]] Status flush();
+
+    [[nodiscard]] std::uint64_t bytes_written() const noexcept;    // file size as far as written
+    [[nodiscard]] std::uint64_t records_written() const noexcept;  // fragments of one record count once
+
+  private:
+    struct State;
+    explicit Writer(std::unique_ptr<State> state) noexcept;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace vutrace::trace
