@@ -1,0 +1,60 @@
+// What happens beside the messages of one session: eventfds, rings, buffers, guest memory. The relay calls it on the
+// session's thread; it never delays a message for longer than its mode must, and no failure of it reaches the relay.
+#pragma once
+
+#include <vutrace/base/side.h>
+#include <vutrace/capture/event_loop.h>
+#include <vutrace/capture/recorder.h>
+#include <vutrace/protocol/header.h>
+#include <vutrace/session/device_state.h>
+#include <vutrace/system/file_descriptor.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace vutrace::capture {
+
+enum class DataPathMode : std::uint8_t { off, tap, relay };
+enum class MemoryMode : std::uint8_t { none, rings, buffers, full };
+
+struct DataPathOptions {
+    DataPathMode mode{DataPathMode::tap};
+    MemoryMode memory{MemoryMode::buffers};
+    std::uint64_t snap_length{UINT64_MAX};  // bytes kept of each buffer
+};
+
+// A whole message that has just been forwarded. Views are valid during the call.
+struct ForwardedMessage {
+    Side sender{Side::front_end};
+    protocol::Header header;
+    ByteView payload;  // at most trace::max_message_piece - 12 bytes; shorter than announced where it was larger
+    std::vector<FileDescriptor>* descriptors{
+        nullptr};  // as received; the callee may take them over (move out), what stays is closed
+    const std::vector<std::uint32_t>* descriptor_ids{nullptr};
+};
+
+class DataPath {
+  public:
+    // `state` is the session's, kept up to date by the relay (applied before `forwarded` is called) and outliving the
+    // data path, as do `recorder` and `loop`.
+    [[nodiscard]] static std::unique_ptr<DataPath> create(const DataPathOptions& options, std::uint32_t session,
+                                                          Recorder& recorder, EventLoop& loop,
+                                                          const session::DeviceState& state);
+    virtual ~DataPath() = default;  // passes on notifications that wait, releases mappings and descriptors
+
+    // Before the first piece of a message with descriptors is forwarded: replaces in `numbers` (same order as
+    // `received`) those that the other side shall get instead (relay: eventfds of ours). Only the header is known. The
+    // replacements stay open at least until `forwarded`.
+    virtual void replace_descriptors(Side sender, const protocol::Header& header,
+                                     const std::vector<FileDescriptor>& received, std::vector<int>& numbers) = 0;
+    // A GET_VRING_BASE reply (sender back-end) and the like must be seen before the front-end acts on it: called before
+    // a reply is forwarded.
+    virtual void before_reply(const protocol::Header& header, ByteView payload) = 0;
+    // After the last piece was forwarded and `state` took the message in.
+    virtual void forwarded(ForwardedMessage message, const session::Change& change) = 0;
+    // The connection ended: last look at the rings, while the memory is still mapped.
+    virtual void session_ended() = 0;
+};
+
+}  // namespace vutrace::capture
