@@ -46,6 +46,9 @@ void append_fields(std::string& out, const std::vector<protocol::Field>& fields)
         return;
     }
     for (const protocol::Field& field : fields) {
+        if (field.name == "padding" && field.number == 0) {
+            continue;
+        }
         fmt::format_to(end_of(out), " {}=", field.name);
         append_field_value(out, field);
     }
@@ -249,7 +252,7 @@ void append_field_value(std::string& out, const protocol::Field& field) {
             const char* separator = "";
             for (const protocol::Field& child : field.children) {
                 out += separator;
-                if (child.format != protocol::FieldFormat::group) {
+                if (!child.name.empty()) {
                     fmt::format_to(end_of(out), "{}=", child.name);
                 }
                 append_field_value(out, child);
