@@ -120,7 +120,7 @@ ssize_t read_from_cookie(void* cookie, char* out, std::size_t size) {
 
 }  // namespace
 
-Input::Input(std::uint64_t file_size) : buffer_(buffer_size), file_size_(file_size) {}
+Input::Input(std::uint64_t file_size) : buffer_(new std::byte[buffer_size]), file_size_(file_size) {}
 
 Result<std::unique_ptr<Input>> Input::open(const std::string& path) {
     FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
@@ -159,14 +159,14 @@ std::size_t Input::read(MutableByteView out) {
         MutableByteView rest = out.subspan(done);
         std::size_t count = std::min(rest.size(), end_ - begin_);
         if (count != 0) {
-            std::memcpy(rest.data(), buffer_.data() + begin_, count);
+            std::memcpy(rest.data(), buffer_.get() + begin_, count);
             begin_ += count;
         } else if (rest.size() >= direct_read) {
             begin_ = end_ = 0;
             count = read_some(rest);
         } else {
             begin_ = 0;
-            end_ = read_some(buffer_);
+            end_ = read_some({buffer_.get(), buffer_size});
             if (end_ != 0) {
                 continue;
             }
@@ -182,18 +182,18 @@ std::size_t Input::read(MutableByteView out) {
 
 ByteView Input::peek(std::size_t size) {
     if (end_ - begin_ < size) {
-        std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+        std::memmove(buffer_.get(), buffer_.get() + begin_, end_ - begin_);
         end_ -= begin_;
         begin_ = 0;
     }
     while (end_ < size) {
-        const std::size_t count = read_some(MutableByteView(buffer_).subspan(end_));
+        const std::size_t count = read_some({buffer_.get() + end_, buffer_size - end_});
         if (count == 0) {
             break;
         }
         end_ += count;
     }
-    return buffered();
+    return {buffer_.get() + begin_, end_ - begin_};
 }
 
 void Input::seek(std::uint64_t offset) {

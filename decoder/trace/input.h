@@ -53,9 +53,8 @@ class Input {
     std::optional<Error> problem_;
 
   private:
-    [[nodiscard]] ByteView buffered() const noexcept { return ByteView(buffer_).subspan(begin_, end_ - begin_); }
-
-    Bytes buffer_;
+    // Not zeroed: opening a small file must not cost a large one's buffer.
+    std::unique_ptr<std::byte[]> buffer_;
     std::size_t begin_{0};
     std::size_t end_{0};
     std::uint64_t position_{0};

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 
 namespace vutrace::trace {
 namespace {
@@ -56,6 +57,7 @@ Error torn_header(std::uint64_t size) {
 struct Reader::State {
     std::unique_ptr<Input> input;
     std::unique_ptr<pcap_t, ClosePcap> pcap;  // reads from `input`; null where the file has not even a header
+    std::FILE* stream{nullptr};               // belongs to `pcap`
     ReadProblems problems;
     std::uint64_t next_sequence{1};
     std::int64_t last_time{0};
@@ -79,7 +81,7 @@ Status Reader::State::open() {
         problems.torn = torn_header(start.size());
         return {};
     }
-    std::FILE* stream = input->stream();
+    stream = input->stream();
     if (stream == nullptr) {
         return fail_errno("cannot set up libpcap");
     }
@@ -133,6 +135,7 @@ void Reader::State::end_of_packets(std::uint64_t offset) {
         problems.torn = Error{code, fmt::format("no whole packet here: {}", pcap_geterr(pcap.get())), offset, 0};
     }
     assembly.active = false;
+    std::clearerr(stream);  // the file may grow, and `seek` may go back: an end is not for ever
 }
 
 std::optional<Record> Reader::State::take(const Packet& packet) {
