@@ -137,6 +137,13 @@ RecordQueue::Losses RecordQueue::losses() const noexcept {
     return all_losses_;
 }
 
+std::size_t RecordQueue::free_bytes() const noexcept {
+    const std::lock_guard lock(mutex_);
+    const std::size_t limit = limit_for(trace::RecordType::memory);
+    const std::size_t used = head_ - tail_;
+    return used < limit ? limit - used : 0;
+}
+
 RecordQueue::Slot* RecordQueue::slot_at(std::uint64_t position) const noexcept {
     return std::launder(static_cast<Slot*>(static_cast<void*>(ring_.get() + position % capacity_)));
 }
