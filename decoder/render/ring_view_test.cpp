@@ -30,6 +30,7 @@ TEST(RingView, ShowsUnknownPartsAsUnknown) {
     EXPECT_FALSE(rings[0].available_index);
     const std::string text = ring_text(rings[0], Style(false));
     EXPECT_THAT(text, HasSubstr("available ring    at 0x2000  index unknown  flags unknown"));
+    EXPECT_THAT(text, HasSubstr("who owns what is unknown"));
     const json object = json::parse(ring_json(rings[0]));
     EXPECT_TRUE(object["used"]["index"].is_null());
     EXPECT_TRUE(object["available"]["ring"][0].is_null());
