@@ -121,7 +121,10 @@ Result<bool> Connection::wait(std::span<const int> wake_on, Deadline deadline) {
     for (const int number : wake_on) {
         entries.push_back({number, POLLIN, 0});
     }
-    const int ready = ::poll(entries.data(), entries.size(), milliseconds_until(deadline));
+    const auto left = std::chrono::nanoseconds(std::max(deadline - Clock::now(), Clock::duration(0)));
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
+    const timespec timeout{seconds.count(), (left - seconds).count()};
+    const int ready = ::ppoll(entries.data(), entries.size(), &timeout, nullptr);
     if (ready < 0 && errno != EINTR) {
         return fail_errno("cannot wait for the back-end");
     }
