@@ -66,7 +66,7 @@ class RecordQueue {
     void drop_all();
 
     [[nodiscard]] Losses losses() const noexcept;
-    [[nodiscard]] std::size_t largest_record() const noexcept { return capacity_ / 8; }
+    [[nodiscard]] std::size_t largest_record() const noexcept;
 
   private:
     static constexpr std::size_t slot_alignment = 64;
