@@ -1,6 +1,7 @@
 """QEMU as the front-end, with a Linux guest or SeaBIOS alone on an emulated processor."""
 
 import re
+import socket
 
 from .case import require
 from .guest_image import GuestKernel, initramfs
@@ -31,12 +32,16 @@ class Qemu(Process):
         self.console = workspace.log(f"{name}.console")
         self.results = workspace.log(f"{name}.results")
         self._qmp_socket = workspace.socket(f"{name}-qmp")
+        self._results_socket = workspace.socket(f"{name}-results")
         self._qmp = None
+        self._terminal = None
         super().__init__(workspace, name, [
             require("qemu-system-x86_64", "qemu-system-x86"), "-accel", "tcg", "-nodefaults", "-no-user-config",
             "-display", "none", "-machine", "pc,memory-backend=ram", "-m", f"{memory_mib}M", "-smp", processors,
             "-object", f"memory-backend-memfd,id=ram,size={memory_mib}M,share=on",
-            "-serial", f"file:{self.console}", "-serial", f"file:{self.results}",
+            "-serial", f"file:{self.console}",
+            "-chardev", f"socket,id=results,path={self._results_socket},server=on,wait=off,logfile={self.results}",
+            "-serial", "chardev:results",
             "-qmp", f"unix:{self._qmp_socket},server=on,wait=off",
             "-trace", "vhost_user_*", "-D", self.trace, *devices, *more])
 
@@ -47,8 +52,9 @@ class Qemu(Process):
         return self._qmp
 
     def close(self):
-        if self._qmp is not None:
-            self._qmp.close()
+        for connection in (self._qmp, self._terminal):
+            if connection is not None:
+                connection.close()
         super().close()
 
 
@@ -84,8 +90,15 @@ class QemuGuest(Qemu):
             return ""
         return self.results.read_text(errors="replace").replace("\r\n", "\n")
 
-    def wait_for_output(self, text, seconds=BOOT_SECONDS):
-        self.wait_for(lambda: text in self.output(), f"the guest to print {text!r}", seconds)
+    def wait_for_output(self, text, seconds=BOOT_SECONDS, count=1):
+        self.wait_for(lambda: self.output().count(text) >= count, f"the guest to print {text!r}", seconds)
+
+    def say(self, line):
+        """One line to the script's terminal, /dev/ttyS1."""
+        if self._terminal is None:
+            self._terminal = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self._terminal.connect(str(self._results_socket))
+        self._terminal.sendall(line.encode() + b"\n")
 
     def wait_for_end(self, seconds=BOOT_SECONDS):
         """Waits for the power-off and returns the output; the script must have ended with status 0."""
