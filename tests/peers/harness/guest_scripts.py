@@ -6,17 +6,21 @@ import re
 DISK_WORK = """
 dd if=/dev/urandom of=/tmp/data bs=1M count=4 2>/dev/null
 disk=/dev/vda
+# The daemon starts as "write through", in which Linux never flushes; this is a SET_CONFIG too.
+echo "write back" > /sys/block/vda/cache_type
 
 # Small synchronous writes, one after the other.
-dd if=/tmp/data of=$disk bs=4k count=256 oflag=direct 2>/dev/null
+dd if=/tmp/data of=$disk bs=4k count=512 oflag=direct 2>/dev/null
 # Four jobs at once, each with its own part and block size.
 for job in 1 2 3 4; do
     dd if=/tmp/data of=$disk bs=$((job * 4))k seek=$((1024 / (job * 4) * job + 1)) count=$((64 / job)) \\
         oflag=direct 2>/dev/null &
 done
 wait
-# Whole file, through the page cache, and flushed.
-dd if=/tmp/data of=$disk bs=64k seek=128 conv=fsync 2>/dev/null
+# Through the page cache, and flushed.
+for part in 0 1 2 3; do
+    dd if=/tmp/data of=$disk bs=64k skip=$((part * 16)) seek=$((128 + part * 16)) count=16 conv=fsync 2>/dev/null
+done
 # Back again, past the cache.
 dd if=$disk of=/tmp/back bs=32k skip=256 count=128 iflag=direct 2>/dev/null
 echo "written $(sha256sum < /tmp/data | cut -d' ' -f1)"
