@@ -31,7 +31,10 @@ struct Field {
     std::uint32_t size{0};    // bytes; 0 for a field made of bits of another one
     std::uint64_t number{0};  // number, address, features
     std::string text;         // text and bytes (hex), or the meaning of `number` in words, where it has one
+    // A group is an object, except where its children have no names: then it is a list, whose elements are groups
+    // (memory regions) or plain values. Elements at the end of a list of fixed length that are all zero are left out.
     std::vector<Field> children;
+    std::string_view meaning;  // what the field is, one phrase, from the table
 };
 
 struct DecodedPayload {
@@ -41,11 +44,12 @@ struct DecodedPayload {
 
 struct PayloadContext {
     bool xen_mmap{false};  // XEN_MMAP negotiated: memory regions have 8 bytes more
+    bool postcopy{false};  // between POSTCOPY_LISTEN and POSTCOPY_END: a second SET_MEM_TABLE acknowledges the reply
 };
 
-// Decodes the payload of a request or (by the header's REPLY flag, or sent by the side that answers) a reply, as far as
-// it goes. Never fails: what cannot be parsed is a problem, and fields that did parse are kept. Amount of work and
-// memory is bounded by the payload's size.
+// Decodes the payload of a request or, where the side that answers on this channel sent it, a reply (whatever its REPLY
+// flag says), as far as it goes. Never fails: what cannot be parsed is a problem, and fields that did parse are kept.
+// Amount of work and memory is bounded by the payload's size.
 [[nodiscard]] DecodedPayload decode_payload(Channel channel, Side sender, const Header& header, ByteView payload,
                                             const PayloadContext& context);
 
@@ -53,6 +57,12 @@ struct PayloadContext {
 // wrong side. Each a sentence. `payload_size` and `descriptors` are what came, not what the header announces.
 [[nodiscard]] std::vector<std::string> find_problems(Channel channel, Side sender, const Header& header,
                                                      std::uint64_t payload_size, std::size_t descriptors,
+                                                     const PayloadContext& context);
+
+// The same, and what only the bytes show against the descriptors: one descriptor for each memory region, exactly one
+// where the payload does not say "no descriptor". What is wrong inside the payload itself is for `decode_payload`.
+[[nodiscard]] std::vector<std::string> find_problems(Channel channel, Side sender, const Header& header,
+                                                     ByteView payload, std::size_t descriptors,
                                                      const PayloadContext& context);
 
 }  // namespace vutrace::protocol

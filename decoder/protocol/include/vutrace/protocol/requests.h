@@ -91,6 +91,17 @@ enum class PayloadKind : std::uint8_t {
     crosvm_gpu_map,
     crosvm_external_map,
     any,  // no layout known: shown as bytes
+    // u64 payloads with a meaning of their own
+    features,
+    protocol_features,
+    device_status,
+    acknowledgement,     // 0 is success
+    device_state_reply,  // SET_DEVICE_STATE_FD: error code and whether a descriptor comes along
+    // Alternatives that the size or the first integer of a payload selects
+    memory_table_reply,         // SET_MEM_TABLE: acknowledgement, in postcopy the regions with the back-end's bases
+    crypto_session_old,         // 632 bytes, QEMU and DPDK before asymmetric ciphers
+    crypto_session_asymmetric,  // 1072 bytes, operation 0x404
+    gpu_dmabuf_update,          // gpu_update without pixels
 };
 
 enum class ReplyRule : std::uint8_t {
@@ -126,6 +137,7 @@ struct RequestInfo {
     QueueIndex queue_index;
     std::string_view since;    // QEMU version, empty where not known
     std::string_view section;  // heading in the specification
+    std::string_view meaning;  // what it asks for, one phrase
 };
 
 // Every row, ordered by channel and code.

@@ -37,8 +37,7 @@ struct Change {
     std::optional<std::uint32_t> queue_stopped;  // by the answer to GET_VRING_BASE
 };
 
-// A region and the position of its descriptor: `descriptor_index` counts the descriptors of the message that brought
-// it.
+// A region and the descriptor of its file.
 struct KnownRegion {
     virtio::Region region;
     std::uint32_t descriptor_id{0};  // as given to `apply`, 0 where the message carried too few
@@ -72,8 +71,9 @@ class DeviceState {
 
     [[nodiscard]] const std::map<std::uint32_t, QueueState>& queues() const noexcept { return queues_; }
     [[nodiscard]] const QueueState* queue(std::uint32_t index) const noexcept;
-    // The ring of a queue in guest physical addresses. Empty where the size or the addresses are missing, invalid or
-    // outside the regions, or the ring is packed.
+    // The ring of a queue in guest physical addresses. Empty where the size or the addresses are missing, invalid
+    // (misaligned: 16, 2, 4 bytes) or outside the regions, where the ring is packed, and where ACCESS_PLATFORM makes
+    // the addresses IOVAs.
     [[nodiscard]] std::optional<virtio::SplitRingLayout> split_ring(std::uint32_t index) const;
 
     // The virtio device type as far as the messages prove it, and by what; 0 and empty where they do not.
@@ -81,25 +81,70 @@ class DeviceState {
     [[nodiscard]] const char* device_type_reason() const;
 
   private:
+    // One message, as the handlers take it.
+    struct Message {
+        const protocol::Header& header;
+        ByteView payload;
+        const std::vector<std::uint32_t>& descriptor_ids;
+    };
+    // A request whose answer matters.
     struct Pending {
         std::uint32_t request{0};
-        std::uint32_t queue{0};
+        std::uint32_t queue{0};                // GET_VRING_BASE
+        std::optional<virtio::Region> region;  // ADD_MEM_REG: taken back if the answer is a failure
     };
-    Change apply_request(const protocol::Header& header, ByteView payload, const std::vector<std::uint32_t>& ids);
-    Change apply_reply(const protocol::Header& header, ByteView payload);
+    using Handler = void (DeviceState::*)(const Message& message, Change& change);
+    using ReplyHandler = void (DeviceState::*)(const Pending& pending, ByteView payload, Change& change);
+    struct RequestRow;
+    static const RequestRow* find_row(std::uint32_t request) noexcept;
+
+    void apply_request(const Message& message, Change& change);
+    void apply_reply(const protocol::Header& header, ByteView payload, Change& change);
+    void expect_answer(const Message& message, const Change& change);
+
+    void set_features(const Message& message, Change& change);
+    void set_protocol_features(const Message& message, Change& change);
+    void set_memory_table(const Message& message, Change& change);
+    void add_memory_region(const Message& message, Change& change);
+    void remove_memory_region(const Message& message, Change& change);
+    void set_vring_size(const Message& message, Change& change);
+    void set_vring_addresses(const Message& message, Change& change);
+    void set_vring_base(const Message& message, Change& change);
+    void set_vring_kick(const Message& message, Change& change);
+    void set_vring_call(const Message& message, Change& change);
+    void set_vring_error(const Message& message, Change& change);
+    void set_vring_enable(const Message& message, Change& change);
+    void vring_kick(const Message& message, Change& change);
+    void postcopy_listen(const Message& message, Change& change);
+    void postcopy_end(const Message& message, Change& change);
+    void reset(const Message& message, Change& change);
+    void set_status(const Message& message, Change& change);
+    void device_specific(const Message& message, Change& change);
+    void only_answered(const Message& message, Change& change);
+
+    void features_answered(const Pending& pending, ByteView payload, Change& change);
+    void protocol_features_answered(const Pending& pending, ByteView payload, Change& change);
+    void queue_count_answered(const Pending& pending, ByteView payload, Change& change);
+    void configuration_answered(const Pending& pending, ByteView payload, Change& change);
+    void vring_base_answered(const Pending& pending, ByteView payload, Change& change);
+    void memory_region_answered(const Pending& pending, ByteView payload, Change& change);
+
+    QueueState* queue_to_change(std::uint32_t index, Change& change);
+    void memory_changed(Change& change) noexcept;
 
     std::optional<std::uint64_t> offered_features_;
     std::optional<std::uint64_t> features_;
     std::optional<std::uint64_t> offered_protocol_features_;
     std::uint64_t protocol_features_{0};
     std::optional<std::uint64_t> queue_count_;
-    Bytes configuration_;
+    Bytes configuration_;  // bounded: 4096 bytes
     std::uint64_t epoch_{0};
-    std::vector<KnownRegion> regions_;
-    std::map<std::uint32_t, QueueState>
-        queues_;  // bounded: indices 0..255 (kick messages) or as the vring state says, at most 1024 kept
-    std::vector<Pending> pending_;  // requests whose answer matters, oldest first, bounded
+    std::vector<KnownRegion> regions_;            // bounded: 1024
+    std::map<std::uint32_t, QueueState> queues_;  // bounded: 1024, indices below 65535
+    std::vector<Pending> pending_;                // oldest first, bounded: 256
     bool postcopy_active_{false};
+    bool table_acknowledgement_due_{false};     // a SET_MEM_TABLE of postcopy waits for its acknowledgement
+    std::uint32_t device_specific_request_{0};  // the first request seen that only one device type has
 };
 
 }  // namespace vutrace::session

@@ -21,6 +21,13 @@ struct Run {
     bool operator==(const Run&) const = default;
 };
 
+// The most bytes that one content describes: what the trace has bits for. No guest has that much memory; what is
+// added beyond it is left out.
+inline constexpr std::uint64_t max_content_size = (std::uint64_t{1} << 56U) - 1;
+
+// The shortest piece that `add_compacted` turns into zeros: below this a run of its own would save nothing.
+inline constexpr std::size_t minimum_zeros = 64;
+
 // The runs in order and the literal bytes of all of them, one after the other. Invariant: the lengths of the
 // literal runs add up to `literal.size()`; neighbouring runs of one kind are merged.
 class Content {
@@ -32,8 +39,8 @@ class Content {
     [[nodiscard]] MutableByteView add_literal_space(std::size_t size);
     void add_zeros(std::uint64_t length);
     void add_missing(std::uint64_t length);
-    // Adds bytes and turns each run of at least `minimum_zeros` zero bytes aligned to 4096 from the start of `bytes`
-    // into zeros.
+    // Adds bytes and turns each block of 4096 zero bytes, counted from the start of `bytes`, into zeros. The last block
+    // may be shorter, down to `minimum_zeros`.
     void add_compacted(ByteView bytes);
 
     [[nodiscard]] const std::vector<Run>& runs() const noexcept { return runs_; }
@@ -47,6 +54,9 @@ class Content {
     bool operator==(const Content&) const = default;
 
   private:
+    // Gives how much of `length` was taken.
+    std::uint64_t add_run(RunKind kind, std::uint64_t length);
+
     std::vector<Run> runs_;
     Bytes literal_;
     std::uint64_t size_{0};

@@ -16,12 +16,15 @@ namespace vutrace::trace {
 struct Position {
     std::uint64_t offset{0};         // byte offset of the pcap record
     std::uint64_t next_sequence{1};  // number that the next record gets
+    std::int64_t time{0};            // of the record before it: no record from here on is given an earlier one
     bool operator==(const Position&) const = default;
 };
 
 // Why a file ended, and what was passed over on the way. All empty for a whole, known trace.
 struct ReadProblems {
-    std::optional<Error> torn;         // the file ends inside a record: what came before it was given
+    // The file ends inside a record, or is damaged so that no further record can be found (bad_input): what came
+    // before it was given.
+    std::optional<Error> torn;
     std::uint64_t unknown_records{0};  // of a type or version this reader does not know
     std::uint64_t foreign_packets{0};  // packets that are not vutrace records (mergecap of other traffic)
     std::vector<Error> bad_records;    // not decodable, with offsets; the first 100
@@ -31,7 +34,8 @@ struct ReadProblems {
 class Reader {
   public:
     // Opens a trace; a file that ends in ".zst" or begins with zstd's magic is decompressed on the fly (no seeking
-    // then). Errors: system (cannot open), bad_input (no pcap file, other link type).
+    // then). A file that ends inside its first 24 bytes is a torn trace without records. Errors: system (cannot open),
+    // bad_input (no pcap file, other link type).
     [[nodiscard]] static Result<Reader> open(const std::string& path);
     Reader(Reader&&) noexcept;
     Reader& operator=(Reader&&) noexcept;
@@ -41,12 +45,15 @@ class Reader {
     // is counted in `problems()` and passed over. Error: system (read error).
     [[nodiscard]] Result<std::optional<Record>> next();
 
-    // Where the next record begins, and going there. Error: usage (offset outside the file), system.
+    // Where the next record begins, and going there. The offset counts decompressed bytes. Only positions that this
+    // reader gave are records' beginnings; what is met again is counted again in `problems()`, and a torn end is
+    // forgotten. Error: usage (offset outside the file as opened, compressed file, pipe).
     [[nodiscard]] Position position() const noexcept;
     [[nodiscard]] Status seek(const Position& position);
 
     [[nodiscard]] const ReadProblems& problems() const noexcept;
-    [[nodiscard]] std::uint64_t file_size() const noexcept;  // for progress; bytes when opened
+    // For progress: bytes when opened, compressed ones of a compressed file, 0 for a pipe.
+    [[nodiscard]] std::uint64_t file_size() const noexcept;
 
   private:
     struct State;

@@ -148,10 +148,11 @@ using RecordBody =
     std::variant<SessionRecord, MessageRecord, EventRecord, ChainRecord, MemoryRecord, GapRecord, NoteRecord>;
 
 struct Record {
-    std::uint64_t sequence{0};  // 1-based, counted by the reader. A chain record with n entries takes n numbers, the
-                                // first is this; fragments of one record take one.
-    std::int64_t time{0};       // nanoseconds since the epoch, never less than the record's before
-    std::uint32_t session{0};   // 1-based; 0 = the whole trace
+    // 1-based, counted by the reader. A chain record with n entries takes n numbers, the first is this; fragments of
+    // one record take one. A record that is unknown or cannot be decoded takes one, packets of others none.
+    std::uint64_t sequence{0};
+    std::int64_t time{0};      // nanoseconds since the epoch, never less than the record's before
+    std::uint32_t session{0};  // 1-based; 0 = the whole trace
     RecordBody body;
     bool operator==(const Record&) const = default;
 };

@@ -20,16 +20,19 @@ class Writer {
     ~Writer();  // flushes, ignoring errors: call `flush` to see them
 
     // Appends one record given as an encoded body (capture's recorder thread has it in this form already). Times that
-    // would step back are raised to the last one. Error: system, then the file still ends with the last whole
-    // record once `flush` or a later `append` succeeded or the writer is destroyed, and the call may be tried again
-    // later.
+    // would step back are raised to the last one; times a pcap file has no room for (before 1970, after 2106)
+    // become the nearest that it has.
+    // Up to 1 MiB waits in memory before it goes to the file. Errors: limit (body larger than `max_body_size`);
+    // system (disk full, …): this record was not taken, all taken before are kept, the file ends with the last
+    // whole record that fitted, and the call may be tried again at any time.
     [[nodiscard]] Status append(std::int64_t time, std::uint32_t session, RecordType type, ByteView body);
     [[nodiscard]] Status append(std::int64_t time, std::uint32_t session, const RecordBody& body);
 
-    // Hands everything to the kernel, so that readers of the growing file see whole records. Error: system.
+    // Hands everything to the kernel, so that readers of the growing file see whole records. Error: system, as above:
+    // what did not fit is kept in memory for the next try.
     [[nodiscard]] Status flush();
 
-    [[nodiscard]] std::uint64_t bytes_written() const noexcept;    // file size as far as written
+    [[nodiscard]] std::uint64_t bytes_written() const noexcept;    // size of the file once all is flushed
     [[nodiscard]] std::uint64_t records_written() const noexcept;  // fragments of one record count once
 
   private:

@@ -91,12 +91,16 @@ struct Chain {
     ChainProblem problem{ChainProblem::none};
     std::uint64_t readable_bytes{0};
     std::uint64_t writable_bytes{0};
+    Bytes table;  // scratch of the walker, kept to be reused: the copy of an indirect table
 
-    void clear() noexcept;
+    void clear() noexcept;  // keeps the memory
 };
 
-// Walks one chain. `chain` is cleared first and reused without allocating where it is large enough. Every descriptor is
-// read from memory exactly once. Work is bounded by the queue size plus `max_indirect_descriptors`.
+// Walks one chain. What is wrong with it ends the walk, the descriptor that shows it being the last of the chain,
+// except `readable_after_writable` and `length_overflow`, which are noted. Descriptors of length 0 and reserved flags
+// are passed on as they are (W12, W25). `chain` is cleared first and reused without allocating where it is large
+// enough. Every descriptor is read from memory exactly once. Work is bounded by the queue size plus
+// `max_indirect_descriptors`.
 void walk_chain(const GuestMemory& memory, const SplitRingLayout& ring, std::uint16_t head, Chain& chain) noexcept;
 
 // Calls `visit(address, length)` for each buffer of a chain that the device reads (or writes), in order; descriptors

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace vutrace::virtio::block {
 
@@ -35,7 +36,10 @@ enum class RequestType : std::uint32_t {
     ZONE_RESET = 24,
     ZONE_RESET_ALL = 26,
 };
-[[nodiscard]] std::string_view name_of(RequestType type) noexcept;         // "UNKNOWN" where it is none
+// Legacy drivers (F_BARRIER) set it in the type of any request.
+inline constexpr std::uint32_t barrier_flag = 0x80000000;
+// Without the barrier flag, should it be set. "UNKNOWN" where it is none.
+[[nodiscard]] std::string_view name_of(RequestType type) noexcept;
 [[nodiscard]] std::string_view status_name(std::uint8_t status) noexcept;  // "OK", "IOERR", …
 
 struct Segment {  // of DISCARD, WRITE_ZEROES, SECURE_ERASE
@@ -45,7 +49,7 @@ struct Segment {  // of DISCARD, WRITE_ZEROES, SECURE_ERASE
 };
 
 struct Request {
-    std::uint32_t type{0};
+    std::uint32_t type{0};  // as it was, `barrier_flag` included
     std::uint32_t ioprio{0};
     std::uint64_t sector{0};
     std::uint64_t data_length{0};        // bytes of data, without header and status

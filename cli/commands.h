@@ -1,0 +1,13 @@
+// The subcommands that main.cpp lists; each is one file.
+#pragma once
+
+#include "command.h"
+
+namespace vutrace::cli {
+
+extern const Command decode_command;
+extern const Command info_command;
+extern const Command rings_command;
+extern const Command memory_command;
+
+}  // namespace vutrace::cli

@@ -1,0 +1,211 @@
+#include "input.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zstd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <string_view>
+
+namespace vutrace::trace {
+namespace {
+
+constexpr std::size_t buffer_size = std::size_t{256} << 10U;  // stays in a second-level cache
+constexpr std::size_t direct_read = std::size_t{128} << 10U;  // from here on a copy costs more than a system call
+
+class PlainInput final : public Input {
+  public:
+    PlainInput(FileDescriptor file, bool regular, std::uint64_t file_size)
+        : Input(file_size), file_(std::move(file)), regular_(regular) {}
+
+    [[nodiscard]] bool can_seek() const noexcept override { return regular_; }
+
+  protected:
+    std::size_t read_some(MutableByteView out) override {
+        for (;;) {
+            const ssize_t count = regular_
+                                      ? ::pread(file_.number(), out.data(), out.size(), static_cast<off_t>(offset_))
+                                      : ::read(file_.number(), out.data(), out.size());
+            if (count >= 0) {
+                offset_ += static_cast<std::uint64_t>(count);
+                return static_cast<std::size_t>(count);
+            }
+            if (errno != EINTR) {
+                problem_ = fail_errno("cannot read the trace").value();
+                return 0;
+            }
+        }
+    }
+    void go_to(std::uint64_t offset) override { offset_ = offset; }
+
+  private:
+    FileDescriptor file_;
+    bool regular_;
+    std::uint64_t offset_{0};
+};
+
+// Decompresses on the fly. zstd's window is bounded by its default limit (128 MiB), whatever the file says.
+class CompressedInput final : public Input {
+  public:
+    explicit CompressedInput(std::unique_ptr<Input> source)
+        : Input(source->file_size()), source_(std::move(source)), stream_(ZSTD_createDStream()) {
+        compressed_.resize(ZSTD_DStreamInSize());
+    }
+
+    [[nodiscard]] bool can_seek() const noexcept override { return false; }
+
+  protected:
+    std::size_t read_some(MutableByteView out) override {
+        ZSTD_outBuffer to{out.data(), out.size(), 0};
+        while (to.pos == 0 && !problem_) {
+            if (from_.pos == from_.size && !holds_output_ && !refill()) {
+                return 0;
+            }
+            const std::size_t left = ZSTD_decompressStream(stream_.get(), &to, &from_);
+            if (ZSTD_isError(left) != 0) {
+                problem_ = Error{ErrorCode::bad_input, fmt::format("zstd: {}", ZSTD_getErrorName(left)),
+                                 source_->position(), 0};
+            }
+            inside_frame_ = left != 0;
+            holds_output_ = inside_frame_ && to.pos == to.size;
+        }
+        return to.pos;
+    }
+    void go_to(std::uint64_t /*offset*/) override {}
+
+  private:
+    struct Free {
+        void operator()(ZSTD_DStream* stream) const noexcept { ZSTD_freeDStream(stream); }
+    };
+
+    bool refill() {
+        from_ = {compressed_.data(), source_->read(compressed_), 0};
+        if (from_.size == 0) {
+            problem_ = source_->problem();
+            if (!problem_ && inside_frame_) {
+                problem_ = Error{ErrorCode::torn, "the compressed file ends inside a frame", source_->position(), 0};
+            }
+        }
+        return from_.size != 0;
+    }
+
+    std::unique_ptr<Input> source_;
+    std::unique_ptr<ZSTD_DStream, Free> stream_;
+    Bytes compressed_;
+    ZSTD_inBuffer from_{nullptr, 0, 0};
+    bool inside_frame_{false};
+    bool holds_output_{false};  // there was no room for all that came out
+};
+
+bool is_compressed(Input& input, std::string_view path) {
+    constexpr std::array magic{std::byte{0x28}, std::byte{0xb5}, std::byte{0x2f}, std::byte{0xfd}};
+    const ByteView start = input.peek(magic.size());
+    return path.ends_with(".zst") ||
+           (start.size() >= magic.size() && std::equal(magic.begin(), magic.end(), start.begin()));
+}
+
+ssize_t read_from_cookie(void* cookie, char* out, std::size_t size) {
+    auto* input = static_cast<Input*>(cookie);
+    const std::size_t count = input->read(std::as_writable_bytes(std::span(out, size)));
+    if (count == 0 && input->problem() && input->problem()->code == ErrorCode::system) {
+        errno = input->problem()->errno_value;
+        return -1;
+    }
+    return static_cast<ssize_t>(count);
+}
+
+}  // namespace
+
+Input::Input(std::uint64_t file_size) : buffer_(buffer_size), file_size_(file_size) {}
+
+Result<std::unique_ptr<Input>> Input::open(const std::string& path) {
+    FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+    if (!file) {
+        return fail_errno(fmt::format("cannot open '{}'", path));
+    }
+    struct stat status {};
+    if (::fstat(file.number(), &status) != 0) {
+        return fail_errno(fmt::format("cannot look at '{}'", path));
+    }
+    const bool regular = S_ISREG(status.st_mode);
+    const auto size = regular ? static_cast<std::uint64_t>(status.st_size) : 0;
+    std::unique_ptr<Input> input = std::make_unique<PlainInput>(std::move(file), regular, size);
+    const bool compressed = is_compressed(*input, path);
+    if (input->problem()) {
+        return tl::unexpected(*input->problem());
+    }
+    if (compressed) {
+        input = std::make_unique<CompressedInput>(std::move(input));
+    }
+    return input;
+}
+
+std::FILE* Input::stream() {
+    const cookie_io_functions_t functions{read_from_cookie, nullptr, nullptr, nullptr};
+    std::FILE* file = ::fopencookie(this, "rb", functions);
+    if (file != nullptr) {
+        std::setvbuf(file, nullptr, _IONBF, 0);
+    }
+    return file;
+}
+
+std::size_t Input::read(MutableByteView out) {
+    std::size_t done = 0;
+    while (done < out.size()) {
+        MutableByteView rest = out.subspan(done);
+        std::size_t count = std::min(rest.size(), end_ - begin_);
+        if (count != 0) {
+            std::memcpy(rest.data(), buffer_.data() + begin_, count);
+            begin_ += count;
+        } else if (rest.size() >= direct_read) {
+            begin_ = end_ = 0;
+            count = read_some(rest);
+        } else {
+            begin_ = 0;
+            end_ = read_some(buffer_);
+            if (end_ != 0) {
+                continue;
+            }
+        }
+        if (count == 0) {
+            break;
+        }
+        done += count;
+    }
+    position_ += done;
+    return done;
+}
+
+ByteView Input::peek(std::size_t size) {
+    if (end_ - begin_ < size) {
+        std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+        end_ -= begin_;
+        begin_ = 0;
+    }
+    while (end_ < size) {
+        const std::size_t count = read_some(MutableByteView(buffer_).subspan(end_));
+        if (count == 0) {
+            break;
+        }
+        end_ += count;
+    }
+    return buffered();
+}
+
+void Input::seek(std::uint64_t offset) {
+    problem_.reset();
+    const std::uint64_t buffer_begin = position_ - begin_;
+    if (offset >= buffer_begin && offset - buffer_begin <= end_) {
+        begin_ = static_cast<std::size_t>(offset - buffer_begin);
+    } else {
+        begin_ = end_ = 0;
+        go_to(offset);
+    }
+    position_ = offset;
+}
+
+}  // namespace vutrace::trace

@@ -1,0 +1,49 @@
+#include "vutrace/trace/records.h"
+
+#include <algorithm>
+#include <array>
+#include <type_traits>
+
+namespace vutrace::trace {
+namespace {
+
+template <class Enum, std::size_t size>
+const char* look_up(const std::array<const char*, size>& names, Enum value, std::size_t first = 0) noexcept {
+    const auto index = static_cast<std::size_t>(value) - first;
+    return index < size ? names[index] : "unknown";
+}
+
+template <std::size_t index>
+using Alternative = std::variant_alternative_t<index, RecordBody>;
+
+static_assert(std::is_same_v<Alternative<0>, SessionRecord> && std::is_same_v<Alternative<3>, ChainRecord> &&
+                  std::is_same_v<Alternative<6>, NoteRecord>,
+              "the alternatives stand in the order of RecordType, which begins at 1");
+
+}  // namespace
+
+const char* name_of(RecordType type) noexcept {
+    constexpr std::array names{"session", "message", "event", "chain", "memory", "gap", "note"};
+    return look_up(names, type, 1);
+}
+
+const char* name_of(Proof proof) noexcept {
+    constexpr std::array names{"absent", "partial", "late", "verified"};
+    return look_up(names, proof);
+}
+
+const char* name_of(MemoryRecord::Part part) noexcept {
+    constexpr std::array names{"region", "descriptor", "available", "used", "inflight"};
+    return look_up(names, part);
+}
+
+RecordType type_of(const RecordBody& body) noexcept {
+    return static_cast<RecordType>(body.index() + 1);
+}
+
+std::uint64_t sequence_count(const Record& record) noexcept {
+    const auto* chain = std::get_if<ChainRecord>(&record.body);
+    return chain == nullptr ? 1 : std::max<std::uint64_t>(1, chain->entries.size());
+}
+
+}  // namespace vutrace::trace
