@@ -1,0 +1,206 @@
+#include "vutrace/capture/recorder.h"
+
+#include "record_queue.h"
+
+#include <vutrace/capture/clock.h>
+#include <vutrace/trace/writer.h>
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+
+namespace vutrace::capture {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::seconds retry_interval{1};
+
+class FileRecorder final : public Recorder {
+  public:
+    FileRecorder(Options options, trace::Writer writer)
+        : options_(std::move(options)), queue_(options_.queue_bytes), writer_(std::move(writer)) {
+        thread_ = std::thread([this] { run(); });
+    }
+    FileRecorder(const FileRecorder&) = delete;
+    FileRecorder& operator=(const FileRecorder&) = delete;
+    ~FileRecorder() override { (void)end(); }
+
+    bool record(std::uint32_t session, const trace::RecordBody& body) noexcept override {
+        const auto outcome = queue_.push(session, body);
+        wake_if_half_full(outcome);
+        return outcome != RecordQueue::Outcome::dropped;
+    }
+    void lost(std::uint32_t session, const trace::GapRecord& gap) noexcept override {
+        wake_if_half_full(queue_.push_loss(session, gap));
+    }
+    Counters counters() const noexcept override {
+        const auto losses = queue_.losses();
+        return {records_written_.load(), bytes_written_.load(), losses.records, losses.bytes,
+                losses.chains,           recording_.load()};
+    }
+    std::size_t largest_record() const noexcept override { return queue_.largest_record(); }
+    Status finish() override { return end(); }
+
+  private:
+    void wake_if_half_full(RecordQueue::Outcome outcome) noexcept;
+    [[nodiscard]] Status end();
+    // The recorder's thread.
+    void run();
+    void wait_for_work();
+    void write_what_waits();
+    [[nodiscard]] Status drain_and_flush();
+    void failed(const Error& error);
+    void recovered();
+    void log(const std::string& line) const {
+        if (options_.log) {
+            options_.log(line);
+        }
+    }
+
+    const Options options_;
+    RecordQueue queue_;
+    std::atomic<std::uint64_t> records_written_{0};
+    std::atomic<std::uint64_t> bytes_written_{0};
+    std::atomic<bool> recording_{true};
+
+    std::mutex mutex_;
+    std::condition_variable wake_;
+    bool work_waits_{false};
+    bool ending_{false};
+
+    // The recorder's thread only, until it is joined.
+    trace::Writer writer_;
+    std::int64_t last_time_{0};
+    std::optional<Error> error_;  // while the file cannot be written to
+    Clock::time_point failing_since_;
+    Clock::time_point next_try_;
+    std::thread thread_;
+};
+
+void FileRecorder::wake_if_half_full(RecordQueue::Outcome outcome) noexcept {
+    if (outcome == RecordQueue::Outcome::half_full) {
+        {
+            const std::lock_guard lock(mutex_);
+            work_waits_ = true;
+        }
+        wake_.notify_one();
+    }
+}
+
+Status FileRecorder::end() {
+    if (thread_.joinable()) {
+        {
+            const std::lock_guard lock(mutex_);
+            ending_ = true;
+        }
+        wake_.notify_one();
+        thread_.join();
+    }
+    if (error_) {
+        return tl::unexpected(*error_);
+    }
+    return {};
+}
+
+void FileRecorder::run() {
+    bool ending = false;
+    while (!ending) {
+        wait_for_work();
+        {
+            const std::lock_guard lock(mutex_);
+            ending = ending_;
+        }
+        if (!error_ || ending || Clock::now() >= next_try_) {
+            write_what_waits();
+        }
+    }
+    if (error_) {
+        queue_.drop_all();
+        log(fmt::format("the trace is incomplete: {}", describe(*error_)));
+    }
+}
+
+void FileRecorder::wait_for_work() {
+    std::unique_lock lock(mutex_);
+    wake_.wait_for(lock, options_.flush_interval, [this] { return work_waits_ || ending_; });
+    work_waits_ = false;
+}
+
+void FileRecorder::write_what_waits() {
+    const Status written = drain_and_flush();
+    if (!written) {
+        failed(written.error());
+    } else if (error_) {
+        recovered();
+    }
+    bytes_written_ = writer_.bytes_written();
+}
+
+Status FileRecorder::drain_and_flush() {
+    const auto append = [this](const RecordQueue::Entry& entry) {
+        Status appended = writer_.append(entry.time, entry.session, entry.type, entry.body);
+        if (appended) {
+            last_time_ = entry.time;
+            records_written_.fetch_add(1, std::memory_order_relaxed);
+        }
+        return appended;
+    };
+    if (auto drained = queue_.drain(append); !drained) {
+        return drained;
+    }
+    queue_.queue_losses();
+    if (auto drained = queue_.drain(append); !drained) {
+        return drained;
+    }
+    return writer_.flush();
+}
+
+void FileRecorder::failed(const Error& error) {
+    const auto now = Clock::now();
+    next_try_ = now + retry_interval;
+    if (!error_) {
+        failing_since_ = now;
+        recording_ = false;
+        queue_.set_write_error(fmt::format("the trace file could not be written: {}", describe(error)));
+        log(fmt::format("recording stops, the session goes on: {}", describe(error)));
+    }
+    error_ = error;
+}
+
+void FileRecorder::recovered() {
+    const std::chrono::duration<double> time = Clock::now() - failing_since_;
+    const std::string line =
+        fmt::format("recording again after {:.1f} s in which the trace file could not be written: {}", time.count(),
+                    describe(*error_));
+    queue_.set_write_error({});
+    error_.reset();
+    recording_ = true;
+    log(line);
+    const trace::NoteRecord note{trace::NoteRecord::Severity::warning, trace::no_queue, line};
+    if (writer_.append(last_time_, 0, trace::RecordBody(note))) {
+        records_written_.fetch_add(1, std::memory_order_relaxed);
+        (void)writer_.flush();
+    }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Recorder>> Recorder::start(Options options) {
+    if (options.queue_bytes < RecordQueue::smallest_capacity) {
+        return fail(ErrorCode::usage, fmt::format("a queue of {} bytes is too small: it needs at least {}",
+                                                  options.queue_bytes, RecordQueue::smallest_capacity));
+    }
+    auto writer = trace::Writer::create(options.path);
+    if (!writer) {
+        return tl::unexpected(writer.error());
+    }
+    return std::make_unique<FileRecorder>(std::move(options), std::move(*writer));
+}
+
+}  // namespace vutrace::capture
