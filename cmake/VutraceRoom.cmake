@@ -9,6 +9,7 @@ function(vutrace_room NAME)
     add_library(${target} STATIC ${ROOM_SOURCES})
     add_library(vutrace::${NAME} ALIAS ${target})
     set_target_properties(${target} PROPERTIES EXPORT_NAME ${NAME} POSITION_INDEPENDENT_CODE ON)
+    target_compile_features(${target} PUBLIC cxx_std_20)
     target_include_directories(${target} PUBLIC
         $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>
         $<INSTALL_INTERFACE:include>)
