@@ -1,16 +1,20 @@
-// Guest memory as far as a trace tells it: known bytes, known zeros, and what is not known. Copies share pages until
-// one of them is written, so that a checkpoint costs little.
+// Guest memory as far as a trace tells it: known bytes, known zeros, and what is not known. A radix tree like a page
+// table: 4 KiB pages, 64 of them in a node, 64 nodes in the next, and so on up to 64 bits. Copies share everything
+// until one of them is written, and known zeros share one page or node of each size, so that a checkpoint and a hole of
+// any size cost next to nothing. Copies that share belong to one thread.
 #pragma once
 
 #include <vutrace/trace/content.h>
 #include <vutrace/virtio/guest_memory.h>
 
 #include <cstdint>
-#include <map>
 #include <memory>
+#include <unordered_set>
+#include <vector>
 
 namespace vutrace::session {
 
+// Ranges that would go past the end of the 64-bit address space end there.
 class SparseMemory final : public virtio::GuestMemory {
   public:
     void write(std::uint64_t address, ByteView bytes);
@@ -21,15 +25,15 @@ class SparseMemory final : public virtio::GuestMemory {
     [[nodiscard]] bool read(std::uint64_t address, MutableByteView out) const noexcept override;
     // Like read, but says byte by byte what is known: unknown bytes are 0 in `out` and false in `known`.
     void read_known(std::uint64_t address, MutableByteView out, std::vector<bool>& known) const;
-    // Bytes of page storage held by this copy and those that share it.
-    [[nodiscard]] std::uint64_t resident_bytes() const noexcept;
+    // Bytes of storage (pages and the tree above them) held by this copy, shared with others or not.
+    [[nodiscard]] std::uint64_t resident_bytes() const;
+    // The same without what is in `seen` already, to which it is added: the storage of several copies together.
+    [[nodiscard]] std::uint64_t resident_bytes(std::unordered_set<const void*>& seen) const;
+
+    struct Root;  // of the tree, defined where it is used
 
   private:
-    static constexpr std::uint64_t page_size = 4096;
-    static constexpr std::uint64_t pages_per_chunk = 512;
-    struct Page;
-    struct Chunk;
-    std::map<std::uint64_t, std::shared_ptr<const Chunk>> chunks_;  // by address / (page_size * pages_per_chunk)
+    std::shared_ptr<Root> root_;
 };
 
 }  // namespace vutrace::session

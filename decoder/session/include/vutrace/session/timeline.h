@@ -11,7 +11,10 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <unordered_set>
+#include <utility>
 #include <vector>
 
 namespace vutrace::session {
@@ -24,7 +27,7 @@ struct OpenChain {
 };
 
 struct QueueProgress {
-    std::map<std::uint16_t, OpenChain> open;  // by head
+    std::map<std::uint16_t, OpenChain> open;  // by head, all below the queue size
     trace::RingFields fields;                 // as last recorded
     std::uint16_t next_available{0};          // ring index after the last entry seen
     std::uint16_t next_used{0};
@@ -33,11 +36,12 @@ struct QueueProgress {
     std::uint64_t proofs[4]{};  // entries by trace::Proof
 };
 
-// One session, copyable: a checkpoint is a copy.
+// One session, copyable: a checkpoint is a copy. `memory` holds what the trace tells of guest memory: memory records,
+// buffers, and the rings at the places where the messages say they are.
 struct SessionState {
     std::uint32_t number{0};
     std::vector<std::pair<std::string, std::string>> opened;  // attributes of the session records
-    std::vector<std::pair<std::string, std::string>> closed;
+    std::vector<std::pair<std::string, std::string>> closed;  // of half_closed records, too
     bool ended{false};
     DeviceState device;
     SparseMemory memory;
@@ -54,36 +58,69 @@ struct ChainContext {
     trace::Content readable;  // for used entries: the readable bytes recorded when available
 };
 
-// Applies records in order.
+// Applies records in order. Copyable: copies share guest memory until one of them goes on.
 class Tracker {
   public:
-    // Takes in one record; gives a context per chain entry (empty for other records).
+    // Takes in one record; gives a context per chain entry (empty for other records). Records of session 0, which
+    // belong to the whole trace, change nothing.
     std::vector<ChainContext> apply(const trace::Record& record);
     // The same up to and including entry number `entries` of a chain record, for the state between entries of one
-    // record.
+    // record. Other records are taken in whole.
     std::vector<ChainContext> apply_first(const trace::Record& record, std::size_t entries);
 
     [[nodiscard]] const std::map<std::uint32_t, SessionState>& sessions() const noexcept { return sessions_; }
     [[nodiscard]] const SessionState* session(std::uint32_t number) const noexcept;
+    // Bytes of storage without what is in `seen` already, to which it is added.
+    [[nodiscard]] std::uint64_t resident_bytes(std::unordered_set<const void*>& seen) const;
 
   private:
+    // A message of the main channel of which only the first pieces were seen so far.
+    struct Partial {
+        protocol::Header header;
+        Bytes payload;  // bounded
+        std::vector<std::uint32_t> descriptor_ids;
+    };
+
+    void take(SessionState& session, const trace::SessionRecord& record);
+    void take(SessionState& session, const trace::MessageRecord& record);
+    void take(SessionState& session, const trace::EventRecord& record);
+    void take(SessionState& session, const trace::MemoryRecord& record);
+    void take(SessionState& session, const trace::GapRecord& record);
+    std::vector<ChainContext> take(SessionState& session, const trace::Record& record, const trace::ChainRecord& chains,
+                                   std::size_t entries);
+    void begin_message(SessionState& session, const trace::MessageRecord& record);
+    void deliver(SessionState& session, Side sender, const Partial& message);
+
     std::map<std::uint32_t, SessionState> sessions_;
+    std::map<std::pair<std::uint32_t, Side>, Partial> partial_;
+};
+
+// When a Timeline keeps a checkpoint. The defaults re-read at most 32 Ki records or 32 MiB for a query, as long as the
+// checkpoints need no more than `storage` bytes beyond the last state; beyond that, or beyond `count`, every second one
+// is given up and the intervals double.
+struct CheckpointPolicy {
+    std::uint64_t records{32768};
+    std::uint64_t bytes{32U << 20U};
+    std::size_t count{1024};
+    std::uint64_t storage{256U << 20U};
 };
 
 // Random access: keeps checkpoints (a reader position and a copy of the tracker) while it reads, and answers by
 // re-reading from the nearest one. One thread.
 class Timeline {
   public:
-    [[nodiscard]] static Result<Timeline> open(const std::string& path);
+    [[nodiscard]] static Result<Timeline> open(const std::string& path, CheckpointPolicy policy = {});
 
     // The state after record `sequence`. Errors: usage (0, or beyond the last record: the text says how many there
     // are), system. `progress` is called now and then with bytes read and bytes in the file, and may be empty.
-    [[nodiscard]] Result<Tracker> state_after(std::uint64_t sequence,
-                                              const std::function<void(std::uint64_t, std::uint64_t)>& progress = {});
+    // Records that cannot be decoded have numbers too: the state after one is that before it.
+    using Progress = std::function<void(std::uint64_t, std::uint64_t)>;
+    [[nodiscard]] Result<Tracker> state_after(std::uint64_t sequence, const Progress& progress = {});
     [[nodiscard]] std::size_t checkpoint_count() const noexcept { return checkpoints_.size(); }
     [[nodiscard]] std::uint64_t records_read() const noexcept {
         return records_read_;
     }  // in all, for tests of the cost
+    // Of the part read so far, each once however often it was read.
     [[nodiscard]] const trace::ReadProblems& problems() const noexcept { return reader_.problems(); }
 
   private:
@@ -91,9 +128,21 @@ class Timeline {
         trace::Position position;
         std::shared_ptr<const Tracker> tracker;
     };
-    explicit Timeline(trace::Reader reader) : reader_(std::move(reader)) {}
-    trace::Reader reader_;
-    std::deque<Checkpoint> checkpoints_;
+    Timeline(std::string path, CheckpointPolicy policy, trace::Reader reader);
+    [[nodiscard]] Result<Tracker> advance(std::uint64_t sequence, const Progress& progress);
+    [[nodiscard]] Result<Tracker> read_again(std::uint64_t sequence);
+    [[nodiscard]] Status go_back_to(const trace::Position& position);
+    [[nodiscard]] const Checkpoint& nearest(std::uint64_t sequence) const noexcept;
+    void keep_checkpoint();
+    void thin_out();
+
+    std::string path_;
+    CheckpointPolicy policy_;
+    trace::Reader reader_;                // only ever goes on
+    Tracker tracker_;                     // where `reader_` is
+    std::optional<trace::Reader> again_;  // goes back
+    std::deque<Checkpoint> checkpoints_;  // by position, the first at the trace's beginning
+    std::optional<Checkpoint> recent_;    // before the record that the last query was about
     std::uint64_t records_read_{0};
 };
 

@@ -1,0 +1,176 @@
+#include "vutrace/session/timeline.h"
+
+#include <algorithm>
+
+namespace vutrace::session {
+namespace {
+
+constexpr std::uint64_t records_between_progress = 4096;
+constexpr std::size_t checkpoints_between_measures = 8;
+
+// How many entries of a record lie at or before `sequence`.
+std::size_t entries_until(const trace::Record& record, std::uint64_t sequence) noexcept {
+    return static_cast<std::size_t>(sequence - record.sequence + 1);
+}
+
+bool ends_after(const trace::Record& record, std::uint64_t sequence) noexcept {
+    return record.sequence + trace::sequence_count(record) - 1 > sequence;
+}
+
+}  // namespace
+
+Timeline::Timeline(std::string path, CheckpointPolicy policy, trace::Reader reader)
+    : path_(std::move(path)), policy_(policy), reader_(std::move(reader)) {
+    checkpoints_.push_back({reader_.position(), std::make_shared<const Tracker>()});
+}
+
+Result<Timeline> Timeline::open(const std::string& path, CheckpointPolicy policy) {
+    auto reader = trace::Reader::open(path);
+    if (!reader) {
+        return tl::unexpected(reader.error());
+    }
+    return Timeline(path, policy, std::move(*reader));
+}
+
+Result<Tracker> Timeline::state_after(std::uint64_t sequence, const Progress& progress) {
+    if (sequence == 0) {
+        return fail(ErrorCode::usage, "records are numbered from 1");
+    }
+    return sequence >= reader_.position().next_sequence ? advance(sequence, progress) : read_again(sequence);
+}
+
+// Reads on where nobody has read before.
+Result<Tracker> Timeline::advance(std::uint64_t sequence, const Progress& progress) {
+    for (;;) {
+        const trace::Position before = reader_.position();
+        auto record = reader_.next();
+        if (!record) {
+            return tl::unexpected(record.error());
+        }
+        if (!*record) {
+            const std::uint64_t count = reader_.position().next_sequence - 1;
+            if (sequence <= count) {
+                return tracker_;  // the last records of the trace cannot be decoded
+            }
+            return fail(ErrorCode::usage,
+                        "there is no record " + std::to_string(sequence) + ": the trace has " + std::to_string(count));
+        }
+        ++records_read_;
+        if (progress && records_read_ % records_between_progress == 0) {
+            progress(reader_.position().offset, reader_.file_size());
+        }
+        const bool reached = sequence < reader_.position().next_sequence;
+        std::optional<Tracker> inside;
+        if (reached && (ends_after(**record, sequence) || (*record)->sequence > sequence)) {
+            recent_ = Checkpoint{before, std::make_shared<const Tracker>(tracker_)};
+            inside = tracker_;
+            if ((*record)->sequence <= sequence) {
+                inside->apply_first(**record, entries_until(**record, sequence));
+            }
+        }
+        tracker_.apply(**record);
+        keep_checkpoint();
+        if (reached) {
+            return inside ? std::move(*inside) : tracker_;
+        }
+    }
+}
+
+const Timeline::Checkpoint& Timeline::nearest(std::uint64_t sequence) const noexcept {
+    const auto after = std::partition_point(
+        checkpoints_.begin(), checkpoints_.end(),
+        [&](const Checkpoint& checkpoint) { return checkpoint.position.next_sequence <= sequence + 1; });
+    const Checkpoint& kept = *std::prev(after);  // the first is at 1
+    const bool closer = recent_ && recent_->position.next_sequence <= sequence + 1 &&
+                        recent_->position.next_sequence > kept.position.next_sequence;
+    return closer ? *recent_ : kept;
+}
+
+// Compressed traces cannot be sought in: there the way leads from the front.
+Status Timeline::go_back_to(const trace::Position& position) {
+    if (again_ && again_->seek(position)) {
+        return {};
+    }
+    if (!again_ || again_->position().offset > position.offset) {
+        auto reader = trace::Reader::open(path_);
+        if (!reader) {
+            return tl::unexpected(reader.error());
+        }
+        again_ = std::move(*reader);
+        if (again_->seek(position)) {
+            return {};
+        }
+    }
+    while (again_->position().offset < position.offset) {
+        auto record = again_->next();
+        if (!record) {
+            return tl::unexpected(record.error());
+        }
+        if (!*record) {
+            return fail(ErrorCode::system, "the trace has become shorter", position.offset);
+        }
+        ++records_read_;
+    }
+    return {};
+}
+
+Result<Tracker> Timeline::read_again(std::uint64_t sequence) {
+    const Checkpoint from = nearest(sequence);
+    if (Status there = go_back_to(from.position); !there) {
+        return tl::unexpected(there.error());
+    }
+    Tracker tracker = *from.tracker;
+    while (again_->position().next_sequence <= sequence) {
+        const trace::Position before = again_->position();
+        auto record = again_->next();
+        if (!record) {
+            return tl::unexpected(record.error());
+        }
+        if (!*record || (*record)->sequence > sequence) {
+            return tracker;  // it cannot be decoded, as when it was read first
+        }
+        ++records_read_;
+        if (sequence < again_->position().next_sequence) {
+            recent_ = Checkpoint{before, std::make_shared<const Tracker>(tracker)};
+            tracker.apply_first(**record, entries_until(**record, sequence));
+            return tracker;
+        }
+        tracker.apply(**record);
+    }
+    return tracker;
+}
+
+void Timeline::keep_checkpoint() {
+    const trace::Position& last = checkpoints_.back().position;
+    const trace::Position now = reader_.position();
+    if (now.next_sequence - last.next_sequence < policy_.records && now.offset - last.offset < policy_.bytes) {
+        return;
+    }
+    checkpoints_.push_back({now, std::make_shared<const Tracker>(tracker_)});
+    thin_out();
+}
+
+void Timeline::thin_out() {
+    bool too_many = checkpoints_.size() > policy_.count;
+    if (!too_many && checkpoints_.size() % checkpoints_between_measures == 0) {
+        std::unordered_set<const void*> seen;
+        (void)tracker_.resident_bytes(seen);
+        std::uint64_t storage = 0;
+        for (const Checkpoint& checkpoint : checkpoints_) {
+            storage += checkpoint.tracker->resident_bytes(seen);
+        }
+        too_many = storage > policy_.storage;
+    }
+    if (!too_many || checkpoints_.size() < 3) {
+        return;
+    }
+    std::deque<Checkpoint> kept;
+    for (std::size_t i = 0; i < checkpoints_.size(); i += 2) {
+        kept.push_back(std::move(checkpoints_[i]));
+    }
+    checkpoints_ = std::move(kept);
+    policy_.records = policy_.records > UINT64_MAX / 2 ? UINT64_MAX : policy_.records * 2;
+    policy_.bytes = policy_.bytes > UINT64_MAX / 2 ? UINT64_MAX : policy_.bytes * 2;
+}
+
+}  // namespace vutrace::session

@@ -1,0 +1,297 @@
+#include "chain_memory.h"
+#include "vutrace/session/timeline.h"
+
+#include <vutrace/protocol/features.h>
+
+#include <algorithm>
+
+namespace vutrace::session {
+namespace {
+
+// The largest message that is put together from pieces: what changes the state is far smaller.
+constexpr std::size_t most_message_bytes = std::size_t{1} << 20U;
+
+template <class... Handlers>
+struct Overloaded : Handlers... {
+    using Handlers::operator()...;
+};
+template <class... Handlers>
+Overloaded(Handlers...) -> Overloaded<Handlers...>;
+
+void add_saturating(std::uint64_t& sum, std::uint64_t value) noexcept {
+    sum = value > UINT64_MAX - sum ? UINT64_MAX : sum + value;
+}
+
+// Regions that are gone or are another file now: what was known of their bytes holds no longer.
+void forget_removed(SparseMemory& memory, const std::vector<KnownRegion>& before, const DeviceState& device) {
+    for (const KnownRegion& known : before) {
+        const bool kept = std::any_of(device.regions().begin(), device.regions().end(),
+                                      [&](const KnownRegion& now) { return now.region == known.region; });
+        if (!kept) {
+            memory.forget(known.region.guest_address, known.region.size);
+        }
+    }
+}
+
+// A queue that starts where it did not stop has nothing in flight any more.
+void start_queue(SessionState& session, std::uint32_t index) {
+    const QueueState* state = session.device.queue(index);
+    QueueProgress& queue = session.queues[static_cast<std::uint16_t>(index)];
+    const auto base = static_cast<std::uint16_t>(state->base);
+    if (base != queue.next_available) {
+        queue.open.clear();
+        queue.next_available = base;
+        queue.next_used = base;
+    }
+}
+
+void apply_change(SessionState& session, const Change& change) {
+    if (change.device_reset) {
+        for (auto& [index, queue] : session.queues) {
+            queue.open.clear();
+        }
+    }
+    if (change.queue_started) {
+        start_queue(session, *change.queue_started);
+    }
+}
+
+// One pass over a ring: its entries one by one.
+class ChainPass {
+  public:
+    ChainPass(SessionState& session, const trace::Record& record, std::uint16_t queue)
+        : session_(session),
+          record_(record),
+          queue_(session.queues[queue]),
+          ring_(session.device.split_ring(queue)),
+          guest_addresses_(!session.device.has_feature(protocol::feature::ACCESS_PLATFORM)) {
+        const QueueState* state = session.device.queue(queue);
+        size_ =
+            state != nullptr && state->size ? std::min(*state->size, virtio::max_queue_size) : virtio::max_queue_size;
+    }
+
+    ChainContext take(const trace::ChainEntry& entry, std::uint64_t sequence) {
+        ++queue_.proofs[static_cast<std::size_t>(entry.proof) % std::size(queue_.proofs)];
+        return entry.state == trace::ChainEntry::State::available ? take_available(entry, sequence) : take_used(entry);
+    }
+
+    // The fields were read in the same pass as the entries. An index in them that is behind the entries (a record that
+    // does not hold them) says nothing.
+    void finish(trace::RingFields fields) {
+        queue_.fields = fields;
+        fields.available_index = later(queue_.next_available, fields.available_index);
+        fields.used_index = later(queue_.next_used, fields.used_index);
+        if (ring_) {
+            write_fields(session_.memory, *ring_, fields);
+        }
+    }
+
+  private:
+    static std::uint16_t later(std::uint16_t a, std::uint16_t b) noexcept {
+        return static_cast<std::uint16_t>(b - a) < 0x8000 ? b : a;
+    }
+
+    ChainContext take_available(const trace::ChainEntry& entry, std::uint64_t sequence) {
+        ++queue_.chains_available;
+        queue_.next_available = static_cast<std::uint16_t>(entry.index + 1);
+        if (ring_) {
+            write_available(session_.memory, *ring_, entry);
+        }
+        if (guest_addresses_) {
+            write_buffers(session_.memory, entry.descriptors, false, entry.content);
+        }
+        const std::int64_t time = record_.time + entry.time_offset;
+        if (entry.head < size_) {
+            queue_.open.insert_or_assign(entry.head, OpenChain{sequence, time, entry});
+        }
+        return {entry.descriptors, sequence, time, {}};
+    }
+
+    ChainContext take_used(const trace::ChainEntry& entry) {
+        ++queue_.chains_used;
+        queue_.next_used = static_cast<std::uint16_t>(entry.index + 1);
+        ChainContext context;
+        if (auto open = queue_.open.extract(entry.head)) {
+            OpenChain& chain = open.mapped();
+            context = {std::move(chain.entry.descriptors), chain.sequence, chain.time, std::move(chain.entry.content)};
+        } else {
+            context.descriptors = entry.descriptors;
+        }
+        if (ring_) {
+            write_used(session_.memory, *ring_, entry);
+        }
+        if (guest_addresses_) {
+            write_buffers(session_.memory, context.descriptors, true, entry.content);
+        }
+        return context;
+    }
+
+    SessionState& session_;
+    const trace::Record& record_;
+    QueueProgress& queue_;
+    std::optional<virtio::SplitRingLayout> ring_;
+    bool guest_addresses_;  // otherwise descriptors hold IOVAs, of which guest memory is not known
+    std::uint32_t size_{0};
+};
+
+}  // namespace
+
+const SessionState* Tracker::session(std::uint32_t number) const noexcept {
+    const auto found = sessions_.find(number);
+    return found == sessions_.end() ? nullptr : &found->second;
+}
+
+std::uint64_t Tracker::resident_bytes(std::unordered_set<const void*>& seen) const {
+    std::uint64_t bytes = 0;
+    for (const auto& [number, session] : sessions_) {
+        bytes += sizeof(SessionState) + session.memory.resident_bytes(seen);
+        for (const auto& [index, queue] : session.queues) {
+            bytes += sizeof(QueueProgress);
+            for (const auto& [head, chain] : queue.open) {
+                bytes += sizeof(OpenChain) + chain.entry.content.literal().size() +
+                         chain.entry.descriptors.size() * sizeof(trace::ChainDescriptor);
+            }
+        }
+    }
+    return bytes;
+}
+
+std::vector<ChainContext> Tracker::apply(const trace::Record& record) {
+    return apply_first(record, SIZE_MAX);
+}
+
+std::vector<ChainContext> Tracker::apply_first(const trace::Record& record, std::size_t entries) {
+    if (record.session == 0) {
+        const auto* chains = std::get_if<trace::ChainRecord>(&record.body);
+        return std::vector<ChainContext>(chains == nullptr ? 0 : std::min(entries, chains->entries.size()));
+    }
+    SessionState& session = sessions_[record.session];
+    session.number = record.session;
+    return std::visit(Overloaded{
+                          [&](const trace::ChainRecord& chains) { return take(session, record, chains, entries); },
+                          [](const trace::NoteRecord&) { return std::vector<ChainContext>(); },
+                          [&](const auto& body) {
+                              take(session, body);
+                              return std::vector<ChainContext>();
+                          },
+                      },
+                      record.body);
+}
+
+void Tracker::take(SessionState& session, const trace::SessionRecord& record) {
+    if (record.kind == trace::SessionRecord::Kind::opened) {
+        session.opened = record.attributes;
+        return;
+    }
+    session.closed.insert(session.closed.end(), record.attributes.begin(), record.attributes.end());
+    if (record.kind == trace::SessionRecord::Kind::closed) {
+        session.ended = true;
+        partial_.erase({session.number, Side::front_end});
+        partial_.erase({session.number, Side::back_end});
+    }
+}
+
+void Tracker::take(SessionState& session, const trace::MessageRecord& record) {
+    session.messages += record.offset == 0 ? 1 : 0;
+    if (record.channel != Channel::front_end) {
+        return;
+    }
+    const std::pair key{session.number, record.sender};
+    if (record.offset == 0) {
+        partial_.erase(key);
+        begin_message(session, record);
+        return;
+    }
+    const auto found = partial_.find(key);
+    if (found == partial_.end()) {
+        return;
+    }
+    Partial& partial = found->second;
+    const std::size_t missing = partial.header.size - partial.payload.size();
+    if (record.incomplete || record.offset != protocol::header_size + partial.payload.size() ||
+        record.bytes.size() > missing) {
+        partial_.erase(found);
+        return;
+    }
+    partial.payload.insert(partial.payload.end(), record.bytes.begin(), record.bytes.end());
+    for (const trace::Descriptor& descriptor : record.descriptors) {
+        partial.descriptor_ids.push_back(descriptor.id);
+    }
+    if (record.bytes.size() == missing) {
+        deliver(session, record.sender, partial);
+        partial_.erase(found);
+    }
+}
+
+void Tracker::begin_message(SessionState& session, const trace::MessageRecord& record) {
+    const auto header = protocol::parse_header(record.bytes);
+    if (!header || record.incomplete || header->size > most_message_bytes ||
+        record.bytes.size() - protocol::header_size > header->size) {
+        return;
+    }
+    Partial message;
+    message.header = *header;
+    message.payload.assign(record.bytes.begin() + protocol::header_size, record.bytes.end());
+    for (const trace::Descriptor& descriptor : record.descriptors) {
+        message.descriptor_ids.push_back(descriptor.id);
+    }
+    if (message.payload.size() == header->size) {
+        deliver(session, record.sender, message);
+    } else {
+        partial_.insert_or_assign({session.number, record.sender}, std::move(message));
+    }
+}
+
+void Tracker::deliver(SessionState& session, Side sender, const Partial& message) {
+    const std::vector<KnownRegion> before = session.device.regions();
+    const Change change = session.device.apply(sender, message.header, message.payload, message.descriptor_ids);
+    if (change.memory) {
+        forget_removed(session.memory, before, session.device);
+    }
+    apply_change(session, change);
+}
+
+void Tracker::take(SessionState& session, const trace::EventRecord& record) {
+    if (record.queue == trace::no_queue) {
+        return;
+    }
+    QueueProgress& queue = session.queues[record.queue];
+    switch (record.kind) {
+        case trace::EventRecord::Kind::kick:
+            return add_saturating(queue.kicks, record.count);
+        case trace::EventRecord::Kind::call:
+            return add_saturating(queue.calls, record.count);
+        case trace::EventRecord::Kind::err:
+            return add_saturating(queue.errs, record.count);
+    }
+}
+
+// The in-flight area is no guest memory: its addresses are offsets.
+void Tracker::take(SessionState& session, const trace::MemoryRecord& record) {
+    if (record.part != trace::MemoryRecord::Part::inflight) {
+        session.memory.apply(record.address, record.content);
+    }
+}
+
+void Tracker::take(SessionState& session, const trace::GapRecord& record) {
+    if (record.queue != trace::no_queue) {
+        add_saturating(session.queues[record.queue].chains_lost, record.chains);
+    }
+}
+
+std::vector<ChainContext> Tracker::take(SessionState& session, const trace::Record& record,
+                                        const trace::ChainRecord& chains, std::size_t entries) {
+    std::vector<ChainContext> contexts;
+    const std::size_t count = std::min(entries, chains.entries.size());
+    contexts.reserve(count);
+    ChainPass pass(session, record, chains.queue);
+    for (std::size_t i = 0; i < count; ++i) {
+        contexts.push_back(pass.take(chains.entries[i], record.sequence + i));
+    }
+    if (count == chains.entries.size()) {
+        pass.finish(chains.fields);
+    }
+    return contexts;
+}
+
+}  // namespace vutrace::session
