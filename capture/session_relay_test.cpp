@@ -43,6 +43,7 @@ class MemoryRecorder final : public Recorder {
     void lost(std::uint32_t session, const trace::GapRecord& gap) noexcept override { record(session, gap); }
     Counters counters() const noexcept override { return {}; }
     std::size_t largest_record() const noexcept override { return SIZE_MAX; }
+    std::size_t free_bytes() const noexcept override { return SIZE_MAX; }
     Status finish() override { return {}; }
 
     template <class Record>
