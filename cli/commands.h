@@ -6,5 +6,9 @@
 namespace vutrace::cli {
 
 extern const Command capture_command;
+extern const Command decode_command;
+extern const Command info_command;
+extern const Command rings_command;
+extern const Command memory_command;
 
 }  // namespace vutrace::cli
