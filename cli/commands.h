@@ -6,5 +6,7 @@
 namespace vutrace::cli {
 
 extern const Command capture_command;
+extern const Command replay_command;
+extern const Command demo_command;
 
 }  // namespace vutrace::cli

@@ -11,7 +11,7 @@ namespace vutrace::cli {
 namespace {
 
 // In the order in which --help shows them.
-constexpr std::array<const Command*, 1> commands{&capture_command};
+constexpr std::array commands{&capture_command, &replay_command, &demo_command};
 
 int run(int argument_count, char** arguments) {
     CLI::App app{"Capture, decode and replay vhost-user sessions.", "vutrace"};
