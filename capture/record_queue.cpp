@@ -137,6 +137,13 @@ RecordQueue::Losses RecordQueue::losses() const noexcept {
     return all_losses_;
 }
 
+std::size_t RecordQueue::free_bytes() const noexcept {
+    const std::lock_guard lock(mutex_);
+    const std::size_t limit = limit_for(trace::RecordType::memory);
+    const std::size_t used = head_ - tail_;
+    return used < limit ? limit - used : 0;
+}
+
 std::size_t RecordQueue::largest_record() const noexcept {
     return std::min(capacity_ / 8, trace::max_body_size);
 }

@@ -14,11 +14,12 @@ namespace {
 
 constexpr std::chrono::milliseconds retry_interval{20};
 
-Result<std::unique_ptr<DataPath>> make_data_path(const DataPathOptions& options) {
+std::unique_ptr<DataPath> make_data_path(const DataPathOptions& options, std::uint32_t session, Recorder& recorder,
+                                         EventLoop& loop, const session::DeviceState& state) {
     if (options.mode == DataPathMode::off && options.memory == MemoryMode::none) {
         return std::make_unique<OffDataPath>();
     }
-    return fail(ErrorCode::unsupported, "this version looks at no data path: ask for --datapath off --memory none");
+    return DataPath::create(options, session, recorder, loop, state);
 }
 
 }  // namespace
@@ -98,8 +99,8 @@ void SessionThread::give_up(Error error) {
 void SessionThread::begin_session() {
     session_ = ++shared_.session_count;
     record_opening(session_);
-    const auto factory = [this](const session::DeviceState&) {
-        return std::move(*make_data_path(shared_.options.data_path));
+    const auto factory = [this](const session::DeviceState& state) {
+        return make_data_path(shared_.options.data_path, session_, shared_.recorder, loop_, state);
     };
     relay_ = std::make_unique<SessionRelay>(std::move(connections_.front_end), std::move(connections_.back_end),
                                             session_, shared_.recorder, loop_, factory);

@@ -6,6 +6,10 @@
 namespace vutrace::cli {
 
 extern const Command capture_command;
+extern const Command decode_command;
+extern const Command info_command;
+extern const Command rings_command;
+extern const Command memory_command;
 extern const Command replay_command;
 extern const Command demo_command;
 

@@ -9,6 +9,7 @@ function(vutrace_room NAME)
     add_library(${target} STATIC ${ROOM_SOURCES})
     add_library(vutrace::${NAME} ALIAS ${target})
     set_target_properties(${target} PROPERTIES EXPORT_NAME ${NAME} POSITION_INDEPENDENT_CODE ON)
+    target_compile_features(${target} PUBLIC cxx_std_20)
     target_include_directories(${target} PUBLIC
         $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>
         $<INSTALL_INTERFACE:include>)
@@ -17,6 +18,19 @@ function(vutrace_room NAME)
         PRIVATE ${ROOM_PRIVATE_LIBRARIES} $<BUILD_INTERFACE:vutrace_warnings>)
     install(TARGETS ${target} EXPORT vutrace ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
     install(DIRECTORY include/ DESTINATION include)
+    set_property(GLOBAL APPEND PROPERTY VUTRACE_ROOMS ${NAME})
+endfunction()
+
+# One name for several rooms, for users of the installed libraries: vutrace_library(NAME ROOMS room ...)
+function(vutrace_library NAME)
+    cmake_parse_arguments(LIBRARY "" "" "ROOMS" ${ARGN})
+    set(target vutrace-${NAME})
+    add_library(${target} INTERFACE)
+    add_library(vutrace::${NAME} ALIAS ${target})
+    set_target_properties(${target} PROPERTIES EXPORT_NAME ${NAME})
+    list(TRANSFORM LIBRARY_ROOMS PREPEND vutrace::)
+    target_link_libraries(${target} INTERFACE ${LIBRARY_ROOMS})
+    install(TARGETS ${target} EXPORT vutrace)
 endfunction()
 
 # A test program of one room: vutrace_test(NAME SOURCES ... DEPENDS room ...). It becomes a CTest entry

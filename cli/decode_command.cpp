@@ -1,0 +1,210 @@
+#include "commands.h"
+#include "options.h"
+#include "output.h"
+#include "progress.h"
+
+#include <vutrace/render/annotation.h>
+#include <vutrace/render/devices.h>
+#include <vutrace/render/json.h>
+#include <vutrace/render/text.h>
+#include <vutrace/trace/reader.h>
+
+#include <fmt/format.h>
+
+#include <array>
+#include <bitset>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace vutrace::cli {
+namespace {
+
+constexpr const char* command_name = "decode";
+constexpr std::array record_types{trace::RecordType::session, trace::RecordType::message, trace::RecordType::event,
+                                  trace::RecordType::chain,   trace::RecordType::memory,  trace::RecordType::gap,
+                                  trace::RecordType::note};
+
+struct Options {
+    std::string file;
+    bool json{false};
+    bool raw{false};
+    bool verbose{false};
+    std::string filter;
+    std::vector<std::string> records;
+    std::optional<std::uint32_t> queue;
+    std::optional<std::uint32_t> session;
+    std::optional<std::uint64_t> count;
+    std::string device;
+    render::TimeFormat time{render::TimeFormat::relative};
+    ColourChoice colour{ColourChoice::automatic};
+};
+
+// Which records are shown. All are decoded: what is shown depends on what came before.
+class Selection {
+  public:
+    [[nodiscard]] static Result<Selection> make(const Options& options) {
+        Selection selection;
+        selection.queue_ = options.queue;
+        selection.session_ = options.session;
+        for (const std::string& name : options.records) {
+            bool found = false;
+            for (const trace::RecordType type : record_types) {
+                if (name == trace::name_of(type)) {
+                    selection.types_.set(static_cast<std::size_t>(type));
+                    found = true;
+                }
+            }
+            if (!found) {
+                return fail(ErrorCode::usage,
+                            "no record type \"" + name + "\": session, message, event, chain, memory, gap or note");
+            }
+        }
+        if (options.records.empty()) {
+            selection.types_.set();
+        }
+        return selection;
+    }
+
+    [[nodiscard]] bool shows(const render::Annotation& annotation) const {
+        return types_.test(static_cast<std::size_t>(trace::type_of(annotation.record->body))) &&
+               (!session_ || annotation.record->session == *session_) && (!queue_ || annotation.queue == queue_);
+    }
+
+  private:
+    std::bitset<8> types_;
+    std::optional<std::uint32_t> queue_;
+    std::optional<std::uint32_t> session_;
+};
+
+Result<std::optional<std::uint32_t>> parse_device(const Options& options) {
+    if (options.device.empty()) {
+        return std::optional<std::uint32_t>();
+    }
+    const auto type = render::find_device(options.device);
+    if (!type) {
+        return fail(ErrorCode::usage, "no device \"" + options.device + "\": one of " + render::device_names());
+    }
+    return type;
+}
+
+class Decoder {
+  public:
+    Decoder(const Options& options, Selection selection, std::optional<std::uint32_t> device)
+        : options_(options),
+          selection_(selection),
+          annotator_(device),
+          text_({options.time, use_colour(options.colour), options.verbose, options.raw}),
+          left_(options.count.value_or(UINT64_MAX)) {}
+
+    // Reads and prints to the end, or until enough was printed. Error: peer_closed, system.
+    Status run(trace::Reader& reader) {
+        Progress progress("reading");
+        while (left_ > 0) {
+            auto record = reader.next();
+            if (!record) {
+                return tl::unexpected(record.error());
+            }
+            if (!*record) {
+                break;
+            }
+            if (auto status = show(**record); !status) {
+                return status;
+            }
+            progress.update(reader.position().offset, reader.file_size());
+        }
+        return output_.flush();
+    }
+    [[nodiscard]] std::uint64_t records() const noexcept { return records_; }
+
+  private:
+    Status show(const trace::Record& record) {
+        if (records_++ == 0) {
+            text_.set_start(record.time);
+        }
+        const render::Annotation& annotation = annotator_.annotate(record);
+        if (!selection_.shows(annotation)) {
+            return {};
+        }
+        const std::uint64_t entries = trace::sequence_count(record);
+        for (std::size_t entry = 0; entry < entries && left_ > 0; ++entry, --left_) {
+            if (options_.json) {
+                render::append_json(output_.buffer(), annotation, entry, {options_.raw});
+            } else {
+                text_.append(output_.buffer(), annotation, entry);
+            }
+        }
+        return output_.flush_if_full();
+    }
+
+    const Options& options_;
+    Selection selection_;
+    render::Annotator annotator_;
+    render::TextRenderer text_;
+    Output output_;
+    std::uint64_t left_;
+    std::uint64_t records_{0};
+};
+
+ExitStatus run(const Options& options) {
+    if (!options.filter.empty()) {
+        return report(command_name, Error{ErrorCode::usage,
+                                          "--filter is not in this version: use --record, --queue and --session, or "
+                                          "--json with jq",
+                                          std::nullopt, 0});
+    }
+    const auto selection = Selection::make(options);
+    if (!selection) {
+        return report(command_name, selection.error());
+    }
+    const auto device = parse_device(options);
+    if (!device) {
+        return report(command_name, device.error());
+    }
+    auto reader = trace::Reader::open(options.file);
+    if (!reader) {
+        return report_input(command_name, options.file, reader.error());
+    }
+    Decoder decoder(options, *selection, *device);
+    if (const Status status = decoder.run(*reader); !status) {
+        return status.error().code == ErrorCode::peer_closed ? ExitStatus::ok : report(command_name, status.error());
+    }
+    return report_reading(command_name, reader->problems(), decoder.records());
+}
+
+std::function<ExitStatus()> configure(CLI::App& app) {
+    auto options = std::make_shared<Options>();
+    app.add_option("FILE", options->file, "The trace")->required()->type_name("");
+    app.add_flag("--json", options->json, "One JSON object a line, for programs");
+    app.add_flag("--raw", options->raw, "Payloads and captured bytes in hexadecimal too");
+    app.add_flag("-v,--verbose", options->verbose, "Every field on a line of its own below its record");
+    app.add_option("--record", options->records, "Only records of these types")->delimiter(',')->type_name("TYPE");
+    app.add_option("--queue", options->queue, "Only records about this queue")->type_name("N");
+    app.add_option("--session", options->session, "Only records of this session")->type_name("N");
+    app.add_option("--count", options->count, "Stop after so many lines or objects")->type_name("N");
+    app.add_option("--device", options->device, "Take the device for this type, whatever the messages say")
+        ->type_name("NAME");
+    app.add_option("--time", options->time, "How times are shown: relative, absolute or delta")
+        ->transform(CLI::CheckedTransformer(
+            std::map<std::string, render::TimeFormat>{{"relative", render::TimeFormat::relative},
+                                                      {"absolute", render::TimeFormat::absolute},
+                                                      {"delta", render::TimeFormat::delta}}))
+        ->type_name("FORMAT");
+    add_colour_option(app, options->colour);
+    app.add_option("--filter", options->filter, "Not in this version")->type_name("EXPR")->group("");
+    return [options] { return run(*options); };
+}
+
+}  // namespace
+
+const Command decode_command{command_name, "Print every record of a trace",
+                             "Examples:\n"
+                             "  vutrace decode blk.pcap | less -R\n"
+                             "  vutrace decode --record message --verbose blk.pcap\n"
+                             "  vutrace decode --queue 0 --count 20 blk.pcap\n"
+                             "  vutrace decode --json blk.pcap | jq 'select(.record == \"chain\") | .request'",
+                             configure};
+
+}  // namespace vutrace::cli

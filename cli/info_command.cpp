@@ -1,0 +1,72 @@
+#include "commands.h"
+#include "options.h"
+#include "output.h"
+#include "progress.h"
+
+#include <vutrace/render/annotation.h>
+#include <vutrace/render/summary.h>
+#include <vutrace/trace/reader.h>
+
+#include <memory>
+#include <string>
+
+namespace vutrace::cli {
+namespace {
+
+constexpr const char* command_name = "info";
+
+struct Options {
+    std::string file;
+    bool json{false};
+    ColourChoice colour{ColourChoice::automatic};
+};
+
+ExitStatus run(const Options& options) {
+    auto reader = trace::Reader::open(options.file);
+    if (!reader) {
+        return report_input(command_name, options.file, reader.error());
+    }
+    render::Annotator annotator;
+    render::Summary summary;
+    {
+        Progress progress("reading");
+        for (;;) {
+            auto record = reader->next();
+            if (!record) {
+                return report(command_name, record.error());
+            }
+            if (!*record) {
+                break;
+            }
+            summary.add(annotator.annotate(**record), annotator.tracker());
+            progress.update(reader->position().offset, reader->file_size());
+        }
+    }
+    summary.set_file(options.file, reader->file_size(), reader->problems());
+    Output output;
+    output.buffer() =
+        options.json ? render::summary_json(summary, annotator.tracker()) + "\n"
+                     : render::summary_text(summary, annotator.tracker(), render::Style(use_colour(options.colour)));
+    if (const Status status = output.flush(); !status && status.error().code != ErrorCode::peer_closed) {
+        return report(command_name, status.error());
+    }
+    return report_reading(command_name, reader->problems(), summary.records());
+}
+
+std::function<ExitStatus()> configure(CLI::App& app) {
+    auto options = std::make_shared<Options>();
+    app.add_option("FILE", options->file, "The trace")->required()->type_name("");
+    app.add_flag("--json", options->json, "One JSON object, for programs");
+    add_colour_option(app, options->colour);
+    return [options] { return run(*options); };
+}
+
+}  // namespace
+
+const Command info_command{command_name, "Say what a trace holds",
+                           "Examples:\n"
+                           "  vutrace info blk.pcap\n"
+                           "  vutrace info --json blk.pcap | jq '.sessions[0].features.names'",
+                           configure};
+
+}  // namespace vutrace::cli

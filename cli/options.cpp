@@ -1,0 +1,106 @@
+#include "options.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <map>
+#include <string_view>
+
+namespace vutrace::cli {
+
+Result<std::uint64_t> parse_number(const std::string& text) {
+    std::string_view digits = text;
+    int base = 10;
+    if (digits.substr(0, 2) == "0x" || digits.substr(0, 2) == "0X") {
+        digits.remove_prefix(2);
+        base = 16;
+    }
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, base);
+    if (error != std::errc() || end != digits.data() + digits.size() || digits.empty()) {
+        return fail(ErrorCode::usage, "\"" + text + "\" is not a number of 64 bits, decimal or 0x…");
+    }
+    return value;
+}
+
+Result<std::uint64_t> parse_size(const std::string& text) {
+    constexpr std::string_view suffixes = "kmgt";
+    unsigned shift = 0;
+    std::string digits = text;
+    const bool hexadecimal = text.size() > 1 && (text[1] == 'x' || text[1] == 'X');
+    if (!digits.empty()) {
+        // In hexadecimal no suffix is a digit, so it cannot be mistaken for one.
+        const auto at = suffixes.find(static_cast<char>(digits.back() | 0x20));
+        if (at != std::string_view::npos && !(hexadecimal && digits.size() == 2)) {
+            shift = 10 * (static_cast<unsigned>(at) + 1);
+            digits.pop_back();
+        }
+    }
+    const auto value = parse_number(digits);
+    if (!value) {
+        return fail(ErrorCode::usage, "\"" + text + "\" is not a size: a number, with k, M, G or T if you like");
+    }
+    if (shift != 0 && *value > (UINT64_MAX >> shift)) {
+        return fail(ErrorCode::usage, "\"" + text + "\" is more than 64 bits hold");
+    }
+    return *value << shift;
+}
+
+void add_colour_option(CLI::App& app, ColourChoice& choice) {
+    app.add_option("--color", choice, "Colour: auto (on a terminal, unless NO_COLOR is set), always or never")
+        ->transform(CLI::CheckedTransformer(std::map<std::string, ColourChoice>{
+            {"auto", ColourChoice::automatic}, {"always", ColourChoice::always}, {"never", ColourChoice::never}}))
+        ->type_name("WHEN");
+}
+
+ExitStatus report_input(const char* command, const std::string& file, const Error& error) {
+    Error named = error;
+    if (named.text.find(file) == std::string::npos) {
+        named.text = file + ": " + named.text;
+    }
+    (void)report(command, named);
+    // A file that is not there is bad input, whoever refused it.
+    return ExitStatus::bad_input;
+}
+
+ExitStatus report_reading(const char* command, const trace::ReadProblems& problems, std::uint64_t records) {
+    const auto warn = [&](const std::string& text) { fmt::print(stderr, "vutrace {}: warning: {}\n", command, text); };
+    if (problems.bad_record_count != 0 && !problems.bad_records.empty()) {
+        warn(fmt::format("{} record(s) could not be decoded and were passed over, the first: {}",
+                         problems.bad_record_count, describe(problems.bad_records.front())));
+    }
+    if (problems.unknown_records != 0) {
+        warn(fmt::format("{} record(s) of a type or version that this program does not know were passed over",
+                         problems.unknown_records));
+    }
+    if (problems.foreign_packets != 0) {
+        warn(fmt::format("{} packet(s) that are no vutrace records were passed over", problems.foreign_packets));
+    }
+    if (problems.torn) {
+        warn(fmt::format("the trace is torn: {}; the {} record(s) before that are complete", describe(*problems.torn),
+                         records));
+    }
+    const bool damaged = problems.torn || problems.bad_record_count != 0 || problems.foreign_packets != 0;
+    return records == 0 && damaged ? ExitStatus::bad_input : ExitStatus::ok;
+}
+
+Result<const session::SessionState*> choose_session(const session::Tracker& tracker,
+                                                    std::optional<std::uint32_t> number) {
+    if (number) {
+        const session::SessionState* state = tracker.session(*number);
+        if (state == nullptr) {
+            return fail(ErrorCode::usage, fmt::format("no session {} up to that record", *number));
+        }
+        return state;
+    }
+    if (tracker.sessions().empty()) {
+        return fail(ErrorCode::usage, "no session had begun at that record");
+    }
+    if (tracker.sessions().size() > 1) {
+        return fail(ErrorCode::usage, fmt::format("{} sessions had begun at that record: choose one with --session",
+                                                  tracker.sessions().size()));
+    }
+    return &tracker.sessions().begin()->second;
+}
+
+}  // namespace vutrace::cli

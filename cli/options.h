@@ -1,0 +1,34 @@
+// What the commands that read a trace share: option values, messages about the trace, exit statuses.
+#pragma once
+
+#include "command.h"
+#include "output.h"
+
+#include <vutrace/session/timeline.h>
+#include <vutrace/trace/reader.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace vutrace::cli {
+
+// A number in decimal, or in hexadecimal with 0x. Error: usage.
+[[nodiscard]] Result<std::uint64_t> parse_number(const std::string& text);
+// The same with one of the suffixes k, M, G, T (powers of 1024; either case). Error: usage.
+[[nodiscard]] Result<std::uint64_t> parse_size(const std::string& text);
+
+void add_colour_option(CLI::App& app, ColourChoice& choice);
+
+// For a trace that cannot be opened: names the file.
+ExitStatus report_input(const char* command, const std::string& file, const Error& error);
+
+// After reading to the end: a warning each for what was passed over and where the file is torn. `records` were read;
+// a file that gave none although it is not whole is bad input.
+ExitStatus report_reading(const char* command, const trace::ReadProblems& problems, std::uint64_t records);
+
+// The session that a command is about: the one asked for or, without `number`, the only one. Error: usage.
+[[nodiscard]] Result<const session::SessionState*> choose_session(const session::Tracker& tracker,
+                                                                  std::optional<std::uint32_t> number);
+
+}  // namespace vutrace::cli

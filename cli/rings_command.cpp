@@ -1,0 +1,90 @@
+#include "commands.h"
+#include "options.h"
+#include "output.h"
+#include "progress.h"
+
+#include <vutrace/render/ring_view.h>
+#include <vutrace/session/timeline.h>
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace vutrace::cli {
+namespace {
+
+constexpr const char* command_name = "rings";
+
+struct Options {
+    std::string file;
+    std::uint64_t at{0};
+    std::optional<std::uint32_t> queue;
+    std::optional<std::uint32_t> session;
+    bool json{false};
+    ColourChoice colour{ColourChoice::automatic};
+};
+
+Status print(const session::SessionState& state, const Options& options) {
+    const auto rings = render::view_rings(state, options.queue);
+    if (rings.empty()) {
+        return fail(ErrorCode::usage,
+                    options.queue ? fmt::format("session {} had no queue {} at record {}", state.number, *options.queue,
+                                                options.at)
+                                  : fmt::format("session {} had no queue at record {}", state.number, options.at));
+    }
+    Output output;
+    const render::Style style(use_colour(options.colour));
+    for (const render::RingView& ring : rings) {
+        if (options.json) {
+            output.buffer() += render::ring_json(ring) + "\n";
+        } else {
+            output.buffer() += output.buffer().empty() ? "" : "\n";
+            output.buffer() += render::ring_text(ring, style);
+        }
+    }
+    return output.flush();
+}
+
+ExitStatus run(const Options& options) {
+    auto timeline = session::Timeline::open(options.file);
+    if (!timeline) {
+        return report_input(command_name, options.file, timeline.error());
+    }
+    Progress progress("reading");
+    const auto tracker = timeline->state_after(
+        options.at, [&](std::uint64_t done, std::uint64_t total) { progress.update(done, total); });
+    progress.clear();
+    if (!tracker) {
+        return report(command_name, tracker.error());
+    }
+    const auto state = choose_session(*tracker, options.session);
+    if (!state) {
+        return report(command_name, state.error());
+    }
+    const Status status = print(**state, options);
+    return status || status.error().code == ErrorCode::peer_closed ? ExitStatus::ok
+                                                                   : report(command_name, status.error());
+}
+
+std::function<ExitStatus()> configure(CLI::App& app) {
+    auto options = std::make_shared<Options>();
+    app.add_option("FILE", options->file, "The trace")->required()->type_name("");
+    app.add_option("--at", options->at, "Show the rings after this record")->required()->type_name("SEQ");
+    app.add_option("--queue", options->queue, "Only this queue")->type_name("N");
+    app.add_option("--session", options->session, "The session, where there are several")->type_name("N");
+    app.add_flag("--json", options->json, "One JSON object a queue, for programs");
+    add_colour_option(app, options->colour);
+    return [options] { return run(*options); };
+}
+
+}  // namespace
+
+const Command rings_command{command_name, "Show the vrings as they stood after a record",
+                            "Examples:\n"
+                            "  vutrace rings blk.pcap --at 120\n"
+                            "  vutrace rings blk.pcap --at 120 --queue 0 --json | jq '.open'",
+                            configure};
+
+}  // namespace vutrace::cli

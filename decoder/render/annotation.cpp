@@ -1,0 +1,250 @@
+#include <vutrace/protocol/features.h>
+#include <vutrace/render/annotation.h>
+
+#include <algorithm>
+
+namespace vutrace::render {
+namespace {
+
+// A request that was never answered must not be kept for ever.
+constexpr std::size_t max_pending = 256;
+// Enough for the header and the 256 segments that a block request shows.
+constexpr std::size_t max_parsed_bytes = virtio::block::request_header_size + 256 * 16;
+
+// The first bytes of `content` as far as they were captured, at most `max_parsed_bytes`. `scratch` holds them where
+// they are not in one piece.
+ByteView captured_prefix(const trace::Content& content, Bytes& scratch) {
+    if (content.runs().size() == 1 && content.runs().front().kind == trace::RunKind::literal) {
+        return content.literal().first(std::min(content.literal().size(), max_parsed_bytes));
+    }
+    std::uint64_t captured = 0;
+    for (const trace::Run& run : content.runs()) {
+        if (run.kind == trace::RunKind::missing || captured >= max_parsed_bytes) {
+            break;
+        }
+        captured += run.length;
+    }
+    scratch.resize(static_cast<std::size_t>(std::min<std::uint64_t>(captured, max_parsed_bytes)));
+    (void)content.read(0, scratch);
+    return scratch;
+}
+
+// The last byte of `content`, where it was captured.
+std::optional<std::uint8_t> last_byte(const trace::Content& content) {
+    if (content.empty() || content.runs().back().kind == trace::RunKind::missing) {
+        return std::nullopt;
+    }
+    if (content.runs().back().kind == trace::RunKind::zeros) {
+        return std::uint8_t{0};
+    }
+    return load<std::uint8_t>(content.literal().last(1));
+}
+
+void describe_buffers(const std::vector<trace::ChainDescriptor>& descriptors, EntryAnnotation& out) {
+    out.descriptors_known = !descriptors.empty();
+    out.buffers.reserve(descriptors.size());
+    for (const trace::ChainDescriptor& descriptor : descriptors) {
+        if ((descriptor.flags & virtio::descriptor_indirect) != 0) {
+            out.indirect = true;
+            continue;
+        }
+        out.buffers.push_back(descriptor);
+        ((descriptor.flags & virtio::descriptor_write) != 0 ? out.writable_total : out.readable_total) +=
+            descriptor.length;
+    }
+}
+
+void read_block_request(const trace::ChainEntry& entry, EntryAnnotation& out, Bytes& scratch) {
+    const bool used = entry.state == trace::ChainEntry::State::used;
+    const trace::Content& readable = used ? out.context.readable : entry.content;
+    out.block =
+        virtio::block::parse_request(captured_prefix(readable, scratch), out.readable_total, out.writable_total);
+    if (!out.block || !used) {
+        return;
+    }
+    virtio::block::add_result(*out.block, captured_prefix(entry.content, scratch), out.writable_total);
+    // The status is the last writable byte: of a long answer it lies beyond what was looked at above.
+    if (!out.block->status && out.writable_total > 0 && entry.content.size() == out.writable_total) {
+        out.block->status = last_byte(entry.content);
+    }
+}
+
+std::optional<std::uint32_t> queue_of(const protocol::RequestInfo& info, ByteView payload) {
+    switch (info.queue_index) {
+        case protocol::QueueIndex::none:
+            return std::nullopt;
+        case protocol::QueueIndex::low_byte_of_u64:
+            return payload.size() < 8 ? std::nullopt : std::optional(load<std::uint32_t>(payload) & 0xffU);
+        case protocol::QueueIndex::first_u32:
+            return payload.size() < 4 ? std::nullopt : std::optional(load<std::uint32_t>(payload));
+    }
+    return std::nullopt;
+}
+
+std::optional<std::uint32_t> queue_of(const trace::RecordBody& body) {
+    std::uint16_t queue = trace::no_queue;
+    if (const auto* event = std::get_if<trace::EventRecord>(&body)) {
+        queue = event->queue;
+    } else if (const auto* chain = std::get_if<trace::ChainRecord>(&body)) {
+        queue = chain->queue;
+    } else if (const auto* memory = std::get_if<trace::MemoryRecord>(&body)) {
+        queue = memory->queue;
+    } else if (const auto* gap = std::get_if<trace::GapRecord>(&body)) {
+        queue = gap->queue;
+    } else if (const auto* note = std::get_if<trace::NoteRecord>(&body)) {
+        queue = note->queue;
+    }
+    return queue == trace::no_queue ? std::nullopt : std::optional<std::uint32_t>(queue);
+}
+
+}  // namespace
+
+std::int64_t time_of(const trace::Record& record, std::size_t entry) noexcept {
+    const auto* chain = std::get_if<trace::ChainRecord>(&record.body);
+    const std::uint64_t offset = chain != nullptr ? chain->entries[entry].time_offset : 0;
+    return static_cast<std::int64_t>(static_cast<std::uint64_t>(record.time) + offset);
+}
+
+const Annotation& Annotator::annotate(const trace::Record& record) {
+    std::vector<session::ChainContext> contexts = tracker_.apply(record);
+    annotation_.record = &record;
+    annotation_.queue = queue_of(record.body);
+    annotation_.entries.clear();
+    if (const auto* message = std::get_if<trace::MessageRecord>(&record.body)) {
+        device_types_.erase(record.session);
+        annotation_.device = device_of(record.session);
+        annotate_message(record, *message);
+        annotation_.queue = annotation_.message.queue;
+        return annotation_;
+    }
+    annotation_.device = device_of(record.session);
+    if (const auto* chain = std::get_if<trace::ChainRecord>(&record.body)) {
+        annotate_chain(record, *chain, std::move(contexts));
+    }
+    return annotation_;
+}
+
+void Annotator::annotate_message(const trace::Record& record, const trace::MessageRecord& message) {
+    MessageAnnotation& out = annotation_.message;
+    out = {};
+    const SenderKey key{record.session, message.channel, message.sender};
+    if (message.offset == 0) {
+        current_.erase(key);
+        if (const auto header = protocol::parse_header(message.bytes)) {
+            current_[key] = *header;
+        } else {
+            out.problems.push_back("the message ends inside its header: " + header.error().text);
+        }
+    }
+    if (const auto current = current_.find(key); current != current_.end()) {
+        out.header = current->second;
+        out.info = protocol::find_request(message.channel, out.header->request);
+        out.request = protocol::request_name(message.channel, out.header->request);
+    }
+    const std::size_t header_bytes =
+        message.offset == 0 ? std::min(message.bytes.size(), protocol::header_size) : std::size_t{0};
+    out.payload = ByteView(message.bytes).subspan(header_bytes);
+    if (message.offset == 0 && out.header) {
+        annotate_payload(record, message);
+        pair_reply(record, message);
+    } else {
+        out.whole = false;
+        out.parsed = false;
+    }
+    if (message.incomplete) {
+        out.problems.emplace_back("the connection ended before the announced size arrived");
+    }
+    if (message.descriptors_truncated) {
+        out.problems.emplace_back("the kernel handed over fewer descriptors than were sent");
+    }
+}
+
+void Annotator::annotate_payload(const trace::Record& record, const trace::MessageRecord& message) {
+    MessageAnnotation& out = annotation_.message;
+    protocol::PayloadContext context;
+    if (const session::SessionState* state = tracker_.session(record.session)) {
+        context.xen_mmap = state->device.has_protocol_feature(protocol::protocol_feature::XEN_MMAP);
+        context.postcopy = state->device.postcopy_active();
+    }
+    // The rest of a long message comes in records of its own: then its announced size is what will have come.
+    out.whole = out.payload.size() >= out.header->size || message.incomplete;
+    const std::size_t descriptors = message.descriptors.size();
+    out.problems = out.whole ? protocol::find_problems(message.channel, message.sender, *out.header, out.payload,
+                                                       descriptors, context)
+                             : protocol::find_problems(message.channel, message.sender, *out.header,
+                                                       std::uint64_t{out.header->size}, descriptors, context);
+    protocol::DecodedPayload decoded =
+        protocol::decode_payload(message.channel, message.sender, *out.header, out.payload, context);
+    out.fields = std::move(decoded.fields);
+    out.parsed = decoded.problems.empty() && (out.payload.empty() || !out.fields.empty());
+    if (out.whole) {
+        for (std::string& problem : decoded.problems) {
+            if (std::find(out.problems.begin(), out.problems.end(), problem) == out.problems.end()) {
+                out.problems.push_back(std::move(problem));
+            }
+        }
+    }
+    if (out.info != nullptr) {
+        out.queue = queue_of(*out.info, out.payload);
+    }
+}
+
+void Annotator::pair_reply(const trace::Record& record, const trace::MessageRecord& message) {
+    MessageAnnotation& out = annotation_.message;
+    std::deque<Pending>& pending = pending_[{record.session, message.channel}];
+    const bool asks = message.sender == protocol::requester(message.channel);
+    if (asks && !out.header->is_reply()) {
+        pending.push_back({out.header->request, record.sequence, record.time});
+        if (pending.size() > max_pending) {
+            pending.pop_front();
+        }
+        return;
+    }
+    if (asks) {
+        return;
+    }
+    // Replies come in the order of their requests, so what is before the one answered here never had one.
+    const auto request = std::find_if(pending.begin(), pending.end(),
+                                      [&](const Pending& one) { return one.code == out.header->request; });
+    if (request != pending.end()) {
+        out.answers = request->sequence;
+        out.latency = elapsed(request->time, record.time);
+        pending.erase(pending.begin(), request + 1);
+    }
+}
+
+void Annotator::annotate_chain(const trace::Record& record, const trace::ChainRecord& chain,
+                               std::vector<session::ChainContext>&& contexts) {
+    Bytes scratch;
+    annotation_.entries.resize(chain.entries.size());
+    for (std::size_t i = 0; i < chain.entries.size(); ++i) {
+        const trace::ChainEntry& entry = chain.entries[i];
+        EntryAnnotation& out = annotation_.entries[i];
+        if (i < contexts.size()) {
+            out.context = std::move(contexts[i]);
+        }
+        describe_buffers(entry.descriptors.empty() ? out.context.descriptors : entry.descriptors, out);
+        if (entry.state == trace::ChainEntry::State::used && out.context.available_sequence != 0) {
+            out.latency = elapsed(out.context.available_time, time_of(record, i));
+        }
+        if (annotation_.device == virtio::block::device_id && out.descriptors_known) {
+            read_block_request(entry, out, scratch);
+        }
+    }
+}
+
+std::uint32_t Annotator::device_of(std::uint32_t session) {
+    if (forced_device_) {
+        return *forced_device_;
+    }
+    const auto known = device_types_.find(session);
+    if (known != device_types_.end()) {
+        return known->second;
+    }
+    const session::SessionState* state = tracker_.session(session);
+    const std::uint32_t type = state == nullptr ? 0 : state->device.device_type();
+    device_types_[session] = type;
+    return type;
+}
+
+}  // namespace vutrace::render

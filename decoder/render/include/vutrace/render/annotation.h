@@ -1,0 +1,100 @@
+// What a record means in its session: the decoded payload, what is wrong with it, the request a reply answers, the
+// chain a used entry belongs to, the block request inside. Computed once, rendered as JSON, text or rows of a window.
+#pragma once
+
+#include <vutrace/protocol/fields.h>
+#include <vutrace/protocol/header.h>
+#include <vutrace/protocol/requests.h>
+#include <vutrace/session/timeline.h>
+#include <vutrace/trace/records.h>
+#include <vutrace/virtio/devices/block.h>
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace vutrace::render {
+
+struct MessageAnnotation {
+    std::optional<protocol::Header> header;  // of the message; empty where its first record was never seen
+    const protocol::RequestInfo* info{nullptr};
+    std::string_view request{"UNKNOWN"};
+    ByteView payload;                     // the payload bytes in this record; valid as long as the record
+    bool whole{true};                     // the record holds all of the payload
+    bool parsed{true};                    // every payload byte found its place in `fields`
+    std::vector<protocol::Field> fields;  // empty for a piece that does not begin the message
+    std::vector<std::string> problems;    // each a sentence
+    std::optional<std::uint32_t> queue;   // for requests about one vring
+    std::uint64_t answers{0};             // sequence number of the request this replies to, 0 where not known
+    std::optional<std::int64_t> latency;  // nanoseconds since that request
+};
+
+struct EntryAnnotation {
+    session::ChainContext context;
+    std::vector<trace::ChainDescriptor> buffers;  // the chain's without references to indirect tables
+    bool indirect{false};                         // the chain went through an indirect table
+    bool descriptors_known{false};                // false: used without an available step in the trace
+    std::uint64_t readable_total{0};              // bytes of all device-readable buffers
+    std::uint64_t writable_total{0};
+    std::optional<virtio::block::Request> block;  // where the device is known to be a block device
+    std::optional<std::int64_t> latency;          // nanoseconds from available to used
+};
+
+struct Annotation {
+    const trace::Record* record{nullptr};
+    std::uint32_t device{0};               // virtio device type of the session, 0 where not known
+    std::optional<std::uint32_t> queue;    // the queue the record is about
+    MessageAnnotation message;             // message records only
+    std::vector<EntryAnnotation> entries;  // chain records only: one per entry
+};
+
+// Nanoseconds since the epoch of one entry of a record (`entry` is 0 but for chain records). Like `elapsed` it wraps
+// for times that no clock shows, instead of overflowing.
+[[nodiscard]] std::int64_t time_of(const trace::Record& record, std::size_t entry) noexcept;
+[[nodiscard]] constexpr std::int64_t elapsed(std::int64_t from, std::int64_t to) noexcept {
+    return static_cast<std::int64_t>(static_cast<std::uint64_t>(to) - static_cast<std::uint64_t>(from));
+}
+
+// Takes the records of a trace in order. Work for a record is bounded by its size; memory by the number of sessions
+// and open chains. One thread.
+class Annotator {
+  public:
+    // `device` forces the virtio device type of every session; without it each session's is what its messages prove.
+    explicit Annotator(std::optional<std::uint32_t> device = std::nullopt) : forced_device_(device) {}
+
+    // The result refers to `record` and is valid until the next call.
+    const Annotation& annotate(const trace::Record& record);
+
+    [[nodiscard]] const session::Tracker& tracker() const noexcept { return tracker_; }
+
+  private:
+    struct Pending {
+        std::uint32_t code{0};
+        std::uint64_t sequence{0};
+        std::int64_t time{0};
+    };
+    using ChannelKey = std::pair<std::uint32_t, Channel>;        // session, channel
+    using SenderKey = std::tuple<std::uint32_t, Channel, Side>;  // session, channel, sender
+
+    void annotate_message(const trace::Record& record, const trace::MessageRecord& message);
+    void annotate_payload(const trace::Record& record, const trace::MessageRecord& message);
+    void pair_reply(const trace::Record& record, const trace::MessageRecord& message);
+    void annotate_chain(const trace::Record& record, const trace::ChainRecord& chain,
+                        std::vector<session::ChainContext>&& contexts);
+    [[nodiscard]] std::uint32_t device_of(std::uint32_t session);
+
+    std::optional<std::uint32_t> forced_device_;
+    session::Tracker tracker_;
+    Annotation annotation_;
+    std::map<ChannelKey, std::deque<Pending>> pending_;    // requests that may still be answered, bounded each
+    std::map<SenderKey, protocol::Header> current_;        // header of the message whose pieces are arriving
+    std::map<std::uint32_t, std::uint32_t> device_types_;  // by session, forgotten with each of its messages
+};
+
+}  // namespace vutrace::render

@@ -1,0 +1,61 @@
+// A split ring as it stood after a record, with what is known of it and who owns what.
+#pragma once
+
+#include <vutrace/render/style.h>
+#include <vutrace/session/timeline.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace vutrace::render {
+
+struct TableEntry {
+    std::uint16_t index{0};  // in the descriptor table
+    trace::ChainDescriptor descriptor;
+};
+
+// A chain that the device owns. Its buffers are the device's until it is used.
+struct OpenChainView {
+    std::uint16_t head{0};
+    std::uint16_t index{0};  // free-running available index it was offered at
+    std::uint64_t sequence{0};
+    std::int64_t time{0};
+    trace::Proof proof{trace::Proof::absent};
+    std::uint16_t problem{0};
+    std::vector<TableEntry> table;                 // entries of the descriptor table that it occupies
+    std::vector<trace::ChainDescriptor> indirect;  // entries of its indirect table
+};
+
+// Everything a trace does not tell is empty.
+struct RingView {
+    std::uint32_t session{0};
+    std::uint32_t queue{0};
+    bool configured{false};  // the messages mentioned the queue
+    bool started{false};
+    bool enabled{false};
+    bool packed{false};       // negotiated packed: the rest stays empty
+    bool event_index{false};  // RING_EVENT_IDX negotiated: the event fields count, the flags do not
+    std::optional<virtio::SplitRingLayout> layout;  // in guest physical addresses
+    std::optional<std::uint16_t> available_index, available_flags, used_event;
+    std::optional<std::uint16_t> used_index, used_flags, available_event;
+    std::vector<OpenChainView> open;                           // oldest first
+    std::vector<TableEntry> table;                             // entries known from captured memory
+    std::vector<std::optional<std::uint16_t>> available_ring;  // heads by slot, from captured memory and open chains
+    struct Used {
+        std::uint32_t id{0};
+        std::uint32_t length{0};
+    };
+    std::vector<std::optional<Used>> used_ring;  // by slot, from captured memory
+    std::uint64_t chains_available{0}, chains_used{0}, chains_lost{0};
+};
+
+// The rings of a session, of all its queues or of one; empty where it has none such. Bounded by the queue sizes.
+[[nodiscard]] std::vector<RingView> view_rings(const session::SessionState& state, std::optional<std::uint32_t> queue);
+
+[[nodiscard]] std::string ring_text(const RingView& ring, const Style& style);
+// One JSON object without a newline: unknown values are null.
+[[nodiscard]] std::string ring_json(const RingView& ring);
+
+}  // namespace vutrace::render

@@ -1,0 +1,88 @@
+// What a trace holds: sessions, peers, features, queues, counts, losses.
+#pragma once
+
+#include <vutrace/base/error.h>
+#include <vutrace/render/annotation.h>
+#include <vutrace/render/style.h>
+#include <vutrace/trace/reader.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <tuple>
+#include <vector>
+
+namespace vutrace::render {
+
+// One kind of message: channel, reply or request, name (with the number where there is none).
+using MessageKind = std::tuple<Channel, bool, std::string>;
+
+struct SessionSummary {
+    std::uint32_t number{0};
+    std::int64_t first_time{0};
+    std::int64_t last_time{0};
+    std::uint64_t records{0};  // entries of chain records count one each
+    std::map<MessageKind, std::uint64_t> messages;
+    std::uint64_t message_bytes{0};                      // on the wire, headers included
+    std::uint64_t content_bytes{0};                      // of guest memory, captured with chains and as memory records
+    std::uint64_t problems{0};                           // messages and chains that something is wrong with
+    std::vector<session::KnownRegion> regions;           // the last table that was not empty
+    std::uint64_t epoch{0};                              // of that table
+    std::map<std::uint32_t, std::uint32_t> queue_sizes;  // the last size each queue had
+};
+
+struct GapSummary {
+    std::uint64_t count{0};
+    std::uint64_t chains{0};
+    std::uint64_t records{0};
+    std::uint64_t bytes{0};
+};
+
+struct NoteSummary {
+    std::uint64_t sequence{0};
+    std::uint32_t session{0};
+    trace::NoteRecord note;
+};
+
+// Collects while a trace is read once. Memory is bounded by the number of sessions, kinds and queues; notes by
+// `max_notes`.
+class Summary {
+  public:
+    static constexpr std::size_t max_notes = 1000;
+
+    void add(const Annotation& annotation, const session::Tracker& tracker);
+    // After the last record.
+    void set_file(std::string path, std::uint64_t size, const trace::ReadProblems& problems);
+
+    [[nodiscard]] const std::map<std::uint32_t, SessionSummary>& sessions() const noexcept { return sessions_; }
+    [[nodiscard]] const std::map<std::string, GapSummary>& gaps() const noexcept { return gaps_; }  // by reason
+    [[nodiscard]] const std::vector<NoteSummary>& notes() const noexcept { return notes_; }
+    [[nodiscard]] std::uint64_t note_count() const noexcept { return note_count_; }
+    [[nodiscard]] std::uint64_t records() const noexcept { return records_; }
+    [[nodiscard]] std::int64_t first_time() const noexcept { return first_time_; }
+    [[nodiscard]] std::int64_t last_time() const noexcept { return last_time_; }
+    [[nodiscard]] const std::string& path() const noexcept { return path_; }
+    [[nodiscard]] std::uint64_t file_size() const noexcept { return file_size_; }
+    [[nodiscard]] const trace::ReadProblems& problems() const noexcept { return problems_; }
+
+  private:
+    void add_message(SessionSummary& session, const Annotation& annotation, const session::Tracker& tracker);
+
+    std::map<std::uint32_t, SessionSummary> sessions_;
+    std::map<std::string, GapSummary> gaps_;
+    std::vector<NoteSummary> notes_;
+    std::uint64_t note_count_{0};
+    std::uint64_t records_{0};
+    std::int64_t first_time_{0};
+    std::int64_t last_time_{0};
+    std::string path_;
+    std::uint64_t file_size_{0};
+    trace::ReadProblems problems_;
+};
+
+// `tracker` is the one that took in the records of `summary`.
+[[nodiscard]] std::string summary_text(const Summary& summary, const session::Tracker& tracker, const Style& style);
+// One JSON object without a newline.
+[[nodiscard]] std::string summary_json(const Summary& summary, const session::Tracker& tracker);
+
+}  // namespace vutrace::render

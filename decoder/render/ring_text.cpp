@@ -1,0 +1,196 @@
+#include "names.h"
+
+#include <vutrace/render/phrases.h>
+#include <vutrace/render/ring_view.h>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <iterator>
+
+namespace vutrace::render {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+template <class T>
+std::string or_unknown(const std::optional<T>& value, const char* format = "{}") {
+    return value ? fmt::format(fmt::runtime(format), *value) : "unknown";
+}
+
+template <class T>
+Json or_null(const std::optional<T>& value) {
+    return value ? Json(*value) : Json(nullptr);
+}
+
+std::string hex(std::uint64_t value) {
+    return fmt::format("0x{:x}", value);
+}
+
+void append_entry(std::string& out, const TableEntry& entry) {
+    const trace::ChainDescriptor& descriptor = entry.descriptor;
+    fmt::format_to(std::back_inserter(out), "    {:>5}  {:>18}  {:>10}  {:<14}", entry.index, hex(descriptor.address),
+                   descriptor.length, descriptor_flags_text(descriptor.flags));
+    if ((descriptor.flags & virtio::descriptor_next) != 0) {
+        fmt::format_to(std::back_inserter(out), "  next {}", descriptor.next);
+    }
+    out += '\n';
+}
+
+void append_header(std::string& out, const RingView& ring, const Style& style) {
+    style.append(out, Tone::strong, fmt::format("session {} queue {}", ring.session, ring.queue));
+    fmt::format_to(std::back_inserter(out), "  {}  {}  {}\n",
+                   ring.layout ? fmt::format("size {}", ring.layout->size) : std::string("size unknown"),
+                   ring.started ? "started" : "not started", ring.enabled ? "enabled" : "not enabled");
+    if (ring.packed) {
+        out += "  packed ring: not shown by this version\n";
+    } else if (!ring.layout) {
+        out += "  ring addresses unknown: not set, invalid, or outside the memory regions\n";
+    }
+    fmt::format_to(std::back_inserter(out), "  {} made available, {} used, {} lost\n",
+                   count_text(ring.chains_available, "chain"), ring.chains_used, ring.chains_lost);
+}
+
+void append_rings(std::string& out, const RingView& ring) {
+    const auto end = std::back_inserter(out);
+    const auto place = [&](std::uint64_t virtio::SplitRingLayout::*member) {
+        return ring.layout ? hex((*ring.layout).*member) : std::string("unknown");
+    };
+    const char* events = ring.event_index ? "" : " (not negotiated)";
+    fmt::format_to(end, "  descriptor table  at {}\n", place(&virtio::SplitRingLayout::descriptor));
+    fmt::format_to(end, "  available ring    at {}  index {}  flags {}  used_event {}{}\n",
+                   place(&virtio::SplitRingLayout::available), or_unknown(ring.available_index),
+                   or_unknown(ring.available_flags, "0x{:x}"), or_unknown(ring.used_event), events);
+    fmt::format_to(end, "  used ring         at {}  index {}  flags {}  available_event {}{}\n",
+                   place(&virtio::SplitRingLayout::used), or_unknown(ring.used_index),
+                   or_unknown(ring.used_flags, "0x{:x}"), or_unknown(ring.available_event), events);
+}
+
+void append_open(std::string& out, const RingView& ring, const Style& style) {
+    if (ring.open.empty()) {
+        const bool seen = ring.chains_available + ring.chains_used != 0;
+        out += !seen                   ? "  no chain was recorded so far: who owns what is unknown\n"
+               : ring.chains_lost != 0 ? "  no open chain known, but chains were lost\n"
+                                       : "  no open chain: the driver owns every descriptor\n";
+        return;
+    }
+    fmt::format_to(std::back_inserter(out), "  {} owned by the device:\n", count_text(ring.open.size(), "open chain"));
+    for (const OpenChainView& chain : ring.open) {
+        out += "  ";
+        style.append(out, Tone::name, fmt::format("head {}", chain.head));
+        fmt::format_to(std::back_inserter(out), "  available index {}  since record {}  content {}", chain.index,
+                       chain.sequence, trace::name_of(chain.proof));
+        if (chain.problem != 0) {
+            out += "  ";
+            style.append(out, Tone::bad,
+                         fmt::format("!! {}", virtio::name_of(static_cast<virtio::ChainProblem>(chain.problem))));
+        }
+        out += '\n';
+        for (const TableEntry& entry : chain.table) {
+            append_entry(out, entry);
+        }
+        if (!chain.indirect.empty()) {
+            out += "      indirect table:\n";
+        }
+        std::uint16_t index = 0;
+        for (const trace::ChainDescriptor& descriptor : chain.indirect) {
+            append_entry(out, {index++, descriptor});
+        }
+    }
+}
+
+Json descriptor_json(const TableEntry& entry) {
+    const trace::ChainDescriptor& descriptor = entry.descriptor;
+    return {{"index", entry.index},
+            {"address", hex(descriptor.address)},
+            {"length", descriptor.length},
+            {"flags", descriptor.flags},
+            {"next", descriptor.next}};
+}
+
+Json table_json(const std::vector<TableEntry>& entries) {
+    Json list = Json::array();
+    for (const TableEntry& entry : entries) {
+        list.push_back(descriptor_json(entry));
+    }
+    return list;
+}
+
+Json open_json(const OpenChainView& chain) {
+    Json indirect = Json::array();
+    std::uint16_t index = 0;
+    for (const trace::ChainDescriptor& descriptor : chain.indirect) {
+        indirect.push_back(descriptor_json({index++, descriptor}));
+    }
+    Json json{{"head", chain.head},
+              {"index", chain.index},
+              {"seq", chain.sequence},
+              {"time", chain.time},
+              {"owner", "device"},
+              {"content", trace::name_of(chain.proof)},
+              {"descriptors", table_json(chain.table)},
+              {"indirect", std::move(indirect)}};
+    if (chain.problem != 0) {
+        json["problem"] = virtio::name_of(static_cast<virtio::ChainProblem>(chain.problem));
+    }
+    return json;
+}
+
+Json address_json(const RingView& ring, std::uint64_t virtio::SplitRingLayout::*member) {
+    return ring.layout ? Json(hex((*ring.layout).*member)) : Json(nullptr);
+}
+
+}  // namespace
+
+std::string ring_text(const RingView& ring, const Style& style) {
+    std::string out;
+    append_header(out, ring, style);
+    if (ring.packed) {
+        return out;
+    }
+    append_rings(out, ring);
+    append_open(out, ring, style);
+    return out;
+}
+
+std::string ring_json(const RingView& ring) {
+    Json available = Json::array();
+    for (const auto& head : ring.available_ring) {
+        available.push_back(or_null(head));
+    }
+    Json used = Json::array();
+    for (const auto& entry : ring.used_ring) {
+        used.push_back(entry ? Json{{"id", entry->id}, {"length", entry->length}} : Json(nullptr));
+    }
+    Json open = Json::array();
+    for (const OpenChainView& chain : ring.open) {
+        open.push_back(open_json(chain));
+    }
+    const Json json{
+        {"session", ring.session},
+        {"queue", ring.queue},
+        {"size", ring.layout ? Json(ring.layout->size) : Json(nullptr)},
+        {"packed", ring.packed},
+        {"started", ring.started},
+        {"enabled", ring.enabled},
+        {"chains", {{"available", ring.chains_available}, {"used", ring.chains_used}, {"lost", ring.chains_lost}}},
+        {"descriptor_table",
+         {{"address", address_json(ring, &virtio::SplitRingLayout::descriptor)}, {"known", table_json(ring.table)}}},
+        {"available",
+         {{"address", address_json(ring, &virtio::SplitRingLayout::available)},
+          {"index", or_null(ring.available_index)},
+          {"flags", or_null(ring.available_flags)},
+          {"used_event", or_null(ring.used_event)},
+          {"ring", std::move(available)}}},
+        {"used",
+         {{"address", address_json(ring, &virtio::SplitRingLayout::used)},
+          {"index", or_null(ring.used_index)},
+          {"flags", or_null(ring.used_flags)},
+          {"available_event", or_null(ring.available_event)},
+          {"ring", std::move(used)}}},
+        {"open", std::move(open)},
+    };
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace vutrace::render

@@ -1,0 +1,207 @@
+#include "names.h"
+
+#include <vutrace/protocol/features.h>
+#include <vutrace/render/devices.h>
+#include <vutrace/render/phrases.h>
+#include <vutrace/render/summary.h>
+
+#include <fmt/format.h>
+
+#include <iterator>
+
+namespace vutrace::render {
+namespace {
+
+constexpr std::size_t label_width = 20;
+
+class Page {
+  public:
+    Page(std::string& out, const Style& style) noexcept : out_(out), style_(style) {}
+
+    void title(std::string_view text) {
+        out_ += '\n';
+        style_.append(out_, Tone::strong, text);
+        out_ += '\n';
+    }
+    void line(std::string_view label, std::string_view value, Tone tone = Tone::plain) {
+        out_ += "  ";
+        style_.append(out_, Tone::faint, fmt::format("{:<{}}", label, label_width));
+        out_ += "  ";
+        style_.append(out_, tone, value);
+        out_ += '\n';
+    }
+
+  private:
+    std::string& out_;
+    const Style& style_;
+};
+
+std::string joined(const std::vector<std::string>& names) {
+    // A name a line would be long, all on one line too: wrapped below the value's column.
+    constexpr std::size_t width = 90;
+    std::string text;
+    std::size_t column = 0;
+    for (const std::string& name : names) {
+        if (column + name.size() > width) {
+            text += fmt::format("\n{:{}}", "", label_width + 4);
+            column = 0;
+        }
+        text += (column == 0 ? "" : " ") + name;
+        column += name.size() + 1;
+    }
+    return text;
+}
+
+void file_lines(Page& page, const Summary& summary) {
+    page.line("file", fmt::format("{}  {} bytes", printable(summary.path()), summary.file_size()));
+    page.line("records", fmt::format("{}", summary.records()));
+    if (summary.records() != 0) {
+        page.line("from", absolute_time_text(summary.first_time()));
+        page.line("to", fmt::format("{}  ({})", absolute_time_text(summary.last_time()),
+                                    duration_text(elapsed(summary.first_time(), summary.last_time()))));
+    }
+}
+
+void loss_lines(Page& page, const Summary& summary) {
+    for (const auto& [reason, gap] : summary.gaps()) {
+        page.line("lost",
+                  fmt::format("{}, {}, {}: {}", count_text(gap.chains, "chain"), count_text(gap.records, "record"),
+                              count_text(gap.bytes, "byte"), printable(reason)),
+                  Tone::doubtful);
+    }
+    if (summary.gaps().empty()) {
+        page.line("lost", "nothing recorded as lost");
+    }
+    const trace::ReadProblems& problems = summary.problems();
+    if (problems.torn) {
+        page.line("torn", describe(*problems.torn), Tone::doubtful);
+    }
+    if (problems.unknown_records != 0) {
+        page.line("passed over",
+                  count_text(problems.unknown_records, "record") + " of a type or version this program does not know",
+                  Tone::doubtful);
+    }
+    if (problems.foreign_packets != 0) {
+        page.line("passed over", count_text(problems.foreign_packets, "packet") + " that are not vutrace's",
+                  Tone::doubtful);
+    }
+    if (problems.bad_record_count != 0) {
+        page.line("passed over", count_text(problems.bad_record_count, "record") + " that cannot be decoded",
+                  Tone::bad);
+    }
+}
+
+void feature_lines(Page& page, const session::DeviceState& device) {
+    const std::uint32_t type = device.device_type();
+    const std::string_view name = device_name(type);
+    page.line("device", type == 0 ? std::string("unknown: no message proves a type")
+                                  : fmt::format("{} (type {}): {}", name.empty() ? "?" : name, type,
+                                                device.device_type_reason()));
+    if (device.features()) {
+        page.line("features", fmt::format("0x{:x}", *device.features()));
+        page.line("", joined(protocol::feature_names(*device.features(), type)));
+    } else {
+        page.line("features", "not negotiated");
+    }
+    page.line("protocol features", fmt::format("0x{:x}", device.protocol_features()));
+    if (device.protocol_features() != 0) {
+        page.line("", joined(protocol::protocol_feature_names(device.protocol_features())));
+    }
+}
+
+void queue_lines(Page& page, const SessionSummary& session, const session::SessionState& state) {
+    for (const auto& [number, progress] : state.queues) {
+        if (number == trace::no_queue) {
+            continue;
+        }
+        const auto size = session.queue_sizes.find(number);
+        page.line(fmt::format("queue {}", number),
+                  fmt::format("size {}  {} available, {} used, {} open, {} lost  {}, {}, {}",
+                              size == session.queue_sizes.end() ? "unknown" : fmt::format("{}", size->second),
+                              progress.chains_available, progress.chains_used, progress.open.size(),
+                              progress.chains_lost, count_text(progress.kicks, "kick"),
+                              count_text(progress.calls, "call"), count_text(progress.errs, "err")));
+        std::string proofs;
+        for (std::size_t i = std::size(progress.proofs); i-- > 0;) {
+            if (progress.proofs[i] != 0) {
+                proofs += fmt::format("{}{} {}", proofs.empty() ? "content " : ", ", progress.proofs[i],
+                                      trace::name_of(static_cast<trace::Proof>(i)));
+            }
+        }
+        if (!proofs.empty()) {
+            page.line("", proofs);
+        }
+    }
+    for (const auto& [number, size] : session.queue_sizes) {
+        if (number >= trace::no_queue || state.queues.count(static_cast<std::uint16_t>(number)) == 0) {
+            page.line(fmt::format("queue {}", number), fmt::format("size {}  nothing recorded", size));
+        }
+    }
+}
+
+void message_lines(Page& page, const SessionSummary& session) {
+    for (const auto& [kind, count] : session.messages) {
+        const auto& [channel, reply, request] = kind;
+        const std::string where = channel == Channel::front_end ? "" : fmt::format(" [{} channel]", name_of(channel));
+        page.line(fmt::format("{:>18}", count), fmt::format("{}{}{}", reply ? "↳ " : "", request, where));
+    }
+}
+
+void session_lines(Page& page, const SessionSummary& session, const session::SessionState* state) {
+    page.title(fmt::format("session {}", session.number));
+    if (state != nullptr) {
+        for (const auto& [key, value] : state->opened) {
+            page.line(printable(key, 64), printable(value));
+        }
+        std::string end = state->ended ? "" : "the trace ends before the session does";
+        for (const auto& [key, value] : state->closed) {
+            end += fmt::format("{}{}={}", end.empty() ? "" : "  ", printable(key, 64), printable(value));
+        }
+        page.line("end", end.empty() ? "closed" : end);
+    }
+    page.line("duration", fmt::format("{}  {}", duration_text(elapsed(session.first_time, session.last_time)),
+                                      count_text(session.records, "record")));
+    if (state != nullptr) {
+        feature_lines(page, state->device);
+    }
+    for (const session::KnownRegion& known : session.regions) {
+        page.line("memory region",
+                  fmt::format("0x{:x} +{}  user 0x{:x}  offset 0x{:x}  fd {}", known.region.guest_address,
+                              size_text(known.region.size), known.region.user_address, known.region.mmap_offset,
+                              known.descriptor_id));
+    }
+    if (state != nullptr) {
+        queue_lines(page, session, *state);
+    }
+    page.line("captured", fmt::format("{} of messages, {} of guest memory", count_text(session.message_bytes, "byte"),
+                                      count_text(session.content_bytes, "byte")));
+    if (session.problems != 0) {
+        page.line("problems", fmt::format("{}: see decode", count_text(session.problems, "record")), Tone::bad);
+    }
+    message_lines(page, session);
+}
+
+}  // namespace
+
+std::string summary_text(const Summary& summary, const session::Tracker& tracker, const Style& style) {
+    std::string out;
+    Page page(out, style);
+    file_lines(page, summary);
+    loss_lines(page, summary);
+    for (const NoteSummary& note : summary.notes()) {
+        const Tone tone = note.note.severity == trace::NoteRecord::Severity::info      ? Tone::plain
+                          : note.note.severity == trace::NoteRecord::Severity::warning ? Tone::doubtful
+                                                                                       : Tone::bad;
+        page.line(severity_name(note.note.severity),
+                  fmt::format("record {}: {}", note.sequence, printable(note.note.text)), tone);
+    }
+    if (summary.note_count() > summary.notes().size()) {
+        page.line("", fmt::format("… and {} more notes", summary.note_count() - summary.notes().size()));
+    }
+    for (const auto& [number, session] : summary.sessions()) {
+        session_lines(page, session, tracker.session(number));
+    }
+    return out;
+}
+
+}  // namespace vutrace::render

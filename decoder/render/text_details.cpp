@@ -1,0 +1,188 @@
+#include "names.h"
+#include "text_parts.h"
+
+#include <vutrace/protocol/features.h>
+#include <vutrace/render/hexdump.h>
+#include <vutrace/render/phrases.h>
+
+#include <fmt/format.h>
+
+#include <iterator>
+
+namespace vutrace::render {
+namespace {
+
+constexpr std::size_t base_indent = 24;
+constexpr std::size_t name_width = 22;
+
+class Details {
+  public:
+    Details(std::string& out, const Style& style) noexcept : out_(out), style_(style) {}
+
+    void line(std::string_view name, std::string_view value, std::size_t depth = 0) {
+        out_.append(base_indent + 2 * depth, ' ');
+        const std::size_t width = name_width > 2 * depth ? name_width - 2 * depth : 0;
+        style_.append(out_, Tone::faint, fmt::format("{:<{}}", name, width));
+        fmt::format_to(std::back_inserter(out_), "{}\n", value);
+    }
+    void marked(Tone tone, std::string_view text) {
+        out_.append(base_indent, ' ');
+        style_.append(out_, tone, text);
+        out_ += '\n';
+    }
+    void field(const protocol::Field& field, std::uint32_t device, std::size_t depth);
+
+  private:
+    void bits(std::uint64_t mask, const std::vector<std::string>& names, std::size_t depth);
+
+    std::string& out_;
+    const Style& style_;
+};
+
+void Details::field(const protocol::Field& field, std::uint32_t device, std::size_t depth) {
+    std::string value;
+    if (field.format == protocol::FieldFormat::bytes) {
+        value = field.text.empty() ? "(no bytes)" : field.text;
+    } else if (field.format != protocol::FieldFormat::group) {
+        append_field_value(value, field);
+    }
+    if (field.size != 0) {
+        value += style_.paint(Tone::faint, fmt::format("  [{}..{}]", field.offset, field.offset + field.size - 1));
+    }
+    line(field.name.empty() ? "-" : field.name, value, depth);
+    if (field.format == protocol::FieldFormat::features) {
+        bits(field.number, protocol::feature_names(field.number, device), depth + 1);
+    } else if (field.format == protocol::FieldFormat::protocol_features) {
+        bits(field.number, protocol::protocol_feature_names(field.number), depth + 1);
+    }
+    for (const protocol::Field& child : field.children) {
+        this->field(child, device, depth + 1);
+    }
+}
+
+void Details::bits(std::uint64_t mask, const std::vector<std::string>& names, std::size_t depth) {
+    std::size_t next = 0;
+    for (unsigned bit = 0; bit < 64 && next < names.size(); ++bit) {
+        if (((mask >> bit) & 1U) != 0) {
+            line(fmt::format("bit {}", bit), names[next++], depth);
+        }
+    }
+}
+
+std::string joined(const std::vector<std::string>& parts) {
+    return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+void message_details(Details& details, const trace::MessageRecord& record, const Annotation& annotation) {
+    const MessageAnnotation& message = annotation.message;
+    details.line("channel", name_of(record.channel));
+    if (message.header) {
+        const protocol::Header& header = *message.header;
+        details.line("header", fmt::format("code {}  flags 0x{:x} (version {}{}{})  size {}", header.request,
+                                           header.flags, header.version(), header.is_reply() ? ", reply" : "",
+                                           header.needs_reply() ? ", need-reply" : "", header.size));
+    }
+    if (message.answers != 0) {
+        details.line("answers", fmt::format("record {}", message.answers));
+    }
+    for (const protocol::Field& field : message.fields) {
+        details.field(field, annotation.device, 0);
+    }
+    if (!message.parsed && !message.payload.empty() && record.offset == 0) {
+        std::string hex;
+        append_hex(hex, message.payload);
+        details.line("payload", hex);
+    }
+    for (const trace::Descriptor& descriptor : record.descriptors) {
+        const DescriptorDescription& what = descriptor.description;
+        std::string text = fmt::format("{}  id {}  inode {}  device {}:{}", name_of(what.kind), descriptor.id,
+                                       what.inode, what.device >> 8U, what.device & 0xffU);
+        if (what.size != 0) {
+            text += fmt::format("  size {} ({})", what.size, size_text(what.size));
+        }
+        if (what.seals != 0) {
+            text += "  seals " + joined(seal_names(what.seals));
+        }
+        details.line("fd", text);
+    }
+    for (const std::string& problem : message.problems) {
+        details.marked(Tone::bad, "!! " + printable(problem));
+    }
+}
+
+void chain_details(Details& details, const trace::ChainRecord& record, std::size_t index,
+                   const Annotation& annotation) {
+    const trace::ChainEntry& entry = record.entries[index];
+    const EntryAnnotation& known = annotation.entries[index];
+    const bool used = entry.state == trace::ChainEntry::State::used;
+    details.line("ring index", fmt::format("{}", entry.index));
+    details.line("content", fmt::format("{} of {} captured, {}", entry.content.size() - entry.content.missing(),
+                                        count_text(entry.content.size(), "byte"), trace::name_of(entry.proof)));
+    if (used) {
+        details.line("used length", fmt::format("{}", entry.used_length));
+        details.line("made available", known.context.available_sequence == 0
+                                           ? std::string("before the trace saw it")
+                                           : fmt::format("record {}", known.context.available_sequence));
+    }
+    for (const trace::ChainDescriptor& descriptor :
+         entry.descriptors.empty() ? known.context.descriptors : entry.descriptors) {
+        details.line("descriptor", fmt::format("0x{:x} +{}  {}", descriptor.address, descriptor.length,
+                                               descriptor_flags_text(descriptor.flags)));
+    }
+    if (index == 0) {
+        const trace::RingFields& fields = record.fields;
+        details.line("available ring", fmt::format("index {}  flags 0x{:x}  used_event {}", fields.available_index,
+                                                   fields.available_flags, fields.used_event));
+        details.line("used ring", fmt::format("index {}  flags 0x{:x}  available_event {}", fields.used_index,
+                                              fields.used_flags, fields.available_event));
+    }
+}
+
+void append_content(std::string& out, const Style& style, const trace::Content& content) {
+    std::size_t at = 0;
+    std::uint64_t offset = 0;
+    for (const trace::Run& run : content.runs()) {
+        if (run.kind == trace::RunKind::literal) {
+            Hexdump part(offset, base_indent);
+            part.append(out, content.literal().subspan(at, static_cast<std::size_t>(run.length)));
+            at += static_cast<std::size_t>(run.length);
+        } else {
+            out.append(base_indent, ' ');
+            style.append(out, run.kind == trace::RunKind::zeros ? Tone::faint : Tone::doubtful,
+                         fmt::format("{:08x}  {} {}", offset, count_text(run.length, "byte"),
+                                     run.kind == trace::RunKind::zeros ? "of zeros" : "not captured"));
+            out += '\n';
+        }
+        offset += run.length;
+    }
+}
+
+}  // namespace
+
+void append_details(std::string& out, const Style& style, const Annotation& annotation, std::size_t entry) {
+    const trace::RecordBody& body = annotation.record->body;
+    Details details(out, style);
+    details.line("time", absolute_time_text(time_of(*annotation.record, entry)));
+    if (const auto* chain = std::get_if<trace::ChainRecord>(&body)) {
+        chain_details(details, *chain, entry, annotation);
+    } else if (const auto* message = std::get_if<trace::MessageRecord>(&body)) {
+        message_details(details, *message, annotation);
+    } else if (const auto* session = std::get_if<trace::SessionRecord>(&body)) {
+        for (const auto& [key, value] : session->attributes) {
+            details.line(printable(key), printable(value));
+        }
+    }
+}
+
+void append_raw(std::string& out, const Style& style, const Annotation& annotation, std::size_t entry) {
+    const trace::RecordBody& body = annotation.record->body;
+    if (const auto* chain = std::get_if<trace::ChainRecord>(&body)) {
+        append_content(out, style, chain->entries[entry].content);
+    } else if (const auto* memory = std::get_if<trace::MemoryRecord>(&body)) {
+        append_content(out, style, memory->content);
+    } else if (const auto* message = std::get_if<trace::MessageRecord>(&body)) {
+        Hexdump(message->offset, base_indent).append(out, message->bytes);
+    }
+}
+
+}  // namespace vutrace::render

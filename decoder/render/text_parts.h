@@ -1,0 +1,23 @@
+// The parts that lines of `text.h` are made of.
+#pragma once
+
+#include <vutrace/render/annotation.h>
+#include <vutrace/render/style.h>
+#include <vutrace/render/text.h>
+
+#include <string>
+
+namespace vutrace::render {
+
+// A field's value on a line: number, address, "{a=1 b=2}", shortened bytes.
+void append_field_value(std::string& out, const protocol::Field& field);
+
+// "OUT sector 2048 +4096 OK"; a status that is not OK is marked.
+void append_block_request(std::string& out, const Style& style, const virtio::block::Request& request);
+
+// All that is known of one entry, a line each, indented.
+void append_details(std::string& out, const Style& style, const Annotation& annotation, std::size_t entry);
+// The captured bytes of one entry as a hexdump, indented.
+void append_raw(std::string& out, const Style& style, const Annotation& annotation, std::size_t entry);
+
+}  // namespace vutrace::render

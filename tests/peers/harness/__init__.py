@@ -1,0 +1,1 @@
+"""Real peers for vutrace's end-to-end tests: one module per peer, each a context manager."""

@@ -1,0 +1,78 @@
+"""The vutrace under test: its capture as a fixture, its other commands as functions."""
+
+import json
+import re
+import signal
+
+from .process import Process
+from .workspace import BUILD_FOLDER
+
+START_SECONDS = 20
+COMMAND_SECONDS = 120
+
+
+def executable():
+    return BUILD_FOLDER / "bin" / "vutrace"
+
+
+class Capture(Process):
+    """Stands between `front_end` (the socket it listens on) and `back_end`; ready when the constructor returns."""
+
+    def __init__(self, workspace, back_end, *options, name="capture", trace=None, datapath="relay", memory="buffers",
+                 once=True):
+        self.front_end = workspace.socket(f"{name}-front-end")
+        self.trace = trace or workspace.file(f"{name}.pcap")
+        super().__init__(workspace, name, [
+            executable(), "capture", f"listen:{self.front_end}", f"connect:{back_end}", "-w", self.trace,
+            f"--datapath={datapath}", f"--memory={memory}", *(["--once"] if once else []), *options],
+            stop_signal=signal.SIGINT)
+        self.wait_for(lambda: "ready" in self.stderr and self.front_end.exists(), "its ready line", START_SECONDS)
+
+    def memory_kib(self, field="RssAnon"):
+        """Its own memory now (not the guest's, which it maps): a field of /proc/PID/status."""
+        with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
+            found = re.search(rf"^{field}:\s+(\d+) kB", status.read(), re.MULTILINE)
+        return int(found.group(1)) if found else 0
+
+    def finish(self, seconds=20):
+        """Waits for the end that --once brings, without asking for it. The status must be 0."""
+        self._require_success(self.wait(seconds))
+
+    def interrupt(self, seconds=20):
+        """SIGINT, as a user ends it. The status must be 0."""
+        self._require_success(self.stop(seconds))
+
+    def _require_success(self, status):
+        if status != 0:
+            raise AssertionError(f"capture ended with status {status}: {self.stderr.strip()[-600:]}")
+
+
+class Finished:
+    """A command that has ended: its status and output."""
+
+    def __init__(self, status, stdout, stderr):
+        self.status, self.stdout, self.stderr = status, stdout, stderr
+
+
+def run(workspace, name, *arguments, expect=0, seconds=COMMAND_SECONDS):
+    """Runs a vutrace command to its end, with logs like any process; `expect` is the exit status it must have."""
+    process = Process(workspace, name, [executable(), *arguments])
+    with process:
+        status = process.wait(seconds)
+    if expect is not None and status != expect:
+        raise AssertionError(f"vutrace {arguments[0]} ended with status {status}, expected {expect}: "
+                             f"{process.stderr.strip()[-600:]}")
+    return Finished(status, process.stdout, process.stderr)
+
+
+def decode(workspace, trace, *options, name="decode"):
+    """Every record of a trace as an object, in order."""
+    text = run(workspace, name, "decode", trace, "--json", *options).stdout
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def replay(workspace, trace, *options, name="replay", expect=0, seconds=COMMAND_SECONDS):
+    """Replays and returns the report."""
+    report = workspace.log(f"{name}.report")
+    run(workspace, name, "replay", trace, "--report", report, *options, expect=expect, seconds=seconds)
+    return json.loads(report.read_text())
