@@ -137,6 +137,17 @@ RecordQueue::Losses RecordQueue::losses() const noexcept {
     return all_losses_;
 }
 
+std::size_t RecordQueue::free_bytes() const noexcept {
+    const std::lock_guard lock(mutex_);
+    const std::size_t limit = limit_for(trace::RecordType::memory);
+    const std::size_t used = head_ - tail_;
+    return used < limit ? limit - used : 0;
+}
+
+std::size_t RecordQueue::largest_record() const noexcept {
+    return std::min(capacity_ / 8, trace::max_body_size);
+}
+
 RecordQueue::Slot* RecordQueue::slot_at(std::uint64_t position) const noexcept {
     return std::launder(static_cast<Slot*>(static_cast<void*>(ring_.get() + position % capacity_)));
 }
@@ -246,7 +257,7 @@ std::string_view RecordQueue::text_of(LossReason reason) const noexcept {
         case LossReason::queue_full:
             return "the recorder's queue was full";
         case LossReason::too_large:
-            return "the record was larger than an eighth of the recorder's queue";
+            return "the record was larger than the recorder takes";
         case LossReason::write_error:
             return write_error_;
     }

@@ -66,7 +66,9 @@ class RecordQueue {
     void drop_all();
 
     [[nodiscard]] Losses losses() const noexcept;
-    [[nodiscard]] std::size_t largest_record() const noexcept { return capacity_ / 8; }
+    [[nodiscard]] std::size_t largest_record() const noexcept;
+    // Any thread. What an ordinary record may take now, all places together.
+    [[nodiscard]] std::size_t free_bytes() const noexcept;
 
   private:
     static constexpr std::size_t slot_alignment = 64;

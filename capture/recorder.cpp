@@ -45,6 +45,7 @@ class FileRecorder final : public Recorder {
                 losses.chains,           recording_.load()};
     }
     std::size_t largest_record() const noexcept override { return queue_.largest_record(); }
+    std::size_t free_bytes() const noexcept override { return queue_.free_bytes(); }
     Status finish() override { return end(); }
 
   private:

@@ -12,20 +12,8 @@
 namespace vutrace::capture {
 namespace {
 
-const char* text_of(Direction::End end) {
-    switch (end) {
-        case Direction::End::none:
-            return "is open";
-        case Direction::End::end_of_stream:
-            return "closed the connection";
-        case Direction::End::reset:
-            return "reset the connection: it closed without reading all it was sent";
-        case Direction::End::sink_closed:
-            return "takes no more";
-        case Direction::End::failed:
-            return "could not be served";
-    }
-    return "";
+std::string closed_by(Side side) {
+    return fmt::format("{} closed", name_of(side));
 }
 
 }  // namespace
@@ -37,129 +25,139 @@ SessionRelay::SessionRelay(FileDescriptor front_end, FileDescriptor back_end, st
       loop_(loop),
       front_end_{Side::front_end, std::move(front_end), &up_, &down_},
       back_end_{Side::back_end, std::move(back_end), &down_, &up_},
-      up_(Side::front_end, front_end_.socket, back_end_.socket, *this),
-      down_(Side::back_end, back_end_.socket, front_end_.socket, *this),
+      up_(Side::front_end, front_end_.descriptor, back_end_.descriptor, *this),
+      down_(Side::back_end, back_end_.descriptor, front_end_.descriptor, *this),
       data_path_(make_data_path(state_)),
       message_record_(trace::MessageRecord{}) {}
 
 SessionRelay::~SessionRelay() {
-    finish("the capture ended");
+    finish({"stopped", std::nullopt, {}});
 }
 
 Status SessionRelay::start() {
-    for (End* end : {&front_end_, &back_end_}) {
-        auto added = loop_.add(end->socket, EPOLLIN, [this, end](std::uint32_t events) { serve(*end, events); });
+    for (Socket* socket : {&front_end_, &back_end_}) {
+        auto added =
+            loop_.add(socket->descriptor, EPOLLIN, [this, socket](std::uint32_t events) { serve(*socket, events); });
         if (!added) {
             return added;
         }
-        end->watched = true;
-        end->watched_events = EPOLLIN;
+        socket->watched = true;
+        socket->watched_events = EPOLLIN;
     }
     return {};
 }
 
-void SessionRelay::serve(End& end, std::uint32_t events) {
-    End& peer = &end == &front_end_ ? back_end_ : front_end_;
-    end.hung_up = end.hung_up || (events & (EPOLLHUP | EPOLLERR)) != 0;
+void SessionRelay::serve(Socket& socket, std::uint32_t events) {
+    Socket& peer = &socket == &front_end_ ? back_end_ : front_end_;
+    socket.hung_up = socket.hung_up || (events & (EPOLLHUP | EPOLLERR)) != 0;
     if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) {
-        end.to->serve_sink();
+        socket.to->serve_sink();
     }
     if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) {
-        end.from->serve_source();
+        socket.from->serve_source();
     }
-    pass_on_end(end, peer);
-    pass_on_end(peer, end);
+    pass_on_end(socket, peer);
+    pass_on_end(peer, socket);
     if (!over_) {
-        update_interest(end);
+        update_interest(socket);
         update_interest(peer);
     }
 }
 
 // A socket is taken out of the loop while nothing is wanted of it: a peer that hung up would be reported for ever.
-void SessionRelay::update_interest(End& end) {
-    const std::uint32_t events = (end.from->wants_to_read() ? std::uint32_t{EPOLLIN} : 0U) |
-                                 (end.to->wants_to_write() ? std::uint32_t{EPOLLOUT} : 0U);
+void SessionRelay::update_interest(Socket& socket) {
+    const std::uint32_t events = (socket.from->wants_to_read() ? std::uint32_t{EPOLLIN} : 0U) |
+                                 (socket.to->wants_to_write() ? std::uint32_t{EPOLLOUT} : 0U);
     // After a half-close only the full close is of interest, which epoll reports unasked.
-    const bool watch = events != 0 || (end.from->end() != Direction::End::none && !end.hung_up);
-    if (watch == end.watched && (events == end.watched_events || !watch)) {
+    const bool watch = events != 0 || (socket.from->end() != Direction::End::none && !socket.hung_up);
+    if (watch == socket.watched && (events == socket.watched_events || !watch)) {
         return;
     }
     Status changed;
     if (!watch) {
-        loop_.remove(end.socket);
-    } else if (end.watched) {
-        changed = loop_.modify(end.socket, events);
+        loop_.remove(socket.descriptor);
+    } else if (socket.watched) {
+        changed = loop_.modify(socket.descriptor, events);
     } else {
-        changed = loop_.add(end.socket, events, [this, &end](std::uint32_t seen) { serve(end, seen); });
+        changed = loop_.add(socket.descriptor, events, [this, &socket](std::uint32_t seen) { serve(socket, seen); });
     }
-    end.watched = watch && changed.has_value();
-    end.watched_events = events;
+    socket.watched = watch && changed.has_value();
+    socket.watched_events = events;
     if (!changed) {
-        end_session(fmt::format("the {} socket cannot be watched: {}", name_of(end.side), describe(changed.error())));
+        end_session(
+            {"error", std::nullopt,
+             fmt::format("the {} socket cannot be watched: {}", name_of(socket.side), describe(changed.error()))});
     }
 }
 
 // When `source` sends no more, `sink` is to see what it would see without us.
-void SessionRelay::pass_on_end(End& source, End& sink) {
+void SessionRelay::pass_on_end(Socket& source, Socket& sink) {
     const Direction::End end = source.from->end();
     if (over_ || end == Direction::End::none) {
         return;
     }
     const bool both_ended = source.to->end() != Direction::End::none;
     if (end == Direction::End::failed) {
-        end_session(fmt::format("the {} {}: {}", name_of(source.side), text_of(end),
-                                describe(source.from->failure().value_or(Error{}))));
-    } else if (end == Direction::End::reset || (end == Direction::End::end_of_stream && source.hung_up)) {
-        end_session(fmt::format("the {} {}", name_of(source.side), text_of(end)));
-    } else if (both_ended) {
-        const Side last = source.end_handled ? sink.side : source.side;
-        end_session(fmt::format("the {} closed the connection", name_of(last)));
+        end_session({"error", std::nullopt,
+                     fmt::format("{} to {}: {}", name_of(source.side), name_of(sink.side),
+                                 describe(source.from->failure().value_or(Error{})))});
+    } else if (end == Direction::End::reset) {
+        end_session({"reset", source.side, "closed without reading all it was sent"});
+    } else if ((end == Direction::End::end_of_stream && source.hung_up) || (both_ended && !source.end_handled)) {
+        end_session({closed_by(source.side), source.side, {}});
     } else if (!source.end_handled) {
         source.end_handled = true;
-        if (end == Direction::End::end_of_stream) {
-            (void)::shutdown(sink.socket.number(), SHUT_WR);
-        } else {  // the sink takes no more: the source's writes shall fail as they would against the sink itself
-            (void)::shutdown(source.socket.number(), SHUT_RD);
-        }
-        const Side closed_by = end == Direction::End::end_of_stream ? source.side : sink.side;
-        recorder_.record(
-            session_,
-            trace::SessionRecord{trace::SessionRecord::Kind::half_closed,
-                                 {{"side", name_of(closed_by)},
-                                  {"direction", fmt::format("{} to {}", name_of(source.side), name_of(sink.side))}}});
+        pass_on_half_close(source, sink);
     }
 }
 
-void SessionRelay::end_session(std::string reason) {
+void SessionRelay::pass_on_half_close(const Socket& source, const Socket& sink) {
+    const bool by_source = source.from->end() == Direction::End::end_of_stream;
+    if (by_source) {
+        (void)::shutdown(sink.descriptor.number(), SHUT_WR);
+    } else {  // the sink takes no more: the source's writes shall fail as they would against the sink itself
+        (void)::shutdown(source.descriptor.number(), SHUT_RD);
+    }
+    recorder_.record(session_, trace::SessionRecord{trace::SessionRecord::Kind::half_closed,
+                                                    {{"side", name_of(by_source ? source.side : sink.side)},
+                                                     {"detail", by_source ? "sends no more" : "takes no more"}}});
+}
+
+void SessionRelay::end_session(SessionEnd end) {
     if (!over_) {
         over_ = true;
-        end_reason_ = std::move(reason);
+        end_ = std::move(end);
         loop_.stop();
     }
 }
 
-void SessionRelay::finish(const std::string& reason) {
+void SessionRelay::finish(SessionEnd end) {
     if (std::exchange(finished_, true)) {
         return;
     }
-    if (!over_) {
-        over_ = true;
-        end_reason_ = reason;
+    if (!std::exchange(over_, true)) {
+        end_ = std::move(end);
     }
-    // The peers first. Closing with unread data is what makes the kernel report a reset to the other side.
-    for (End* end : {&front_end_, &back_end_}) {
-        if (end->watched) {
-            loop_.remove(end->socket);
+    guard("at the end of the session", [this] { data_path_->session_ended(); });
+    data_path_.reset();  // passes on what waits, while the peers still take it
+    // Closing with unread data is what makes the kernel report a reset to the other side.
+    for (Socket* socket : {&front_end_, &back_end_}) {
+        if (socket->watched) {
+            loop_.remove(socket->descriptor);
         }
-        end->socket.reset();
+        socket->descriptor.reset();
     }
     up_.finish();
     down_.finish();
-    guard("at the end of the session", [this] { data_path_->session_ended(); });
-    data_path_.reset();
-    recorder_.record(session_,
-                     trace::SessionRecord{trace::SessionRecord::Kind::closed,
-                                          {{"reason", end_reason_}, {"messages", fmt::format("{}", messages())}}});
+    trace::SessionRecord record{trace::SessionRecord::Kind::closed, {{"reason", end_.reason}}};
+    if (end_.side) {
+        record.attributes.emplace_back("side", name_of(*end_.side));
+    }
+    if (!end_.detail.empty()) {
+        record.attributes.emplace_back("detail", end_.detail);
+    }
+    record.attributes.emplace_back("messages", fmt::format("{}", messages()));
+    recorder_.record(session_, record);
 }
 
 void SessionRelay::replace_descriptors(Side sender, const protocol::Header& header,

@@ -11,9 +11,17 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace vutrace::capture {
+
+// How a session ended, as docs/trace-format.md spells it.
+struct SessionEnd {
+    std::string reason;        // "front-end closed", "back-end closed", "reset", "stopped", "error"
+    std::optional<Side> side;  // who did it
+    std::string detail;        // for people
+};
 
 class SessionRelay final : private MessageObserver {
   public:
@@ -29,20 +37,19 @@ class SessionRelay final : private MessageObserver {
 
     // Watches the sockets; from here on the loop serves the session and is stopped when it is over. Error: system.
     [[nodiscard]] Status start();
-    // Closes both sockets, then has the last look at the data path and records the end. Once, after the loop ended.
-    // `reason` is recorded where neither side ended the session.
-    void finish(const std::string& reason);
+    // Ends the data path, closes both sockets and records the end. Once, after the loop ended.
+    // `end` is recorded where neither side ended the session.
+    void finish(SessionEnd end);
 
     [[nodiscard]] bool over() const noexcept { return over_; }
     [[nodiscard]] std::uint64_t messages() const noexcept { return up_.messages() + down_.messages(); }
-    // Why it is over, for people.
-    [[nodiscard]] const std::string& end_reason() const noexcept { return end_reason_; }
+    [[nodiscard]] const SessionEnd& end() const noexcept { return end_; }
 
   private:
     // A socket of one side, with the direction that reads from it and the one that writes to it.
-    struct End {
+    struct Socket {
         Side side;
-        FileDescriptor socket;
+        FileDescriptor descriptor;
         Direction* from;
         Direction* to;
         std::uint32_t watched_events{0};
@@ -59,10 +66,11 @@ class SessionRelay final : private MessageObserver {
                            std::vector<FileDescriptor>& descriptors,
                            const std::vector<std::uint32_t>& descriptor_ids) noexcept override;
 
-    void serve(End& end, std::uint32_t events);
-    void update_interest(End& end);
-    void pass_on_end(End& source, End& sink);
-    void end_session(std::string reason);
+    void serve(Socket& socket, std::uint32_t events);
+    void update_interest(Socket& socket);
+    void pass_on_end(Socket& source, Socket& sink);
+    void pass_on_half_close(const Socket& source, const Socket& sink);
+    void end_session(SessionEnd end);
     void note_untouched_channel(const protocol::Header& header) noexcept;
     void note(trace::NoteRecord::Severity severity, std::string text) noexcept;
     template <class Action>
@@ -71,8 +79,8 @@ class SessionRelay final : private MessageObserver {
     const std::uint32_t session_;
     Recorder& recorder_;
     EventLoop& loop_;
-    End front_end_;
-    End back_end_;
+    Socket front_end_;
+    Socket back_end_;
     Direction up_;    // front-end to back-end
     Direction down_;  // back-end to front-end
     session::DeviceState state_;
@@ -82,7 +90,7 @@ class SessionRelay final : private MessageObserver {
     bool data_path_failed_{false};
     bool over_{false};
     bool finished_{false};
-    std::string end_reason_;
+    SessionEnd end_;
 };
 
 }  // namespace vutrace::capture

@@ -5,6 +5,7 @@
 
 namespace vutrace::cli {
 
+extern const Command capture_command;
 extern const Command decode_command;
 extern const Command info_command;
 extern const Command rings_command;

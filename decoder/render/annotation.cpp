@@ -164,14 +164,15 @@ void Annotator::annotate_payload(const trace::Record& record, const trace::Messa
     protocol::PayloadContext context;
     if (const session::SessionState* state = tracker_.session(record.session)) {
         context.xen_mmap = state->device.has_protocol_feature(protocol::protocol_feature::XEN_MMAP);
+        context.postcopy = state->device.postcopy_active();
     }
     // The rest of a long message comes in records of its own: then its announced size is what will have come.
     out.whole = out.payload.size() >= out.header->size || message.incomplete;
-    const std::uint64_t came = out.whole ? out.payload.size() : out.header->size;
-    for (std::string& problem : protocol::find_problems(message.channel, message.sender, *out.header, came,
-                                                        message.descriptors.size(), context)) {
-        out.problems.push_back(std::move(problem));
-    }
+    const std::size_t descriptors = message.descriptors.size();
+    out.problems = out.whole ? protocol::find_problems(message.channel, message.sender, *out.header, out.payload,
+                                                       descriptors, context)
+                             : protocol::find_problems(message.channel, message.sender, *out.header,
+                                                       std::uint64_t{out.header->size}, descriptors, context);
     protocol::DecodedPayload decoded =
         protocol::decode_payload(message.channel, message.sender, *out.header, out.payload, context);
     out.fields = std::move(decoded.fields);

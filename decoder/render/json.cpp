@@ -4,6 +4,8 @@
 #include <vutrace/protocol/features.h>
 #include <vutrace/render/json.h>
 
+#include <algorithm>
+
 namespace vutrace::render {
 namespace {
 
@@ -35,26 +37,19 @@ void write_content(JsonWriter& json, const trace::Content& content) {
     json.end_array();
 }
 
-// A list: a group whose members are all groups of one name (memory regions).
-bool is_list(const Field& field) noexcept {
-    for (const Field& child : field.children) {
-        if (child.format != FieldFormat::group || child.name != field.children.front().name) {
-            return false;
-        }
-    }
-    return true;
-}
-
 void write_fields(JsonWriter& json, const std::vector<Field>& fields, std::uint32_t device);
+void write_value(JsonWriter& json, const Field& field, std::uint32_t device);
 
 void write_group(JsonWriter& json, const Field& field, std::uint32_t device) {
-    if (!is_list(field)) {
+    const bool is_list = std::all_of(field.children.begin(), field.children.end(),
+                                     [](const Field& child) { return child.name.empty(); });
+    if (!is_list) {
         write_fields(json, field.children, device);
         return;
     }
     json.begin_array();
     for (const Field& child : field.children) {
-        write_fields(json, child.children, device);
+        write_value(json, child, device);
     }
     json.end_array();
 }
@@ -73,27 +68,31 @@ void write_meaning(JsonWriter& json, const Field& field, std::uint32_t device) {
     }
 }
 
+void write_value(JsonWriter& json, const Field& field, std::uint32_t device) {
+    switch (field.format) {
+        case FieldFormat::number:
+            json.number(field.number);
+            return;
+        case FieldFormat::address:
+        case FieldFormat::features:
+        case FieldFormat::protocol_features:
+            json.hex(field.number);
+            return;
+        case FieldFormat::bytes:
+        case FieldFormat::text:
+            json.text(field.text);
+            return;
+        case FieldFormat::group:
+            write_group(json, field, device);
+            return;
+    }
+}
+
 void write_fields(JsonWriter& json, const std::vector<Field>& fields, std::uint32_t device) {
     json.begin_object();
     for (const Field& field : fields) {
         json.key(field.name);
-        switch (field.format) {
-            case FieldFormat::number:
-                json.number(field.number);
-                break;
-            case FieldFormat::address:
-            case FieldFormat::features:
-            case FieldFormat::protocol_features:
-                json.hex(field.number);
-                break;
-            case FieldFormat::bytes:
-            case FieldFormat::text:
-                json.text(field.text);
-                break;
-            case FieldFormat::group:
-                write_group(json, field, device);
-                break;
-        }
+        write_value(json, field, device);
         write_meaning(json, field, device);
     }
     json.end_object();

@@ -68,7 +68,10 @@ void append_rings(std::string& out, const RingView& ring) {
 
 void append_open(std::string& out, const RingView& ring, const Style& style) {
     if (ring.open.empty()) {
-        out += "  no open chain: the driver owns every descriptor\n";
+        const bool seen = ring.chains_available + ring.chains_used != 0;
+        out += !seen                   ? "  no chain was recorded so far: who owns what is unknown\n"
+               : ring.chains_lost != 0 ? "  no open chain known, but chains were lost\n"
+                                       : "  no open chain: the driver owns every descriptor\n";
         return;
     }
     fmt::format_to(std::back_inserter(out), "  {} owned by the device:\n", count_text(ring.open.size(), "open chain"));

@@ -46,6 +46,9 @@ void append_fields(std::string& out, const std::vector<protocol::Field>& fields)
         return;
     }
     for (const protocol::Field& field : fields) {
+        if (field.number == 0 && (field.name == "padding" || field.name == "no_descriptor")) {
+            continue;  // says nothing
+        }
         fmt::format_to(end_of(out), " {}=", field.name);
         append_field_value(out, field);
     }
@@ -123,7 +126,7 @@ void append_chain(std::string& out, const Style& style, const trace::ChainRecord
         fmt::format_to(end_of(out), "  {} buffers: {} readable, {} writable", known.buffers.size(),
                        known.readable_total, known.writable_total);
     } else {
-        style.append(out, Tone::doubtful, "  made available before the trace saw it");
+        style.append(out, Tone::doubtful, used ? "  made available before the trace saw it" : "  no descriptors known");
     }
     if (used) {
         fmt::format_to(end_of(out), "  wrote {}", entry.used_length);
@@ -140,10 +143,17 @@ void append_chain(std::string& out, const Style& style, const trace::ChainRecord
     }
 }
 
+// Of what is known of a new session, what identifies it: the command lines alone would fill a screen.
+bool is_headline(std::string_view key) {
+    return key == "front-end.endpoint" || key == "back-end.endpoint" || key == "datapath" || key == "memory";
+}
+
 void append_session(std::string& out, const Style& style, const trace::SessionRecord& record) {
     style.append(out, Tone::strong, fmt::format("session {}", session_event_name(record.kind)));
     for (const auto& [key, value] : record.attributes) {
-        fmt::format_to(end_of(out), "  {}={}", printable(key), printable(value));
+        if (record.kind != trace::SessionRecord::Kind::opened || is_headline(key)) {
+            fmt::format_to(end_of(out), "  {}={}", printable(key), printable(value, 120));
+        }
     }
 }
 
@@ -249,7 +259,7 @@ void append_field_value(std::string& out, const protocol::Field& field) {
             const char* separator = "";
             for (const protocol::Field& child : field.children) {
                 out += separator;
-                if (child.format != protocol::FieldFormat::group) {
+                if (!child.name.empty()) {
                     fmt::format_to(end_of(out), "{}=", child.name);
                 }
                 append_field_value(out, child);

@@ -49,7 +49,7 @@ void Details::field(const protocol::Field& field, std::uint32_t device, std::siz
     if (field.size != 0) {
         value += style_.paint(Tone::faint, fmt::format("  [{}..{}]", field.offset, field.offset + field.size - 1));
     }
-    line(field.name, value, depth);
+    line(field.name.empty() ? "-" : field.name, value, depth);
     if (field.format == protocol::FieldFormat::features) {
         bits(field.number, protocol::feature_names(field.number, device), depth + 1);
     } else if (field.format == protocol::FieldFormat::protocol_features) {

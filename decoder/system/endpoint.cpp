@@ -146,9 +146,13 @@ Result<FileDescriptor> connect_to(const std::string& path) {
     if (!socket) {
         return tl::unexpected(socket.error());
     }
+    // Non-blocking for the while: a listener that does not accept must not hold us up.
+    const int flags = ::fcntl(socket->number(), F_GETFL);
+    (void)::fcntl(socket->number(), F_SETFL, flags | O_NONBLOCK);
     if (::connect(socket->number(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0) {
         return fail_errno(fmt::format("cannot connect to '{}'", path));
     }
+    (void)::fcntl(socket->number(), F_SETFL, flags);
     return std::move(*socket);
 }
 

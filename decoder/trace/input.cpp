@@ -15,7 +15,6 @@ namespace vutrace::trace {
 namespace {
 
 constexpr std::size_t buffer_size = std::size_t{256} << 10U;  // stays in a second-level cache
-constexpr std::size_t direct_read = std::size_t{128} << 10U;  // from here on a copy costs more than a system call
 
 class PlainInput final : public Input {
   public:
@@ -48,6 +47,8 @@ class PlainInput final : public Input {
     std::uint64_t offset_{0};
 };
 
+}  // namespace
+
 // Decompresses on the fly. zstd's window is bounded by its default limit (128 MiB), whatever the file says.
 class CompressedInput final : public Input {
   public:
@@ -68,7 +69,7 @@ class CompressedInput final : public Input {
             const std::size_t left = ZSTD_decompressStream(stream_.get(), &to, &from_);
             if (ZSTD_isError(left) != 0) {
                 problem_ = Error{ErrorCode::bad_input, fmt::format("zstd: {}", ZSTD_getErrorName(left)),
-                                 source_->position(), 0};
+                                 consumed_ - (from_.size - from_.pos), 0};
             }
             inside_frame_ = left != 0;
             holds_output_ = inside_frame_ && to.pos == to.size;
@@ -84,10 +85,12 @@ class CompressedInput final : public Input {
 
     bool refill() {
         from_ = {compressed_.data(), source_->read(compressed_), 0};
+        consumed_ += from_.size;
         if (from_.size == 0) {
             problem_ = source_->problem();
             if (!problem_ && inside_frame_) {
-                problem_ = Error{ErrorCode::torn, "the compressed file ends inside a frame", source_->position(), 0};
+                problem_ = Error{ErrorCode::torn, "the compressed file ends inside a frame",
+                                 consumed_ - (from_.size - from_.pos), 0};
             }
         }
         return from_.size != 0;
@@ -97,30 +100,51 @@ class CompressedInput final : public Input {
     std::unique_ptr<ZSTD_DStream, Free> stream_;
     Bytes compressed_;
     ZSTD_inBuffer from_{nullptr, 0, 0};
+    std::uint64_t consumed_{0};  // bytes of the source up to the end of `from_`
     bool inside_frame_{false};
     bool holds_output_{false};  // there was no room for all that came out
 };
 
-bool is_compressed(Input& input, std::string_view path) {
+namespace {
+
+bool is_compressed(const Input& input, std::string_view path) {
     constexpr std::array magic{std::byte{0x28}, std::byte{0xb5}, std::byte{0x2f}, std::byte{0xfd}};
-    const ByteView start = input.peek(magic.size());
+    const ByteView start = input.start();
     return path.ends_with(".zst") ||
            (start.size() >= magic.size() && std::equal(magic.begin(), magic.end(), start.begin()));
 }
 
-ssize_t read_from_cookie(void* cookie, char* out, std::size_t size) {
-    auto* input = static_cast<Input*>(cookie);
-    const std::size_t count = input->read(std::as_writable_bytes(std::span(out, size)));
-    if (count == 0 && input->problem() && input->problem()->code == ErrorCode::system) {
-        errno = input->problem()->errno_value;
-        return -1;
-    }
-    return static_cast<ssize_t>(count);
-}
-
 }  // namespace
 
-Input::Input(std::uint64_t file_size) : buffer_(buffer_size), file_size_(file_size) {}
+// What glibc calls for the FILE.
+struct Cookie {
+    static ssize_t read(void* cookie, char* out, std::size_t size) {
+        auto* input = static_cast<Input*>(cookie);
+        const std::size_t count = input->read(std::as_writable_bytes(std::span(out, size)));
+        if (count == 0 && input->problem() && input->problem()->code == ErrorCode::system) {
+            errno = input->problem()->errno_value;
+            return -1;
+        }
+        return static_cast<ssize_t>(count);
+    }
+    static int seek(void* cookie, off64_t* offset, int whence) {
+        auto* input = static_cast<Input*>(cookie);
+        // SEEK_CUR by nothing is a question. By something, it is how glibc ends a seek whose read fell short.
+        const off64_t base = whence == SEEK_CUR ? static_cast<off64_t>(input->position_) : 0;
+        off64_t target = 0;
+        if (whence == SEEK_END || __builtin_add_overflow(base, *offset, &target) || target < 0) {
+            return -1;
+        }
+        if (target != static_cast<off64_t>(input->position_) || whence == SEEK_SET) {
+            if (!input->can_seek()) {
+                return -1;
+            }
+            input->seek(static_cast<std::uint64_t>(target));
+        }
+        *offset = static_cast<off64_t>(input->position_);
+        return 0;
+    }
+};
 
 Result<std::unique_ptr<Input>> Input::open(const std::string& path) {
     FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
@@ -134,77 +158,54 @@ Result<std::unique_ptr<Input>> Input::open(const std::string& path) {
     const bool regular = S_ISREG(status.st_mode);
     const auto size = regular ? static_cast<std::uint64_t>(status.st_size) : 0;
     std::unique_ptr<Input> input = std::make_unique<PlainInput>(std::move(file), regular, size);
+    input->read_start();
     const bool compressed = is_compressed(*input, path);
     if (input->problem()) {
         return tl::unexpected(*input->problem());
     }
     if (compressed) {
         input = std::make_unique<CompressedInput>(std::move(input));
+        input->read_start();
     }
     return input;
 }
 
 std::FILE* Input::stream() {
-    const cookie_io_functions_t functions{read_from_cookie, nullptr, nullptr, nullptr};
+    const cookie_io_functions_t functions{Cookie::read, nullptr, Cookie::seek, nullptr};
     std::FILE* file = ::fopencookie(this, "rb", functions);
     if (file != nullptr) {
-        std::setvbuf(file, nullptr, _IONBF, 0);
+        stream_buffer_.reset(new char[buffer_size]);  // not zeroed: small files must not pay for large ones
+        std::setvbuf(file, stream_buffer_.get(), _IOFBF, buffer_size);
     }
     return file;
 }
 
-std::size_t Input::read(MutableByteView out) {
-    std::size_t done = 0;
-    while (done < out.size()) {
-        MutableByteView rest = out.subspan(done);
-        std::size_t count = std::min(rest.size(), end_ - begin_);
-        if (count != 0) {
-            std::memcpy(rest.data(), buffer_.data() + begin_, count);
-            begin_ += count;
-        } else if (rest.size() >= direct_read) {
-            begin_ = end_ = 0;
-            count = read_some(rest);
-        } else {
-            begin_ = 0;
-            end_ = read_some(buffer_);
-            if (end_ != 0) {
-                continue;
-            }
-        }
+void Input::read_start() {
+    while (start_size_ < start_.size()) {
+        const std::size_t count = read_some(MutableByteView(start_).subspan(start_size_));
         if (count == 0) {
             break;
         }
-        done += count;
+        start_size_ += count;
     }
-    position_ += done;
-    return done;
 }
 
-ByteView Input::peek(std::size_t size) {
-    if (end_ - begin_ < size) {
-        std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
-        end_ -= begin_;
-        begin_ = 0;
+std::size_t Input::read(MutableByteView out) {
+    std::size_t count = 0;
+    if (position_ < start_size_) {
+        const ByteView rest = start().subspan(static_cast<std::size_t>(position_));
+        count = std::min(rest.size(), out.size());
+        std::memcpy(out.data(), rest.data(), count);
+    } else {
+        count = read_some(out);
     }
-    while (end_ < size) {
-        const std::size_t count = read_some(MutableByteView(buffer_).subspan(end_));
-        if (count == 0) {
-            break;
-        }
-        end_ += count;
-    }
-    return buffered();
+    position_ += count;
+    return count;
 }
 
 void Input::seek(std::uint64_t offset) {
     problem_.reset();
-    const std::uint64_t buffer_begin = position_ - begin_;
-    if (offset >= buffer_begin && offset - buffer_begin <= end_) {
-        begin_ = static_cast<std::size_t>(offset - buffer_begin);
-    } else {
-        begin_ = end_ = 0;
-        go_to(offset);
-    }
+    go_to(std::max<std::uint64_t>(offset, start_size_));
     position_ = offset;
 }
 

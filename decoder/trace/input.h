@@ -1,10 +1,13 @@
 // The bytes of a trace file, plain or compressed with zstd, for libpcap to read as a FILE.
 #pragma once
 
+#include "framing.h"
+
 #include <vutrace/base/bytes.h>
 #include <vutrace/base/error.h>
 #include <vutrace/system/file_descriptor.h>
 
+#include <array>
 #include <cstdint>
 #include <cstdio>
 #include <memory>
@@ -13,9 +16,8 @@
 
 namespace vutrace::trace {
 
-// One thread. The FILE that `stream` makes refers to the object, which must outlive it and stay where it is. It is
-// unbuffered, the buffer is in here: so `position` is exactly what libpcap has taken, and going elsewhere
-// needs nothing from libpcap.
+// One thread. The FILE that `stream` makes refers to the object, which must outlive it and stay where it is. Positions
+// and seeking go through the FILE (ftello, fseeko), for compressed input ftello only.
 class Input {
   public:
     // Error: system.
@@ -27,16 +29,9 @@ class Input {
     // For pcap_fopen_offline; null where there is no memory.
     [[nodiscard]] std::FILE* stream();
 
-    // Copies bytes out, fewer only at the end or at an error, which `problem` then gives.
-    std::size_t read(MutableByteView out);
-    // Bytes that are there without reading on: at least `size` of them, unless the input ends before. At most a few
-    // KiB may be asked for.
-    [[nodiscard]] ByteView peek(std::size_t size);
-
-    [[nodiscard]] std::uint64_t position() const noexcept { return position_; }
+    // The first bytes, as many as a file header has unless there are fewer.
+    [[nodiscard]] ByteView start() const noexcept { return ByteView(start_).first(start_size_); }
     [[nodiscard]] virtual bool can_seek() const noexcept = 0;
-    // Only where `can_seek`; clears `problem`.
-    void seek(std::uint64_t offset);
 
     // Bytes of the file when opened, 0 for a pipe.
     [[nodiscard]] std::uint64_t file_size() const noexcept { return file_size_; }
@@ -44,7 +39,8 @@ class Input {
     [[nodiscard]] const std::optional<Error>& problem() const noexcept { return problem_; }
 
   protected:
-    explicit Input(std::uint64_t file_size);
+    explicit Input(std::uint64_t file_size) noexcept : file_size_(file_size) {}
+    friend class CompressedInput;  // reads from another one
     // Some bytes into `out`, which is not empty; 0 at the end and after an error, which goes to `problem_`.
     virtual std::size_t read_some(MutableByteView out) = 0;
     // The next `read_some` gives the bytes from there on.
@@ -53,13 +49,18 @@ class Input {
     std::optional<Error> problem_;
 
   private:
-    [[nodiscard]] ByteView buffered() const noexcept { return ByteView(buffer_).subspan(begin_, end_ - begin_); }
+    friend struct Cookie;
+    void read_start();
+    // Copies bytes out; 0 at the end or at an error, which `problem` then gives.
+    std::size_t read(MutableByteView out);
+    // Only where `can_seek`; clears `problem`.
+    void seek(std::uint64_t offset);
 
-    Bytes buffer_;
-    std::size_t begin_{0};
-    std::size_t end_{0};
-    std::uint64_t position_{0};
+    std::array<std::byte, file_header_size> start_{};
+    std::size_t start_size_{0};
+    std::uint64_t position_{0};  // of the next byte that `read` gives
     std::uint64_t file_size_;
+    std::unique_ptr<char[]> stream_buffer_;
 };
 
 }  // namespace vutrace::trace

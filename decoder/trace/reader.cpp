@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
+#include <utility>
 
 namespace vutrace::trace {
 namespace {
@@ -56,7 +58,9 @@ Error torn_header(std::uint64_t size) {
 struct Reader::State {
     std::unique_ptr<Input> input;
     std::unique_ptr<pcap_t, ClosePcap> pcap;  // reads from `input`; null where the file has not even a header
+    std::FILE* stream{nullptr};               // belongs to `pcap`
     ReadProblems problems;
+    std::uint64_t position{0};  // where the next packet begins
     std::uint64_t next_sequence{1};
     std::int64_t last_time{0};
     Assembly assembly;
@@ -64,7 +68,9 @@ struct Reader::State {
 
     Status open();
     Result<std::optional<Packet>> next_packet();
-    void end_of_packets(std::uint64_t offset);
+    void end_of_packets();
+    // Where libpcap goes on reading: behind the packet that it gave last.
+    [[nodiscard]] std::uint64_t tell() const noexcept { return static_cast<std::uint64_t>(::ftello(stream)); }
     std::optional<Record> take(const Packet& packet);
     std::optional<Record> take_first(const RecordHeader& header, const Packet& packet, ByteView piece);
     std::optional<Record> take_more(const RecordHeader& header, const Packet& packet, ByteView piece);
@@ -74,12 +80,13 @@ struct Reader::State {
 };
 
 Status Reader::State::open() {
-    const ByteView start = input->peek(file_header_size);
+    const ByteView start = input->start();
+    position = start.size();
     if (start.size() < file_header_size && std::equal(start.begin(), start.end(), file_header().begin())) {
         problems.torn = torn_header(start.size());
         return {};
     }
-    std::FILE* stream = input->stream();
+    stream = input->stream();
     if (stream == nullptr) {
         return fail_errno("cannot set up libpcap");
     }
@@ -95,11 +102,11 @@ Status Reader::State::open() {
                     fmt::format("not a trace: the link type is {} instead of {}", pcap_datalink(pcap.get()), link_type),
                     0);
     }
+    position = tell();
     return {};
 }
 
 Result<std::optional<Packet>> Reader::State::next_packet() {
-    const std::uint64_t offset = input->position();
     pcap_pkthdr* header = nullptr;
     const u_char* data = nullptr;
     if (!pcap || problems.torn) {
@@ -109,11 +116,11 @@ Result<std::optional<Packet>> Reader::State::next_packet() {
         if (input->problem() && input->problem()->code == ErrorCode::system) {
             return tl::unexpected(*input->problem());
         }
-        end_of_packets(offset);
+        end_of_packets();
         return std::nullopt;
     }
     Packet packet;
-    packet.offset = offset;
+    packet.offset = std::exchange(position, tell());
     // The seconds are unsigned in the file; libpcap extends their sign.
     packet.time = std::int64_t{static_cast<std::uint32_t>(header->ts.tv_sec)} * nanoseconds_per_second +
                   std::clamp<std::int64_t>(header->ts.tv_usec, 0, nanoseconds_per_second - 1);
@@ -123,16 +130,17 @@ Result<std::optional<Packet>> Reader::State::next_packet() {
 }
 
 // Tells a whole end from a torn one. Once a packet's header makes no sense, nothing says where the next one begins.
-void Reader::State::end_of_packets(std::uint64_t offset) {
+void Reader::State::end_of_packets() {
     if (input->problem()) {
         problems.torn = input->problem();
     } else if (assembly.active) {
         problems.torn = Error{ErrorCode::torn, "the file ends between the fragments of a record", assembly.offset, 0};
-    } else if (const bool at_end = input->peek(1).empty(); input->position() != offset) {
-        const auto code = at_end ? ErrorCode::torn : ErrorCode::bad_input;
-        problems.torn = Error{code, fmt::format("no whole packet here: {}", pcap_geterr(pcap.get())), offset, 0};
+    } else if (tell() != position) {
+        const auto code = std::feof(stream) != 0 ? ErrorCode::torn : ErrorCode::bad_input;
+        problems.torn = Error{code, fmt::format("no whole packet here: {}", pcap_geterr(pcap.get())), position, 0};
     }
     assembly.active = false;
+    std::clearerr(stream);  // the file may grow, and `seek` may go back: an end is not for ever
 }
 
 std::optional<Record> Reader::State::take(const Packet& packet) {
@@ -259,7 +267,7 @@ Result<std::optional<Record>> Reader::next() {
 }
 
 Position Reader::position() const noexcept {
-    return {state_->input->position(), state_->next_sequence, state_->last_time};
+    return {state_->position, state_->next_sequence, state_->last_time};
 }
 
 Status Reader::seek(const Position& position) {
@@ -270,7 +278,10 @@ Status Reader::seek(const Position& position) {
     if (position.offset < file_header_size || position.offset > state.input->file_size()) {
         return fail(ErrorCode::usage, fmt::format("no record begins at {}", position.offset), position.offset);
     }
-    state.input->seek(position.offset);
+    if (::fseeko(state.stream, static_cast<off_t>(position.offset), SEEK_SET) != 0) {
+        return fail_errno("cannot go to another place in the trace");
+    }
+    state.position = position.offset;
     state.problems.torn.reset();
     state.assembly.active = false;
     state.passed_over.reset();

@@ -45,6 +45,8 @@ class Recorder {
     // Bytes that one record may have at the most: an eighth of the queue. Larger content is cut by the caller
     // (`missing`).
     [[nodiscard]] virtual std::size_t largest_record() const noexcept = 0;
+    // Bytes that the queue takes at this moment: for a producer that would rather wait than lose (memory snapshots).
+    [[nodiscard]] virtual std::size_t free_bytes() const noexcept = 0;
     // Writes what waits, then what was lost, and ends the thread. Once; no `record` during or after it. Error: system,
     // the last write error.
     [[nodiscard]] virtual Status finish() = 0;

@@ -48,7 +48,8 @@ class Listener {
     std::string path_;
 };
 
-// Connects to a listening socket. Errors: usage (path too long), system (ENOENT, ECONNREFUSED, EACCES).
+// Connects to a listening socket, without waiting. Errors: usage (path too long), system (ENOENT, ECONNREFUSED,
+// EACCES; EAGAIN where the listener's backlog is full).
 [[nodiscard]] Result<FileDescriptor> connect_to(const std::string& path);
 
 // Takes over an inherited descriptor after checking that it is a stream socket; it becomes close-on-exec.

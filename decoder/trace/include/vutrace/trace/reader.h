@@ -47,7 +47,7 @@ class Reader {
 
     // Where the next record begins, and going there. The offset counts decompressed bytes. Only positions that this
     // reader gave are records' beginnings; what is met again is counted again in `problems()`, and a torn end is
-    // forgotten. Error: usage (offset outside the file as opened, compressed file, pipe).
+    // forgotten. Error: usage (offset outside the file as opened, compressed file, pipe), system.
     [[nodiscard]] Position position() const noexcept;
     [[nodiscard]] Status seek(const Position& position);
 

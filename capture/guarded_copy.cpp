@@ -1,0 +1,137 @@
+#include "guarded_copy.h"
+
+#include <atomic>
+#include <csetjmp>
+#include <csignal>
+#include <cstring>
+
+#if defined(__SANITIZE_THREAD__)
+#define VUTRACE_THREAD_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define VUTRACE_THREAD_SANITIZER 1
+#endif
+#endif
+
+namespace vutrace::capture {
+namespace {
+
+// Set while this thread is inside a guarded call. Plain data, so that the handler may look at it.
+thread_local constinit sigjmp_buf* active_guard = nullptr;
+
+struct sigaction previous_bus {};
+struct sigaction previous_segment {};
+
+void pass_on(int signal, siginfo_t* info, void* context) {
+    const struct sigaction& previous = signal == SIGBUS ? previous_bus : previous_segment;
+    if ((previous.sa_flags & SA_SIGINFO) != 0) {
+        previous.sa_sigaction(signal, info, context);
+    } else if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) {
+        previous.sa_handler(signal);
+    } else {
+        (void)::sigaction(signal, &previous, nullptr);  // the fault happens again and ends the process
+        if (info->si_code <= 0) {                       // sent by somebody: it does not happen again by itself
+            (void)::raise(signal);
+        }
+    }
+}
+
+void on_fault(int signal, siginfo_t* info, void* context) {
+    if (sigjmp_buf* const guard = active_guard; guard != nullptr) {
+        active_guard = nullptr;
+        siglongjmp(*guard, 1);
+    }
+    pass_on(signal, info, context);
+}
+
+bool install_handlers() noexcept {
+    struct sigaction action {};
+    action.sa_sigaction = on_fault;
+    // NODEFER: the handler is left by a jump, which would leave the signal blocked otherwise (and saving the mask
+    // with each guard would cost a system call).
+    action.sa_flags = SA_SIGINFO | SA_NODEFER;
+    (void)::sigemptyset(&action.sa_mask);
+    return ::sigaction(SIGBUS, &action, &previous_bus) == 0 && ::sigaction(SIGSEGV, &action, &previous_segment) == 0;
+}
+
+// No object with a destructor may live in `action`: a fault jumps out of it.
+[[gnu::noinline]] bool run_guarded(void (*action)(void*) noexcept, void* context) noexcept {
+    static const bool installed = install_handlers();
+    if (!installed) {
+        return false;
+    }
+    sigjmp_buf here;
+    if (sigsetjmp(here, 0) != 0) {
+        return false;
+    }
+    active_guard = &here;
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    action(context);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    active_guard = nullptr;
+    return true;
+}
+
+// The owner of shared memory writes it while we read: a data race by design, answered by the proofs of
+// split_ring_tap.h. ThreadSanitizer is kept from it here and nowhere else.
+#ifdef VUTRACE_THREAD_SANITIZER
+[[gnu::no_sanitize("thread")]] void copy_shared(const std::byte* from, std::byte* to, std::size_t size) noexcept {
+    const volatile std::byte* source = from;  // volatile: no call of memcpy, which is intercepted
+    for (std::size_t i = 0; i < size; ++i) {
+        to[i] = source[i];
+    }
+}
+#else
+void copy_shared(const std::byte* from, std::byte* to, std::size_t size) noexcept {
+    std::memcpy(to, from, size);
+}
+#endif
+
+[[gnu::no_sanitize("thread")]] std::uint16_t load_shared(const std::byte* from) noexcept {
+    std::uint16_t value = 0;
+    if (reinterpret_cast<std::uintptr_t>(from) % alignof(std::uint16_t) == 0) {
+        value = __atomic_load_n(reinterpret_cast<const std::uint16_t*>(from), __ATOMIC_ACQUIRE);
+    } else {  // a misaligned ring is the front-end's fault (W2), and still read
+        copy_shared(from, reinterpret_cast<std::byte*>(&value), sizeof(value));
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+    }
+    return value;
+}
+
+struct Copy {
+    const std::byte* from;
+    MutableByteView to;
+};
+
+}  // namespace
+
+bool guarded_copy(const std::byte* from, MutableByteView out) noexcept {
+    Copy copy{from, out};
+    return run_guarded(
+        [](void* context) noexcept {
+            const auto* const job = static_cast<Copy*>(context);
+            copy_shared(job->from, job->to.data(), job->to.size());
+        },
+        &copy);
+}
+
+#ifndef VUTRACE_THREAD_SANITIZER  // it does not know fences, and has nothing to gain from this one
+#define VUTRACE_COPIES_ARE_COMPLETE() std::atomic_thread_fence(std::memory_order_acquire)
+#else
+#define VUTRACE_COPIES_ARE_COMPLETE() std::atomic_signal_fence(std::memory_order_seq_cst)
+#endif
+
+bool guarded_load(std::span<SharedIndex> indices) noexcept {
+    VUTRACE_COPIES_ARE_COMPLETE();
+    return run_guarded(
+        [](void* context) noexcept {
+            for (SharedIndex& index : *static_cast<std::span<SharedIndex>*>(context)) {
+                if (index.from != nullptr) {
+                    index.value = load_shared(index.from);
+                }
+            }
+        },
+        &indices);
+}
+
+}  // namespace vutrace::capture

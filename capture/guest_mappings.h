@@ -1,0 +1,53 @@
+// The guest's memory of one epoch, mapped read-only. Immutable and shared: chains in flight keep the mappings they were
+// found with, whatever the front-end does to its table meanwhile.
+#pragma once
+
+#include <vutrace/session/device_state.h>
+#include <vutrace/system/file_descriptor.h>
+#include <vutrace/system/mapping.h>
+#include <vutrace/virtio/guest_memory.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace vutrace::capture {
+
+struct MappedRegion {
+    virtio::Region region;
+    std::uint32_t descriptor_id{0};
+    FileDescriptor file;  // none where the message carried too few
+    Mapping mapping;      // none where the file could not be mapped, or must not be
+};
+
+class GuestMappings final : public virtio::GuestMemory {
+  public:
+    // What came with the message that changed the table. Both may be null (REM_MEM_REG without a descriptor).
+    struct Received {
+        std::vector<FileDescriptor>* descriptors{nullptr};  // those that are used are moved out
+        const std::vector<std::uint32_t>* ids{nullptr};
+    };
+    struct Built;
+
+    // The next epoch: regions that stayed keep their mapping, new ones get the descriptor with their id. With `map`
+    // false files are kept but not mapped. A region that cannot be mapped is kept and unreadable: see `problems`.
+    [[nodiscard]] static Built next(const GuestMappings* previous, const std::vector<session::KnownRegion>& regions,
+                                    Received received, bool map);
+
+    // As GuestMemory: a buffer may cross into an adjacent region. Faults come back as false.
+    [[nodiscard]] bool read(std::uint64_t address, MutableByteView out) const noexcept override;
+    // Where [address, address + length) is in memory: only for guarded access. Null where no single region holds it.
+    [[nodiscard]] const std::byte* find(std::uint64_t address, std::uint64_t length) const noexcept;
+
+    [[nodiscard]] const std::vector<std::shared_ptr<const MappedRegion>>& regions() const noexcept { return regions_; }
+
+  private:
+    std::vector<std::shared_ptr<const MappedRegion>> regions_;
+};
+
+struct GuestMappings::Built {
+    std::shared_ptr<const GuestMappings> mappings;
+    std::vector<std::string> problems;  // one sentence each
+};
+
+}  // namespace vutrace::capture

@@ -1,0 +1,158 @@
+#include "queue_taps.h"
+
+#include <vutrace/protocol/features.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace vutrace::capture {
+
+using Need = PollPacer::Need;
+
+QueueTaps::QueueTaps(const DataPathOptions& options, std::uint32_t session, Recorder& recorder,
+                     const session::DeviceState& state, Recorded recorded)
+    : options_(options), session_(session), recorder_(recorder), state_(state), recorded_(std::move(recorded)) {}
+
+void QueueTaps::use(std::shared_ptr<const GuestMappings> mappings) {
+    (void)scan_all();
+    mappings_ = std::move(mappings);
+    for (auto& [queue, entry] : entries_) {
+        // Where the ring is nowhere now, the tap stays and sees nothing until the memory is back.
+        (void)entry.tap->place(state_.split_ring(queue).value_or(entry.tap->layout()), mappings_);
+    }
+    update_all();
+}
+
+void QueueTaps::update(std::uint32_t queue) {
+    const session::QueueState* const state = state_.queue(queue);
+    if (state == nullptr || !state->started || mappings_ == nullptr || queue >= trace::no_queue) {
+        return;
+    }
+    const auto layout = state_.split_ring(queue);
+    const auto found = entries_.find(queue);
+    if (found == entries_.end()) {
+        if (is_supported(queue) && layout) {
+            start(queue, *layout);
+        }
+    } else if (layout && *layout != found->second.tap->layout()) {
+        (void)scan(found->second);
+        (void)found->second.tap->place(*layout, mappings_);
+    }
+}
+
+void QueueTaps::update_all() {
+    for (const auto& [queue, state] : state_.queues()) {
+        update(queue);
+    }
+}
+
+bool QueueTaps::is_supported(std::uint32_t queue) {
+    const bool packed = state_.has_feature(protocol::feature::RING_PACKED);
+    if (!packed && !state_.has_feature(protocol::feature::ACCESS_PLATFORM)) {
+        return true;
+    }
+    if (!std::exchange(said_unsupported_, true)) {
+        note(queue, packed ? "packed rings are not recorded by this version, only their notifications"
+                           : "rings behind an IOMMU (ACCESS_PLATFORM) are not recorded by this version, only their "
+                             "notifications");
+    }
+    return false;
+}
+
+void QueueTaps::start(std::uint32_t queue, const virtio::SplitRingLayout& layout) {
+    SplitRingTap::Options options;
+    options.session = session_;
+    options.queue = static_cast<std::uint16_t>(queue);
+    options.memory = options_.memory;
+    options.snap_length = options_.snap_length;
+    options.event_index = state_.has_feature(protocol::feature::RING_EVENT_IDX);
+    options.in_order = state_.has_feature(protocol::feature::IN_ORDER);
+    options.recorded = recorded_;
+    Entry entry{std::make_unique<SplitRingTap>(std::move(options), recorder_)};
+    if (!entry.tap->place(layout, mappings_)) {
+        note(queue, "the ring is not in one mapped memory region: what happens in it is not recorded");
+        return;
+    }
+    SplitRingTap& tap = *entry.tap;
+    entries_.insert_or_assign(queue, std::move(entry));
+    if (!state_.postcopy_active()) {
+        tap.start(static_cast<std::uint16_t>(state_.queue(queue)->base & 0xffffU));
+        tap.record_ring();
+    }
+    (void)scan(queue);
+}
+
+void QueueTaps::end(std::uint32_t queue) {
+    (void)scan(queue);
+    entries_.erase(queue);
+}
+
+void QueueTaps::end_all() {
+    (void)scan_all();
+    entries_.clear();
+}
+
+bool QueueTaps::scan(Entry& entry) {
+    if (state_.postcopy_active()) {
+        return false;  // a touched page would be fetched from the source, or raise a fault that nobody serves
+    }
+    const SplitRingTap::ScanResult result = entry.tap->scan();
+    entry.more = result.more;
+    return result.entries != 0;
+}
+
+bool QueueTaps::scan(std::uint32_t queue) {
+    const auto found = entries_.find(queue);
+    return found != entries_.end() && scan(found->second);
+}
+
+bool QueueTaps::scan_all() {
+    bool any = false;
+    for (auto& [queue, entry] : entries_) {
+        any = scan(entry) || any;
+    }
+    return any;
+}
+
+bool QueueTaps::scan_those_in_need() {
+    bool any = false;
+    for (auto& [queue, entry] : entries_) {
+        if (need_of(queue, entry) != Need::none) {
+            any = scan(entry) || any;
+        }
+    }
+    return any;
+}
+
+PollPacer::Need QueueTaps::need_of(std::uint32_t queue, const Entry& entry) const {
+    const SplitRingTap& tap = *entry.tap;
+    const session::QueueState* const state = state_.queue(queue);
+    if (!tap.placed() || state_.postcopy_active()) {
+        return Need::none;
+    }
+    if (entry.more) {
+        return Need::now;
+    }
+    const bool in_flight = tap.in_flight() != 0;
+    const bool no_kicks = tap.kicks_suppressed() || (state != nullptr && state->polling);
+    const bool no_calls = tap.calls_suppressed() || (state != nullptr && !state->has_call);
+    if (no_kicks || (in_flight && no_calls)) {
+        return Need::poll;
+    }
+    return in_flight && options_.mode == DataPathMode::tap ? Need::watch : Need::none;
+}
+
+PollPacer::Need QueueTaps::need() const {
+    Need most = Need::none;
+    for (const auto& [queue, entry] : entries_) {
+        most = std::max(most, need_of(queue, entry));
+    }
+    return most;
+}
+
+void QueueTaps::note(std::uint32_t queue, const char* text) {
+    (void)recorder_.record(
+        session_, trace::NoteRecord{trace::NoteRecord::Severity::warning, static_cast<std::uint16_t>(queue), text});
+}
+
+}  // namespace vutrace::capture

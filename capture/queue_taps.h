@@ -1,0 +1,60 @@
+// The taps of a session's started queues, kept in step with what the messages say. One thread, the session's.
+#pragma once
+
+#include "guest_mappings.h"
+#include "poll_pacer.h"
+#include "split_ring_tap.h"
+
+#include <vutrace/capture/data_path.h>
+#include <vutrace/capture/recorder.h>
+#include <vutrace/session/device_state.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+
+namespace vutrace::capture {
+
+class QueueTaps {
+  public:
+    using Recorded = std::function<void(std::uint64_t address, std::uint64_t length)>;
+
+    QueueTaps(const DataPathOptions& options, std::uint32_t session, Recorder& recorder,
+              const session::DeviceState& state, Recorded recorded);
+
+    void use(std::shared_ptr<const GuestMappings> mappings);  // after a last look by the old ones
+    // Starts, places again or leaves alone, as the state says.
+    void update(std::uint32_t queue);
+    void update_all();
+    void end(std::uint32_t queue);  // after a last look
+    void end_all();
+
+    // True where something was found.
+    bool scan(std::uint32_t queue);
+    bool scan_all();
+    bool scan_those_in_need();
+    [[nodiscard]] PollPacer::Need need() const;
+
+  private:
+    struct Entry {
+        std::unique_ptr<SplitRingTap> tap;
+        bool more{false};
+    };
+    bool scan(Entry& entry);
+    [[nodiscard]] PollPacer::Need need_of(std::uint32_t queue, const Entry& entry) const;
+    [[nodiscard]] bool is_supported(std::uint32_t queue);
+    void start(std::uint32_t queue, const virtio::SplitRingLayout& layout);
+    void note(std::uint32_t queue, const char* text);
+
+    DataPathOptions options_;
+    std::uint32_t session_;
+    Recorder& recorder_;
+    const session::DeviceState& state_;
+    Recorded recorded_;
+    std::shared_ptr<const GuestMappings> mappings_;
+    std::map<std::uint32_t, Entry> entries_;
+    bool said_unsupported_{false};
+};
+
+}  // namespace vutrace::capture

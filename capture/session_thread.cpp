@@ -1,0 +1,129 @@
+#include "session_thread.h"
+
+#include "off_data_path.h"
+#include "session_attributes.h"
+
+#include <vutrace/system/unix_socket.h>
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace vutrace::capture {
+namespace {
+
+constexpr std::chrono::milliseconds retry_interval{20};
+
+std::unique_ptr<DataPath> make_data_path(const DataPathOptions& options, std::uint32_t session, Recorder& recorder,
+                                         EventLoop& loop, const session::DeviceState& state) {
+    if (options.mode == DataPathMode::off && options.memory == MemoryMode::none) {
+        return std::make_unique<OffDataPath>();
+    }
+    return DataPath::create(options, session, recorder, loop, state);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<SessionThread>> SessionThread::start(Connections connections, const Shared& shared) {
+    auto loop = EventLoop::create();
+    if (!loop) {
+        return tl::unexpected(loop.error());
+    }
+    std::unique_ptr<SessionThread> session(
+        new SessionThread(std::move(connections), shared, std::move(*loop)));  // the constructor is private
+    session->thread_ = std::thread([thread = session.get()] { thread->run(); });
+    return session;
+}
+
+SessionThread::~SessionThread() {
+    stop();
+    thread_.join();
+}
+
+void SessionThread::run() {
+    deadline_ = std::chrono::steady_clock::now() + shared_.options.patience;
+    // The loop's paced call is free until the session has a data path.
+    loop_.call_after(std::chrono::nanoseconds::zero(), [this] { meet_peers(); });
+    const Status served = loop_.run();
+    if (relay_) {
+        relay_->finish(served ? SessionEnd{"stopped", std::nullopt, {}}
+                              : SessionEnd{"error", std::nullopt, describe(served.error())});
+        const SessionEnd& end = relay_->end();
+        log(fmt::format("session {} ended: {}{}{} ({} messages)", session_, end.reason, end.detail.empty() ? "" : ": ",
+                        end.detail, relay_->messages()));
+        relay_.reset();
+    }
+    connections_ = {};
+    ended_.store(true, std::memory_order_release);
+    shared_.session_ended();
+}
+
+void SessionThread::meet_peers() {
+    for (const Side side : {Side::front_end, Side::back_end}) {
+        if (auto met = meet(side); !met) {
+            if (std::chrono::steady_clock::now() < deadline_ && met.error().code == ErrorCode::system) {
+                loop_.call_after(retry_interval, [this] { meet_peers(); });
+            } else {
+                give_up(std::move(met.error()));
+            }
+            return;
+        }
+    }
+    begin_session();
+}
+
+Status SessionThread::meet(Side side) {
+    FileDescriptor& connection = side == Side::front_end ? connections_.front_end : connections_.back_end;
+    if (connection) {
+        return {};
+    }
+    const CaptureOptions& options = shared_.options;
+    auto connected = connect_to(side == Side::front_end ? options.front_end.path : options.back_end.path);
+    if (!connected) {
+        connected.error().text = fmt::format("the {} is not there: {}", name_of(side), connected.error().text);
+        return tl::unexpected(connected.error());
+    }
+    connection = std::move(*connected);
+    return {};
+}
+
+// The connection of the other side closes, so that its own way of reconnecting works.
+void SessionThread::give_up(Error error) {
+    const std::string text = describe(error);
+    shared_.recorder.record(0, trace::NoteRecord{trace::NoteRecord::Severity::warning, trace::no_queue, text});
+    log(text);
+    failure_ = std::move(error);
+    loop_.stop();
+}
+
+void SessionThread::begin_session() {
+    session_ = ++shared_.session_count;
+    record_opening(session_);
+    const auto factory = [this](const session::DeviceState& state) {
+        return make_data_path(shared_.options.data_path, session_, shared_.recorder, loop_, state);
+    };
+    relay_ = std::make_unique<SessionRelay>(std::move(connections_.front_end), std::move(connections_.back_end),
+                                            session_, shared_.recorder, loop_, factory);
+    if (auto started = relay_->start(); !started) {
+        relay_->finish({"error", std::nullopt, describe(started.error())});
+        loop_.stop();
+        return;
+    }
+    log(fmt::format("session {} began", session_));
+}
+
+void SessionThread::record_opening(std::uint32_t session) {
+    trace::SessionRecord record{trace::SessionRecord::Kind::opened, {}};
+    add_peer_attributes(record, Side::front_end, shared_.options.front_end, connections_.front_end);
+    add_peer_attributes(record, Side::back_end, shared_.options.back_end, connections_.back_end);
+    add_capture_attributes(record, shared_.options);
+    shared_.recorder.record(session, record);
+}
+
+void SessionThread::log(const std::string& line) const {
+    if (shared_.options.log) {
+        shared_.options.log(line);
+    }
+}
+
+}  // namespace vutrace::capture

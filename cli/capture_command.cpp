@@ -1,0 +1,238 @@
+#include "commands.h"
+
+#include <vutrace/capture/capture.h>
+#include <vutrace/system/endpoint.h>
+#include <vutrace/system/file_descriptor.h>
+
+#include <fmt/format.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace vutrace::cli {
+namespace {
+
+constexpr const char* command_name = "capture";
+constexpr std::uint64_t smallest_queue = std::uint64_t{64} << 10U;
+constexpr std::uint64_t largest_queue = std::uint64_t{64} << 30U;
+
+constexpr std::array<std::pair<const char*, capture::DataPathMode>, 3> data_path_modes{
+    {{"off", capture::DataPathMode::off},
+     {"tap", capture::DataPathMode::tap},
+     {"relay", capture::DataPathMode::relay}}};
+constexpr std::array<std::pair<const char*, capture::MemoryMode>, 4> memory_modes{
+    {{"none", capture::MemoryMode::none},
+     {"rings", capture::MemoryMode::rings},
+     {"buffers", capture::MemoryMode::buffers},
+     {"full", capture::MemoryMode::full}}};
+
+struct Options {
+    std::string front_end;
+    std::string back_end;
+    std::string file;
+    std::string data_path{"tap"};
+    std::string memory;
+    std::uint64_t snap_length{UINT64_MAX};
+    std::uint64_t queue_size{std::uint64_t{64} << 20U};
+    double wait_seconds{5};
+    bool once{false};
+};
+
+void print_line(const std::string& line) {
+    fmt::print(stderr, "vutrace capture: {}\n", line);
+}
+
+// The value of a name in a table of names. Error: usage, with what there is to choose from.
+template <class Table>
+auto choose(const char* option, const Table& table, const std::string& name)
+    -> Result<typename Table::value_type::second_type> {
+    const auto found =
+        std::find_if(table.begin(), table.end(), [&name](const auto& entry) { return name == entry.first; });
+    if (found != table.end()) {
+        return found->second;
+    }
+    std::string names;
+    for (const auto& entry : table) {
+        names += names.empty() ? entry.first : std::string(", ") + entry.first;
+    }
+    return fail(ErrorCode::usage, fmt::format("{} '{}' is none of {}", option, name, names));
+}
+
+Result<capture::CaptureOptions> read_options(const Options& options) {
+    capture::CaptureOptions result;
+    auto front_end = parse_endpoint(options.front_end, Endpoint::Kind::listen);
+    auto back_end = parse_endpoint(options.back_end, Endpoint::Kind::connect);
+    if (!front_end || !back_end) {
+        return tl::unexpected(front_end ? back_end.error() : front_end.error());
+    }
+    if (options.data_path == "shadow") {
+        return fail(ErrorCode::usage, "--datapath shadow is not part of this version: relay is the most complete mode");
+    }
+    const auto mode = choose("--datapath", data_path_modes, options.data_path);
+    const std::string memory = !options.memory.empty()      ? options.memory
+                               : options.data_path == "off" ? "none"
+                                                            : "buffers";
+    const auto memory_mode = choose("--memory", memory_modes, memory);
+    if (!mode || !memory_mode) {
+        return tl::unexpected(mode ? memory_mode.error() : mode.error());
+    }
+    result.front_end = std::move(*front_end);
+    result.back_end = std::move(*back_end);
+    result.data_path = {*mode, *memory_mode, options.snap_length};
+    result.once = options.once;
+    result.patience = std::chrono::milliseconds(static_cast<std::int64_t>(options.wait_seconds * 1000));
+    result.version = VUTRACE_VERSION;
+    result.log = print_line;
+    return result;
+}
+
+// A session may carry some thousand descriptors (queues, memory regions), each of which we hold for a moment or more.
+void allow_many_descriptors() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)::setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+// Turns SIGINT and SIGTERM into a readable descriptor. A second signal ends the program as usual. Before any thread
+// starts, so that all inherit the mask. A full disk or a vanished reader shall be an error of write, not a signal.
+Result<FileDescriptor> take_signals(sigset_t& signals) {
+    (void)::signal(SIGPIPE, SIG_IGN);
+    (void)::signal(SIGXFSZ, SIG_IGN);
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    (void)::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    FileDescriptor descriptor(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (!descriptor) {
+        return fail_errno("cannot watch for signals");
+    }
+    return descriptor;
+}
+
+void print_summary(const capture::Capture& capture, const capture::Recorder& recorder, const std::string& file) {
+    const auto counters = recorder.counters();
+    const std::string lost = counters.records_dropped == 0 && counters.chains_dropped == 0
+                                 ? "nothing lost"
+                                 : fmt::format("lost {} records, {} chains, {} bytes", counters.records_dropped,
+                                               counters.chains_dropped, counters.bytes_dropped);
+    print_line(fmt::format("{} {}, {} records, {} bytes → {}; {}", capture.sessions(),
+                           capture.sessions() == 1 ? "session" : "sessions", counters.records_written,
+                           counters.bytes_written, file, lost));
+}
+
+ExitStatus run(const Options& options) {
+    auto capture_options = read_options(options);
+    if (!capture_options) {
+        return report(command_name, capture_options.error());
+    }
+    allow_many_descriptors();
+    sigset_t signals{};
+    const auto signal_descriptor = take_signals(signals);
+    if (!signal_descriptor) {
+        return report(command_name, signal_descriptor.error());
+    }
+    capture::Recorder::Options recorder_options;
+    recorder_options.path = options.file;
+    recorder_options.queue_bytes = options.queue_size;
+    recorder_options.log = print_line;
+    const auto recorder = capture::Recorder::start(std::move(recorder_options));
+    if (!recorder) {
+        return report(command_name, recorder.error());
+    }
+    const std::string ready = fmt::format("ready: front-end {} back-end {} → {}", to_string(capture_options->front_end),
+                                          to_string(capture_options->back_end), options.file);
+    const auto capture = capture::Capture::create(std::move(*capture_options), **recorder);
+    if (!capture) {
+        return report(command_name, capture.error());
+    }
+    const Status watched = (*capture)->loop().add(*signal_descriptor, EPOLLIN, [&](std::uint32_t) {
+        (*capture)->loop().remove(*signal_descriptor);
+        (void)::signal(SIGINT, SIG_DFL);
+        signalfd_siginfo taken{};
+        (void)!::read(signal_descriptor->number(), &taken, sizeof(taken));
+        (void)::pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+        (*capture)->stop();
+    });
+    if (!watched) {
+        return report(command_name, watched.error());
+    }
+    print_line(ready);
+    const Status served = (*capture)->run();
+    const Status recorded = (*recorder)->finish();
+    print_summary(**capture, **recorder, options.file);
+    if (!served || !recorded) {
+        return report(command_name, served ? recorded.error() : served.error());
+    }
+    return ExitStatus::ok;
+}
+
+std::function<ExitStatus()> configure(CLI::App& app) {
+    auto options = std::make_shared<Options>();
+    const CLI::AsSizeValue size(false);  // k, M, G are powers of 1024
+    app.add_option("FRONTEND", options->front_end,
+                   "Where the front-end (QEMU) is met: listen:PATH, connect:PATH or fd:N; a bare path means listen:")
+        ->required();
+    app.add_option("BACKEND", options->back_end,
+                   "Where the back-end is met: listen:PATH, connect:PATH or fd:N; a bare path means connect:")
+        ->required();
+    app.add_option("-w,--write", options->file, "The trace to write; it holds a guest's memory and is created 0600")
+        ->required()
+        ->type_name("FILE");
+    app.add_option("--datapath", options->data_path,
+                   "What is seen of the queues: off (messages only), tap (adds no wake-up to the path, counts what it "
+                   "missed), relay (complete for notified I/O, one wake-up more each way)")
+        ->type_name("off|tap|relay")
+        ->capture_default_str();
+    app.add_option("--memory", options->memory,
+                   "What is kept of guest memory: none, rings, buffers (what the chains point to), full (all of it, "
+                   "once; size and time grow with the guest). Default: buffers, with --datapath off none")
+        ->type_name("none|rings|buffers|full");
+    app.add_option("--snaplen", options->snap_length, "Bytes kept of each buffer; all without this option")
+        ->type_name("N")
+        ->transform(size);
+    app.add_option("--queue-size", options->queue_size,
+                   "Most memory for records that wait for the disk, with k, M or G; what does not fit is dropped and "
+                   "counted")
+        ->type_name("SIZE")
+        ->transform(size)
+        ->check(CLI::Range(smallest_queue, largest_queue))
+        ->default_str("64M");
+    app.add_option("--wait", options->wait_seconds, "How long a peer that is connected to may take to appear")
+        ->type_name("SECONDS")
+        ->check(CLI::Range(0.0, 86400.0))
+        ->capture_default_str();
+    app.add_flag("--once", options->once, "End after the first session");
+    return [options] { return run(*options); };
+}
+
+}  // namespace
+
+const Command capture_command{
+    command_name, "Stand between a front-end and a back-end and record the session",
+    "Examples:\n"
+    "  vutrace capture /run/vm.sock /run/blk.sock -w blk.pcap\n"
+    "      between QEMU (chardev path=/run/vm.sock) and a back-end that listens on /run/blk.sock\n"
+    "  vutrace capture /run/vm.sock /run/blk.sock -w blk.pcap --datapath relay --once\n"
+    "      every chain of one session, for a later replay\n"
+    "  vutrace capture connect:/run/a.sock listen:/run/b.sock -w net.pcap --datapath off\n"
+    "      messages only, where the front-end is the socket's server\n"
+    "\n"
+    "Costs: off adds a copy to each message and nothing to I/O. tap reads rings and buffers beside the path: it takes\n"
+    "processor time and memory bandwidth. relay adds a wake-up to each kick and call. full reads all of the guest's\n"
+    "memory. The trace grows as fast as the guest's I/O: mind the disk, or use --snaplen. When the disk is full the\n"
+    "session goes on and what could not be written is counted.\n"
+    "\n"
+    "Ends with SIGINT or SIGTERM: the connections close, all that was recorded is in the file, exit status 0.",
+    configure};
+
+}  // namespace vutrace::cli

@@ -1,0 +1,84 @@
+#include "render_fixture.h"
+
+#include <vutrace/render/summary.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+namespace vutrace::render::test {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+class SummaryTest : public testing::Test {
+  protected:
+    void take(const TraceBuilder& trace, const trace::ReadProblems& problems = {}) {
+        for (const trace::Record& record : trace.records) {
+            summary_.add(annotator_.annotate(record), annotator_.tracker());
+        }
+        summary_.set_file("some.pcap", 1234, problems);
+    }
+    json as_json() { return json::parse(summary_json(summary_, annotator_.tracker())); }
+    std::string as_text() { return summary_text(summary_, annotator_.tracker(), Style(false)); }
+
+    Annotator annotator_;
+    Summary summary_;
+};
+
+TEST_F(SummaryTest, CountsWhatASessionHolds) {
+    TraceBuilder trace;
+    trace.start_block_device();
+    trace.add(trace::EventRecord{trace::EventRecord::Kind::kick, 0, 1});
+    trace.chain(block_write(3, 0, 512));
+    trace.chain(block_write_done(3, 0));
+    trace.add(trace::SessionRecord{trace::SessionRecord::Kind::closed, {{"reason", "hang-up"}}});
+    take(trace);
+    const json session = as_json()["sessions"][0];
+    EXPECT_EQ(session["queues"][0]["size"], 16);
+    EXPECT_EQ(session["queues"][0]["chains_used"], 1);
+    EXPECT_EQ(session["queues"][0]["content"]["verified"], 2);
+    EXPECT_EQ(session["regions"][0]["size"], 1U << 20U);
+    EXPECT_EQ(session["features"]["value"], "0x140000046");
+    EXPECT_EQ(session["content_bytes"], 16 + 512 + 1);
+    EXPECT_EQ(session["closed"]["reason"], "hang-up");
+    EXPECT_EQ(session["ended"], true);
+    const std::string text = as_text();
+    EXPECT_THAT(text, HasSubstr("VERSION_1"));
+    EXPECT_THAT(text, HasSubstr("1 available, 1 used, 0 open, 0 lost  1 kick, 0 calls"));
+    EXPECT_THAT(text, HasSubstr("reason=hang-up"));
+    EXPECT_THAT(text, HasSubstr("nothing recorded as lost"));
+}
+
+TEST_F(SummaryTest, AddsUpLossesByReason) {
+    TraceBuilder trace;
+    trace.add(trace::GapRecord{0, 3, 0, 10, "queue full"});
+    trace.add(trace::GapRecord{1, 4, 1, 20, "queue full"});
+    take(trace);
+    const json gaps = as_json()["gaps"];
+    ASSERT_EQ(gaps.size(), 1U);
+    EXPECT_EQ(gaps[0], json::parse(R"({"reason":"queue full","count":2,"chains":7,"records":1,"bytes":30})"));
+    EXPECT_THAT(as_text(), HasSubstr("7 chains, 1 record, 30 bytes: queue full"));
+}
+
+TEST_F(SummaryTest, SaysWhereATraceIsTorn) {
+    trace::ReadProblems problems;
+    problems.torn = Error{ErrorCode::torn, "the file ends inside a record", 99, 0};
+    problems.unknown_records = 2;
+    take(TraceBuilder{}, problems);
+    EXPECT_THAT(as_text(), HasSubstr("the file ends inside a record"));
+    EXPECT_THAT(as_json()["reading"]["torn"], HasSubstr("99"));
+    EXPECT_EQ(as_json()["reading"]["unknown_records"], 2);
+}
+
+TEST_F(SummaryTest, KeepsNotesAndSurvivesAnyText) {
+    TraceBuilder trace;
+    trace.add(trace::NoteRecord{trace::NoteRecord::Severity::warning, trace::no_queue, "odd \xff\x1b[2J"}, 0);
+    take(trace);
+    EXPECT_EQ(as_json()["notes"].size(), 1U);
+    EXPECT_THAT(as_text(), HasSubstr("record 1: odd \\xff\\x1b[2J"));
+}
+
+}  // namespace
+}  // namespace vutrace::render::test

@@ -1,0 +1,143 @@
+#include "render_fixture.h"
+
+#include <vutrace/render/text.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace vutrace::render::test {
+namespace {
+
+using protocol::FrontEndRequest;
+using testing::HasSubstr;
+using testing::Not;
+
+std::vector<std::string> lines_of(const std::vector<trace::Record>& records, TextOptions options = {}) {
+    Annotator annotator(virtio::block::device_id);
+    TextRenderer renderer(options);
+    std::vector<std::string> lines;
+    for (const trace::Record& record : records) {
+        const Annotation& annotation = annotator.annotate(record);
+        for (std::size_t entry = 0; entry < trace::sequence_count(record); ++entry) {
+            std::string line;
+            renderer.append(line, annotation, entry);
+            lines.push_back(std::move(line));
+        }
+    }
+    return lines;
+}
+
+TEST(TextLine, ShowsARequestAndItsReply) {
+    TraceBuilder trace;
+    trace.request(FrontEndRequest::GET_QUEUE_NUM);
+    trace.reply(FrontEndRequest::GET_QUEUE_NUM, protocol::serialise_u64(2));
+    const auto lines = lines_of(trace.records);
+    EXPECT_EQ(lines[0], "     1     0.000000000  #1  front-end → back-end  GET_QUEUE_NUM\n");
+    EXPECT_EQ(lines[1], "     2     0.000001000  #1  front-end ← back-end  ↳ GET_QUEUE_NUM           2  (1.00µs)\n");
+}
+
+TEST(TextLine, ShowsABlockWriteAndItsEnd) {
+    TraceBuilder trace;
+    trace.chain(block_write(3, 2048, 4096));
+    trace.chain(block_write_done(3, 1));
+    const auto lines = lines_of(trace.records);
+    EXPECT_EQ(lines[0],
+              "     1     0.000000000  #1  driver → device       queue 0   head 3     available  "
+              "OUT sector 2048 +4096\n");
+    EXPECT_EQ(lines[1],
+              "     2     0.000001000  #1  driver ← device       queue 0   head 3     used       "
+              "OUT sector 2048 +4096 IOERR  wrote 1  (1.00µs)\n");
+}
+
+TEST(TextLine, MarksWhatIsNotVerified) {
+    TraceBuilder trace;
+    trace::ChainEntry entry = block_write(3, 0, 512);
+    trace.chain(entry);
+    entry.proof = trace::Proof::late;
+    trace.chain(entry);
+    const auto lines = lines_of(trace.records);
+    EXPECT_THAT(lines[0], Not(HasSubstr("verified")));
+    EXPECT_THAT(lines[1], HasSubstr("[late]"));
+}
+
+TEST(TextLine, MarksProblems) {
+    TraceBuilder trace;
+    trace.request(FrontEndRequest::SET_VRING_NUM, Bytes(3, std::byte{1}));
+    EXPECT_THAT(lines_of(trace.records)[0], HasSubstr("  !! "));
+}
+
+TEST(TextLine, ShowsTheNumberOfAnUnknownRequest) {
+    TraceBuilder trace;
+    trace.message(Side::front_end, 777, 1, {});
+    EXPECT_THAT(lines_of(trace.records)[0], HasSubstr("UNKNOWN 777"));
+}
+
+TEST(TextLine, SaysWhatAGapLost) {
+    TraceBuilder trace;
+    trace.add(trace::GapRecord{1, 3, 0, 4096, "queue full"});
+    EXPECT_THAT(lines_of(trace.records)[0], HasSubstr("gap in queue 1: lost 3 chains, 4096 bytes: queue full\n"));
+}
+
+TEST(TextLine, StaysOneLineWhateverTheTextSays) {
+    TraceBuilder trace;
+    trace.add(trace::NoteRecord{trace::NoteRecord::Severity::error, trace::no_queue, "a\nb\x1b[0m"});
+    const std::string line = lines_of(trace.records)[0];
+    EXPECT_EQ(std::count(line.begin(), line.end(), '\n'), 1);
+    EXPECT_EQ(line.find('\x1b'), std::string::npos);
+}
+
+TEST(TextTime, CanBeAbsoluteOrSinceTheLineBefore) {
+    TraceBuilder trace;
+    trace.add(trace::EventRecord{trace::EventRecord::Kind::kick, 0, 1});
+    trace.add(trace::EventRecord{trace::EventRecord::Kind::kick, 0, 2});
+    trace.add(trace::EventRecord{trace::EventRecord::Kind::kick, 0, 1});
+    const auto absolute = lines_of(trace.records, {TimeFormat::absolute, false, false, false});
+    EXPECT_THAT(absolute[1], HasSubstr("2023-11-14 22:13:20.000002000Z"));
+    EXPECT_THAT(absolute[1], HasSubstr("kick ×2"));
+    const auto delta = lines_of(trace.records, {TimeFormat::delta, false, false, false});
+    EXPECT_THAT(delta[2], HasSubstr("0.000001000"));
+}
+
+TEST(TextVerbose, NamesEveryFeatureBit) {
+    TraceBuilder trace;
+    trace.request(FrontEndRequest::SET_FEATURES, protocol::serialise_u64(0x140000046));
+    const std::string text = lines_of(trace.records, {TimeFormat::relative, false, true, false})[0];
+    EXPECT_THAT(text, HasSubstr("bit 32"));
+    EXPECT_THAT(text, HasSubstr("VERSION_1"));
+    EXPECT_THAT(text, HasSubstr("[0..7]"));
+    EXPECT_THAT(text, HasSubstr("2023-11-14"));
+}
+
+TEST(TextVerbose, ListsTheDescriptorsOfAUsedChain) {
+    TraceBuilder trace;
+    trace.chain(block_write(3, 0, 512));
+    trace.chain(block_write_done(3, 0));
+    const std::string text = lines_of(trace.records, {TimeFormat::relative, false, true, false})[1];
+    EXPECT_THAT(text, HasSubstr("0x30000 +1  WRITE"));
+    EXPECT_THAT(text, HasSubstr("made available        record 1"));
+}
+
+TEST(TextRaw, TellsZerosFromBytesThatWereNotCaptured) {
+    TraceBuilder trace;
+    trace::MemoryRecord memory;
+    memory.content.add_literal(Bytes{std::byte{0xee}});
+    memory.content.add_zeros(4096);
+    memory.content.add_missing(7);
+    trace.add(memory);
+    const std::string text = lines_of(trace.records, {TimeFormat::relative, false, false, true})[0];
+    EXPECT_THAT(text, HasSubstr("00000000  ee"));
+    EXPECT_THAT(text, HasSubstr("00000001  4096 bytes of zeros"));
+    EXPECT_THAT(text, HasSubstr("00001001  7 bytes not captured"));
+}
+
+TEST(TextColour, IsThereOnlyWhereAsked) {
+    TraceBuilder trace;
+    trace.request(FrontEndRequest::GET_FEATURES);
+    EXPECT_THAT(lines_of(trace.records)[0], Not(HasSubstr("\x1b")));
+    EXPECT_THAT(lines_of(trace.records, {TimeFormat::relative, true, false, false})[0], HasSubstr("\x1b[1;36m"));
+}
+
+}  // namespace
+}  // namespace vutrace::render::test

@@ -1,0 +1,425 @@
+#include "vutrace/replay/block_driver.h"
+
+#include <vutrace/protocol/features.h>
+#include <vutrace/protocol/payloads.h>
+#include <vutrace/protocol/requests.h>
+#include <vutrace/replay/guest_files.h>
+#include <vutrace/system/event_descriptor.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+
+namespace vutrace::replay {
+namespace {
+
+namespace feature = protocol::feature;
+namespace protocol_feature = protocol::protocol_feature;
+using protocol::FrontEndRequest;
+
+// Guest memory as on a PC: two regions of one file, with a gap where the video memory is.
+constexpr std::uint64_t low_end = 0xa0000;
+constexpr std::uint64_t high_start = 0xc0000;
+constexpr std::uint64_t user_base = 0x7f0000000000;
+constexpr std::uint64_t page = 4096;
+
+// Per slot in low memory: request header, status, indirect table.
+constexpr std::uint64_t slot_stride = 128;
+constexpr std::uint64_t status_offset = 16;
+constexpr std::uint64_t table_offset = 32;
+constexpr std::uint16_t descriptors_per_chain = 3;
+constexpr std::uint32_t configuration_bytes = 60;
+
+constexpr std::uint64_t bit(unsigned number) noexcept {
+    return std::uint64_t{1} << number;
+}
+
+constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t unit) noexcept {
+    return (value + unit - 1) / unit * unit;
+}
+
+std::uint64_t wanted_features(const BlockDriverOptions& options) {
+    constexpr unsigned blk_flush = 9, blk_mq = 12, blk_discard = 13, blk_write_zeroes = 14;
+    return bit(feature::VERSION_1) | bit(feature::PROTOCOL_FEATURES) | bit(blk_flush) | bit(blk_mq) | bit(blk_discard) |
+           bit(blk_write_zeroes) | (options.event_index ? bit(feature::RING_EVENT_IDX) : 0) |
+           (options.indirect ? bit(feature::RING_INDIRECT_DESC) : 0);
+}
+
+constexpr std::uint64_t wanted_protocol_features = bit(protocol_feature::MQ) | bit(protocol_feature::REPLY_ACK) |
+                                                   bit(protocol_feature::CONFIG) | bit(protocol_feature::BACKEND_REQ) |
+                                                   bit(protocol_feature::CONFIGURE_MEM_SLOTS);
+
+}  // namespace
+
+BlockDriver::BlockDriver(Connection connection, BlockDriverOptions options, Observer* observer)
+    : connection_(std::move(connection)), options_(options), observer_(observer) {}
+
+Result<std::unique_ptr<BlockDriver>> BlockDriver::start(Connection connection, BlockDriverOptions options,
+                                                        Observer* observer) {
+    if (!virtio::is_split_queue_size(options.queue_size) || options.queue_size < 4 || options.queue_count == 0) {
+        return fail(ErrorCode::usage, fmt::format("{} queues of size {}: queues need a power of two of at least 4",
+                                                  options.queue_count, options.queue_size));
+    }
+    connection.set_observer(observer);
+    std::unique_ptr<BlockDriver> driver(new BlockDriver(std::move(connection), options, observer));
+    if (const auto done = driver->negotiate(); !done) {
+        return tl::unexpected(done.error());
+    }
+    if (const auto done = driver->share_memory(); !done) {
+        return tl::unexpected(done.error());
+    }
+    for (std::uint16_t queue = 0; queue < options.queue_count; ++queue) {
+        if (const auto done = driver->start_queue(queue); !done) {
+            return tl::unexpected(done.error());
+        }
+    }
+    return driver;
+}
+
+// --- Conversation
+
+Result<Message> BlockDriver::ask(FrontEndRequest request, ByteView payload) {
+    const protocol::Header header{static_cast<std::uint32_t>(request), protocol::version_1,
+                                  static_cast<std::uint32_t>(payload.size())};
+    if (const auto sent = connection_.send(header, payload, {}, deadline()); !sent) {
+        return tl::unexpected(sent.error());
+    }
+    (void)state_.apply(Side::front_end, header, payload, {});
+    auto reply = connection_.receive(deadline());
+    if (reply && reply->header.request != header.request) {
+        return fail(ErrorCode::bad_input,
+                    fmt::format("asked with request {}, answered with {}", header.request, reply->header.request));
+    }
+    if (reply) {
+        (void)state_.apply(Side::back_end, reply->header, reply->payload, {});
+    }
+    return reply;
+}
+
+Result<std::uint64_t> BlockDriver::ask_number(FrontEndRequest request) {
+    const auto reply = ask(request, {});
+    return reply ? protocol::parse_u64(reply->payload) : tl::unexpected(reply.error());
+}
+
+Status BlockDriver::tell(FrontEndRequest request, ByteView payload, std::span<const int> numbers, bool acknowledged) {
+    const bool wait_for_it = acknowledged && state_.has_protocol_feature(protocol_feature::REPLY_ACK);
+    const protocol::Header header{static_cast<std::uint32_t>(request),
+                                  protocol::version_1 | (wait_for_it ? protocol::need_reply_flag : 0),
+                                  static_cast<std::uint32_t>(payload.size())};
+    // Every descriptor we pass with a region is that of the one memory file.
+    const std::vector<std::uint32_t> ids(numbers.size(), 1);
+    (void)state_.apply(Side::front_end, header, payload, ids);
+    if (const auto sent = connection_.send(header, payload, numbers, deadline()); !sent || !wait_for_it) {
+        return sent;
+    }
+    const auto reply = connection_.receive(deadline());
+    if (!reply) {
+        return tl::unexpected(reply.error());
+    }
+    (void)state_.apply(Side::back_end, reply->header, reply->payload, {});
+    const auto status = protocol::parse_u64(reply->payload);
+    if (!status || *status != 0) {
+        return fail(ErrorCode::bad_input, fmt::format("the back-end refused request {}", header.request));
+    }
+    return {};
+}
+
+Status BlockDriver::negotiate() {
+    const auto features = ask_number(FrontEndRequest::GET_FEATURES);
+    if (!features) {
+        return tl::unexpected(features.error());
+    }
+    const std::uint64_t needed = bit(feature::VERSION_1) | bit(feature::PROTOCOL_FEATURES);
+    if ((*features & needed) != needed) {
+        return fail(ErrorCode::unsupported, fmt::format("the back-end offers features {:#x}, without VERSION_1 or "
+                                                        "PROTOCOL_FEATURES",
+                                                        *features));
+    }
+    const auto offered = ask_number(FrontEndRequest::GET_PROTOCOL_FEATURES);
+    if (!offered) {
+        return tl::unexpected(offered.error());
+    }
+    Status done =
+        tell(FrontEndRequest::SET_PROTOCOL_FEATURES, protocol::serialise_u64(*offered & wanted_protocol_features));
+    const auto queues = done && protocol::has(*offered, protocol_feature::MQ)
+                            ? ask_number(FrontEndRequest::GET_QUEUE_NUM)
+                            : Result<std::uint64_t>(1);
+    if (!queues) {
+        return tl::unexpected(queues.error());
+    }
+    if (*queues < options_.queue_count) {
+        return fail(ErrorCode::unsupported,
+                    fmt::format("the back-end has {} queues, {} are wanted", *queues, options_.queue_count));
+    }
+    if (done && protocol::has(*offered, protocol_feature::BACKEND_REQ)) {
+        const auto channel = connection_.open_back_end_channel();
+        if (!channel) {
+            return tl::unexpected(channel.error());
+        }
+        const std::array numbers{channel->number()};
+        done = tell(FrontEndRequest::SET_BACKEND_REQ_FD, {}, numbers, true);
+    }
+    if (done) {
+        done = tell(FrontEndRequest::SET_OWNER, {});
+    }
+    if (done && protocol::has(*offered, protocol_feature::CONFIG)) {
+        const auto config =
+            ask(FrontEndRequest::GET_CONFIG,
+                protocol::serialise(protocol::Config{0, configuration_bytes, 0, Bytes(configuration_bytes)}));
+        if (!config) {
+            return tl::unexpected(config.error());
+        }
+    }
+    return done ? tell(FrontEndRequest::SET_FEATURES, protocol::serialise_u64(*features & wanted_features(options_)))
+                : done;
+}
+
+Status BlockDriver::share_memory() {
+    const std::uint64_t size = options_.queue_size;
+    ring_bytes_ = round_up(16 * size + 6 + 2 * size, page) + round_up(6 + 8 * size, page);
+    const std::uint64_t data_bytes = std::uint64_t{options_.queue_count} * slot_count() * options_.max_data;
+    memory_size_ = round_up(high_start + options_.queue_count * ring_bytes_ + data_bytes, page);
+    if (page + std::uint64_t{options_.queue_count} * slot_count() * slot_stride > low_end) {
+        return fail(ErrorCode::usage, "too many and too large queues for this driver's memory");
+    }
+    auto file = create_memory_file("vutrace-driver", memory_size_);
+    if (!file) {
+        return tl::unexpected(file.error());
+    }
+    file_ = std::move(*file);
+    const std::vector<protocol::MemoryRegion> regions{
+        {0, low_end, user_base, 0, 0, 0},
+        {high_start, memory_size_ - high_start, user_base + high_start, high_start, 0, 0}};
+    const std::array numbers{file_.number(), file_.number()};
+    Status done;
+    if (state_.has_protocol_feature(protocol_feature::CONFIGURE_MEM_SLOTS)) {
+        for (const protocol::MemoryRegion& region : regions) {
+            done = done ? tell(FrontEndRequest::ADD_MEM_REG, protocol::serialise_region(region, false),
+                               std::span(numbers).first(1), true)
+                        : done;
+        }
+    } else {
+        done = tell(FrontEndRequest::SET_MEM_TABLE, protocol::serialise_regions(regions, false), numbers, true);
+    }
+    return done ? memory_.update(state_.regions(), [this](std::uint32_t) { return &file_; }) : done;
+}
+
+Status BlockDriver::start_queue(std::uint16_t number) {
+    const std::uint64_t descriptors = ring_address(number);
+    const std::uint64_t available = descriptors + 16 * std::uint64_t{options_.queue_size};
+    const std::uint64_t used = descriptors + ring_bytes_ - round_up(6 + 8 * std::uint64_t{options_.queue_size}, page);
+    QueueDriver& queue = queues_.emplace_back(memory_, number, observer_);
+    auto kick = create_event_descriptor();
+    auto call = create_event_descriptor();
+    if (!kick || !call) {
+        return tl::unexpected(kick ? call.error() : kick.error());
+    }
+    Status done = queue.start(
+        {{options_.queue_size, descriptors, available, used}, state_.has_feature(feature::RING_EVENT_IDX), 0, 0});
+    const std::array kick_number{kick->number()};
+    const std::array call_number{call->number()};
+    const auto step = [&](FrontEndRequest request, const Bytes& payload, std::span<const int> numbers) {
+        done = done ? tell(request, payload, numbers) : done;
+    };
+    using protocol::serialise;
+    step(FrontEndRequest::SET_VRING_CALL, protocol::serialise_u64(number), call_number);
+    step(FrontEndRequest::SET_VRING_NUM, serialise(protocol::VringState{number, options_.queue_size}), {});
+    step(FrontEndRequest::SET_VRING_BASE, serialise(protocol::VringState{number, 0}), {});
+    step(FrontEndRequest::SET_VRING_ADDR,
+         serialise(
+             protocol::VringAddress{number, 0, user_base + descriptors, user_base + used, user_base + available, used}),
+         {});
+    step(FrontEndRequest::SET_VRING_KICK, protocol::serialise_u64(number), kick_number);
+    step(FrontEndRequest::SET_VRING_ENABLE, serialise(protocol::VringState{number, 1}), {});
+    queue.set_kick(std::move(*kick));
+    queue.set_call(std::move(*call));
+    free_slots_.emplace_back(slot_count());
+    std::iota(free_slots_.back().rbegin(), free_slots_.back().rend(), std::uint16_t{0});
+    slot_requests_.emplace_back(slot_count());
+    return done;
+}
+
+Status BlockDriver::stop() {
+    for (std::uint16_t number = 0; number < queues_.size(); ++number) {
+        if (const auto disabled =
+                tell(FrontEndRequest::SET_VRING_ENABLE, protocol::serialise(protocol::VringState{number, 0}));
+            !disabled) {
+            return disabled;
+        }
+        const auto base = ask(FrontEndRequest::GET_VRING_BASE, protocol::serialise(protocol::VringState{number, 0}));
+        if (!base) {
+            return tl::unexpected(base.error());
+        }
+        queues_[number].stop();
+    }
+    return {};
+}
+
+// --- Requests
+
+// A direct chain takes three descriptors of the ring, and one in four is left over so that the sizes stay simple.
+std::uint16_t BlockDriver::slot_count() const noexcept {
+    return static_cast<std::uint16_t>(options_.queue_size / 4);
+}
+
+std::uint64_t BlockDriver::header_address(std::uint16_t queue, std::uint16_t slot) const noexcept {
+    return page + (std::uint64_t{queue} * slot_count() + slot) * slot_stride;
+}
+
+std::uint64_t BlockDriver::ring_address(std::uint16_t queue) const noexcept {
+    return high_start + queue * ring_bytes_;
+}
+
+std::uint64_t BlockDriver::data_address(std::uint16_t queue, std::uint16_t slot) const noexcept {
+    return ring_address(options_.queue_count) + (std::uint64_t{queue} * slot_count() + slot) * options_.max_data;
+}
+
+std::uint64_t BlockDriver::sectors() const noexcept {
+    return load<std::uint64_t>(state_.configuration());
+}
+
+std::size_t BlockDriver::in_flight() const noexcept {
+    return std::accumulate(queues_.begin(), queues_.end(), std::size_t{0},
+                           [](std::size_t sum, const QueueDriver& queue) { return sum + queue.in_flight(); });
+}
+
+std::uint64_t BlockDriver::kicks() const noexcept {
+    return std::accumulate(queues_.begin(), queues_.end(), std::uint64_t{0},
+                           [](std::uint64_t sum, const QueueDriver& queue) { return sum + queue.kicks(); });
+}
+
+trace::ChainEntry BlockDriver::build_chain(std::uint16_t queue, std::uint16_t slot, const BlockRequest& request) const {
+    const std::uint64_t header = header_address(queue, slot);
+    const bool indirect = state_.has_feature(feature::RING_INDIRECT_DESC);
+    trace::ChainEntry entry;
+    entry.proof = trace::Proof::verified;
+    entry.head = static_cast<std::uint16_t>(indirect ? slot : slot * descriptors_per_chain);
+    std::vector<trace::ChainDescriptor> buffers{{header, virtio::block::request_header_size, 0, 0}};
+    const std::uint64_t data = data_address(queue, slot);
+    if (!request.data.empty()) {
+        buffers.push_back({data, static_cast<std::uint32_t>(request.data.size()), 0, 0});
+    }
+    if (request.read_length != 0) {
+        buffers.push_back({data, request.read_length, virtio::descriptor_write, 0});
+    }
+    buffers.push_back({header + status_offset, 1, virtio::descriptor_write, 0});
+    const std::uint16_t first = indirect ? std::uint16_t{0} : entry.head;
+    for (std::size_t i = 0; i + 1 < buffers.size(); ++i) {
+        buffers[i].flags |= virtio::descriptor_next;
+        buffers[i].next = static_cast<std::uint16_t>(first + i + 1);
+    }
+    if (indirect) {
+        const auto size = static_cast<std::uint32_t>(buffers.size() * virtio::descriptor_size);
+        entry.descriptors.push_back({header + table_offset, size, virtio::descriptor_indirect, 0});
+    }
+    entry.descriptors.insert(entry.descriptors.end(), buffers.begin(), buffers.end());
+    const MutableByteView head = entry.content.add_literal_space(virtio::block::request_header_size);
+    std::fill(head.begin(), head.end(), std::byte{0});
+    store<std::uint32_t>(head, 0, request.type);
+    store<std::uint64_t>(head, 8, request.sector);
+    entry.content.add_literal(request.data);
+    return entry;
+}
+
+Status BlockDriver::submit(std::uint16_t queue, const BlockRequest& request) {
+    if (queue >= queues_.size() || request.data.size() > options_.max_data || request.read_length > options_.max_data ||
+        (!request.data.empty() && request.read_length != 0)) {
+        return fail(ErrorCode::usage,
+                    fmt::format("queue {}: {} bytes to write, {} to read, at most {} in one direction", queue,
+                                request.data.size(), request.read_length, options_.max_data));
+    }
+    if (free_slots_[queue].empty()) {
+        return fail(ErrorCode::limit, fmt::format("all requests of queue {} are in flight", queue));
+    }
+    const std::uint16_t slot = free_slots_[queue].back();
+    if (const auto offered = queues_[queue].offer(build_chain(queue, slot, request), slot); !offered) {
+        return offered;
+    }
+    free_slots_[queue].pop_back();
+    slot_requests_[queue][slot] = request;
+    slot_requests_[queue][slot].data = {};
+    return {};
+}
+
+Status BlockDriver::publish() {
+    for (QueueDriver& queue : queues_) {
+        if (const auto published = queue.publish(); !published) {
+            return published;
+        }
+    }
+    return {};
+}
+
+Status BlockDriver::take_completions(std::vector<BlockResult>& results) {
+    std::vector<Completion> completions;
+    for (std::uint16_t queue = 0; queue < queues_.size(); ++queue) {
+        completions.clear();
+        if (const auto taken = queues_[queue].take_used(completions); !taken) {
+            return taken;
+        }
+        for (const Completion& completion : completions) {
+            if (!completion.known) {
+                return fail(ErrorCode::bad_input,
+                            fmt::format("queue {} completed head {}, which it does not have", queue, completion.id));
+            }
+            const auto slot = static_cast<std::uint16_t>(completion.chain.token);
+            const BlockRequest& request = slot_requests_[queue][slot];
+            BlockResult& result = results.emplace_back();
+            result.token = request.token;
+            result.queue = queue;
+            result.used_length = completion.length;
+            std::array<std::byte, 1> status{};
+            (void)memory_.read(header_address(queue, slot) + status_offset, status);
+            result.status = std::to_integer<std::uint8_t>(status[0]);
+            result.data.resize(request.read_length);
+            (void)memory_.read(data_address(queue, slot), result.data);
+            free_slots_[queue].push_back(slot);
+        }
+    }
+    return {};
+}
+
+Result<std::vector<BlockResult>> BlockDriver::wait() {
+    if (in_flight() == 0) {
+        return fail(ErrorCode::usage, "nothing is in flight");
+    }
+    if (const auto published = publish(); !published) {
+        return tl::unexpected(published.error());
+    }
+    std::vector<int> calls;
+    for (const QueueDriver& queue : queues_) {
+        calls.push_back(queue.call().number());
+    }
+    const Deadline until = deadline();
+    std::vector<BlockResult> results;
+    while (true) {
+        if (const auto taken = take_completions(results); !taken) {
+            return tl::unexpected(taken.error());
+        }
+        if (!results.empty()) {
+            return results;
+        }
+        const bool more =
+            std::any_of(queues_.begin(), queues_.end(), [](QueueDriver& queue) { return queue.enable_call(); });
+        if (more) {
+            continue;
+        }
+        if (connection_.closed_by_peer()) {
+            return fail(ErrorCode::peer_closed, "the back-end closed the connection");
+        }
+        if (Clock::now() >= until) {
+            return fail(ErrorCode::timeout, fmt::format("no request was completed, {} are in flight", in_flight()));
+        }
+        const auto woken = connection_.wait(calls, until);
+        if (!woken) {
+            return tl::unexpected(woken.error());
+        }
+        for (const QueueDriver& queue : queues_) {
+            (void)take_event(queue.call());
+        }
+    }
+}
+
+}  // namespace vutrace::replay

@@ -1,0 +1,257 @@
+#include "vutrace/replay/emulated_front_end.h"
+
+#include <vutrace/protocol/features.h>
+#include <vutrace/protocol/requests.h>
+#include <vutrace/system/event_descriptor.h>
+#include <vutrace/system/unix_socket.h>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+namespace vutrace::replay {
+namespace {
+
+using protocol::FrontEndRequest;
+
+bool is_request(const protocol::Header& header, FrontEndRequest request) noexcept {
+    return header.request == static_cast<std::uint32_t>(request);
+}
+
+std::uint64_t end_or_zero(std::uint64_t offset, std::uint64_t size) noexcept {
+    std::uint64_t end = 0;
+    return __builtin_add_overflow(offset, size, &end) ? 0 : end;
+}
+
+// Bytes that the file of a message's descriptor must have for what the message says about it.
+std::uint64_t minimum_file_size(const protocol::Header& header, ByteView payload, std::size_t index, bool xen_mmap) {
+    if (is_request(header, FrontEndRequest::SET_MEM_TABLE)) {
+        const auto regions = protocol::parse_memory_regions(payload, xen_mmap);
+        return regions && index < regions->size() ? end_or_zero((*regions)[index].mmap_offset, (*regions)[index].size)
+                                                  : 0;
+    }
+    if (is_request(header, FrontEndRequest::ADD_MEM_REG)) {
+        const auto region = protocol::parse_memory_region(payload, xen_mmap);
+        return region ? end_or_zero(region->mmap_offset, region->size) : 0;
+    }
+    if (is_request(header, FrontEndRequest::SET_LOG_BASE)) {
+        const auto log = protocol::parse_log(payload);
+        return log ? end_or_zero(log->mmap_offset, log->mmap_size) : 0;
+    }
+    return 0;
+}
+
+Result<FileDescriptor> keep_one(std::vector<FileDescriptor>& kept, FileDescriptor mine, FileDescriptor theirs) {
+    kept.push_back(std::move(mine));
+    return theirs;
+}
+
+}  // namespace
+
+// A message on its way out: as recorded, and what replaces it.
+struct EmulatedFrontEnd::Outgoing {
+    const trace::MessageRecord& record;
+    std::optional<protocol::Header> header;  // where the record begins with one
+    bool whole{false};
+    Bytes bytes;  // as sent
+    std::vector<FileDescriptor> descriptors;
+
+    [[nodiscard]] ByteView payload() const {
+        return bytes.size() > protocol::header_size ? ByteView(bytes).subspan(protocol::header_size) : ByteView{};
+    }
+};
+
+EmulatedFrontEnd::EmulatedFrontEnd(Connection connection, Observer* observer)
+    : connection_(std::move(connection)), observer_(observer) {
+    connection_.set_observer(observer);
+}
+
+QueueDriver* EmulatedFrontEnd::queue(std::uint16_t number) noexcept {
+    const auto found = queues_.find(number);
+    return found == queues_.end() ? nullptr : &found->second;
+}
+
+Status EmulatedFrontEnd::send(const trace::MessageRecord& message, const std::vector<trace::MemoryRecord>* ring_images,
+                              Deadline deadline, std::vector<std::string>& problems) {
+    Outgoing outgoing{message, std::nullopt, false, message.bytes, {}};
+    if (message.offset == 0) {
+        if (const auto header = protocol::parse_header(message.bytes)) {
+            outgoing.header = *header;
+            outgoing.whole = message.bytes.size() == protocol::header_size + std::size_t{header->size};
+        }
+    }
+    std::vector<int> numbers;
+    for (std::size_t i = 0; i < message.descriptors.size(); ++i) {
+        auto replaced = replace_descriptor(outgoing, i);
+        if (!replaced) {
+            return tl::unexpected(replaced.error());
+        }
+        numbers.push_back(replaced->number());
+        outgoing.descriptors.push_back(std::move(*replaced));
+    }
+    if (outgoing.whole) {
+        if (const auto taken = take_in(outgoing, ring_images, problems); !taken) {
+            return taken;
+        }
+    }
+    return connection_.send(outgoing.bytes, numbers, deadline, message.offset);
+}
+
+Status EmulatedFrontEnd::take_in(Outgoing& outgoing, const std::vector<trace::MemoryRecord>* ring_images,
+                                 std::vector<std::string>& problems) {
+    std::vector<std::uint32_t> ids;
+    std::transform(outgoing.record.descriptors.begin(), outgoing.record.descriptors.end(), std::back_inserter(ids),
+                   [](const trace::Descriptor& descriptor) { return descriptor.id; });
+    const session::Change change = state_.apply(Side::front_end, *outgoing.header, outgoing.payload(), ids);
+    if (change.memory) {
+        const auto mapped = memory_.update(state_.regions(), [this](std::uint32_t id) { return files_.find(id); });
+        if (!mapped && mapped.error().code == ErrorCode::system) {
+            return mapped;
+        }
+        if (!mapped) {
+            problems.push_back(describe(mapped.error()));
+        }
+    }
+    if (change.device_reset) {
+        std::for_each(queues_.begin(), queues_.end(), [](auto& entry) { entry.second.stop(); });
+    }
+    if (change.queue_started) {
+        if (const auto started = start_queue(static_cast<std::uint16_t>(*change.queue_started), ring_images);
+            !started) {
+            problems.push_back(describe(started.error()));
+        }
+    }
+    return {};
+}
+
+Status EmulatedFrontEnd::start_queue(std::uint16_t number, const std::vector<trace::MemoryRecord>* ring_images) {
+    const auto layout = state_.split_ring(number);
+    const session::QueueState* known = state_.queue(number);
+    if (!layout || known == nullptr) {
+        return fail(
+            ErrorCode::unsupported,
+            fmt::format("queue {} has no split ring that lies in guest memory: its chains are skipped", number));
+    }
+    const auto base = static_cast<std::uint16_t>(known->base);
+    std::uint16_t used_index = base;
+    if (ring_images != nullptr) {
+        for (const trace::MemoryRecord& image : *ring_images) {
+            restore_memory(memory_, image.address, image.content, {});
+        }
+        const auto ring = RingAccess::create(memory_, *layout);
+        // The image was taken while the device ran already: a used index beyond the base is from later.
+        const bool behind = ring && static_cast<std::uint16_t>(base - ring->used_index()) <= layout->size;
+        used_index = behind ? ring->used_index() : base;
+    }
+    QueueDriver& driver = queues_.try_emplace(number, memory_, number, observer_).first->second;
+    return driver.start({*layout, state_.has_feature(protocol::feature::RING_EVENT_IDX), base, used_index});
+}
+
+// --- Descriptors
+
+Result<FileDescriptor> EmulatedFrontEnd::replace_descriptor(Outgoing& outgoing, std::size_t index) {
+    if (outgoing.header && index == 0) {
+        const protocol::Header& header = *outgoing.header;
+        if (is_request(header, FrontEndRequest::SET_VRING_KICK) ||
+            is_request(header, FrontEndRequest::SET_VRING_CALL) || is_request(header, FrontEndRequest::SET_VRING_ERR)) {
+            return replace_event(outgoing, index);
+        }
+        if (is_request(header, FrontEndRequest::SET_BACKEND_REQ_FD)) {
+            return connection_.open_back_end_channel();
+        }
+        if (is_request(header, FrontEndRequest::SET_INFLIGHT_FD) && inflight_file_ && inflight_ && outgoing.whole) {
+            auto given_back = protocol::parse_inflight(outgoing.payload());
+            if (given_back) {
+                given_back->mmap_size = inflight_->mmap_size;
+                given_back->mmap_offset = inflight_->mmap_offset;
+                const Bytes payload = protocol::serialise(*given_back);
+                std::copy(payload.begin(), payload.end(), outgoing.bytes.begin() + protocol::header_size);
+            }
+            return inflight_file_.duplicate();
+        }
+    }
+    return replace_by_kind(outgoing, index);
+}
+
+Result<FileDescriptor> EmulatedFrontEnd::replace_event(const Outgoing& outgoing, std::size_t index) {
+    const auto target = protocol::parse_vring_descriptor(outgoing.payload());
+    auto event = create_event_descriptor();
+    if (!event || !target || index != 0) {
+        return event;
+    }
+    auto mine = event->duplicate();
+    if (!mine) {
+        return mine;
+    }
+    QueueDriver& driver = queues_.try_emplace(target->queue(), memory_, target->queue(), observer_).first->second;
+    if (is_request(*outgoing.header, FrontEndRequest::SET_VRING_KICK)) {
+        driver.set_kick(std::move(*mine));
+    } else if (is_request(*outgoing.header, FrontEndRequest::SET_VRING_CALL)) {
+        driver.set_call(std::move(*mine));
+    } else {
+        kept_.push_back(std::move(*mine));
+    }
+    return event;
+}
+
+Result<FileDescriptor> EmulatedFrontEnd::replace_by_kind(const Outgoing& outgoing, std::size_t index) {
+    const trace::Descriptor& recorded = outgoing.record.descriptors[index];
+    switch (recorded.description.kind) {
+        case DescriptorKind::eventfd:
+        case DescriptorKind::userfaultfd:
+            return create_event_descriptor();
+        case DescriptorKind::socket: {
+            auto pair = create_socket_pair();
+            return pair ? keep_one(kept_, std::move(pair->first), std::move(pair->second))
+                        : tl::unexpected(pair.error());
+        }
+        case DescriptorKind::pipe: {
+            std::array<int, 2> ends{-1, -1};
+            if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
+                return fail_errno("cannot create a pipe");
+            }
+            const bool writes = (recorded.description.status_flags & O_ACCMODE) == O_WRONLY;
+            return keep_one(kept_, FileDescriptor(ends[writes ? 0 : 1]), FileDescriptor(ends[writes ? 1 : 0]));
+        }
+        case DescriptorKind::other:
+        case DescriptorKind::memfd:
+        case DescriptorKind::hugetlbfs:
+        case DescriptorKind::file:
+            break;
+    }
+    const bool xen = state_.has_protocol_feature(protocol::protocol_feature::XEN_MMAP);
+    const std::uint64_t minimum =
+        outgoing.whole ? minimum_file_size(*outgoing.header, outgoing.payload(), index, xen) : 0;
+    const auto file = files_.file_for(recorded, minimum);
+    return file ? (*file)->duplicate() : tl::unexpected(file.error());
+}
+
+// --- The other direction
+
+void EmulatedFrontEnd::take_reply(const protocol::Header& recorded, ByteView recorded_payload, Message actual) {
+    if (is_request(recorded, FrontEndRequest::GET_INFLIGHT_FD) && !actual.descriptors.empty()) {
+        inflight_file_ = std::move(actual.descriptors.front());
+        const auto inflight = protocol::parse_inflight(actual.payload);
+        inflight_ = inflight ? std::optional(*inflight) : std::nullopt;
+    }
+    const session::Change change = state_.apply(Side::back_end, recorded, recorded_payload, {});
+    if (change.memory) {
+        (void)memory_.update(state_.regions(), [this](std::uint32_t id) { return files_.find(id); });
+    }
+    if (change.queue_stopped) {
+        if (QueueDriver* driver = queue(static_cast<std::uint16_t>(*change.queue_stopped))) {
+            driver->stop();
+        }
+    }
+}
+
+void EmulatedFrontEnd::restore(const trace::MemoryRecord& record, std::vector<AddressRange> protected_ranges) {
+    if (record.part == trace::MemoryRecord::Part::region) {
+        restore_memory(memory_, record.address, record.content, std::move(protected_ranges));
+    }
+}
+
+}  // namespace vutrace::replay

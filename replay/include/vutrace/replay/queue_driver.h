@@ -1,0 +1,108 @@
+// The driver's half of one split virtqueue: offers chains, kicks as the device asks for it, takes completions in
+// whatever order they come. Works on recorded chains (replay) and on chains of its own (demo, benchmarks, load).
+#pragma once
+
+#include <vutrace/base/error.h>
+#include <vutrace/replay/observer.h>
+#include <vutrace/replay/ring_access.h>
+#include <vutrace/system/file_descriptor.h>
+#include <vutrace/trace/records.h>
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+namespace vutrace::replay {
+
+// A chain that the device has, or just gave back.
+struct OfferedChain {
+    std::uint64_t token{0};  // the caller's
+    std::vector<trace::ChainDescriptor> descriptors;
+};
+
+struct Completion {
+    std::uint16_t head{0};
+    std::uint16_t index{0};   // free-running index of its slot in the used ring
+    std::uint32_t length{0};  // bytes written, as the device says
+    bool known{false};        // false: the device has no chain with this head
+    std::uint32_t id{0};      // as in the ring; `head` is its lower half
+    OfferedChain chain;       // where known
+};
+
+// One thread. The memory outlives the driver; after an update of the memory the driver finds its ring again by itself.
+class QueueDriver {
+  public:
+    struct Start {
+        virtio::SplitRingLayout layout;
+        bool event_index{false};
+        std::uint16_t available_index{0};  // where the device begins: SET_VRING_BASE
+        std::uint16_t used_index{0};       // equal to it where nothing is in flight
+    };
+
+    QueueDriver(const MappedMemory& memory, std::uint16_t number, Observer* observer = nullptr)
+        : memory_(memory), number_(number), observer_(observer) {}
+
+    // Writes the indices and flags of both rings and forgets chains of an earlier start: before the device is told to
+    // start. Error: bad_input (see RingAccess).
+    [[nodiscard]] Status start(const Start& start);
+    void stop() noexcept { started_ = false; }
+    [[nodiscard]] bool started() const noexcept { return started_; }
+
+    void set_kick(FileDescriptor kick) noexcept { kick_ = std::move(kick); }
+    void set_call(FileDescriptor call) noexcept { call_ = std::move(call); }
+    [[nodiscard]] const FileDescriptor& call() const noexcept { return call_; }
+
+    // Writes a chain: its descriptors where the head and the `next` fields put them, tables behind indirect ones, the
+    // readable bytes, and the available slot. Missing bytes are left as the memory has them. The device does not see
+    // it before `publish`. Errors: limit (as many chains offered as the ring has slots), bad_input (a buffer or table
+    // with content outside the memory: the rest is written and the chain offered all the same, as the recorded
+    // driver did).
+    [[nodiscard]] Status offer(const trace::ChainEntry& entry, std::uint64_t token = 0);
+    // Makes all offered chains visible with one index update and kicks once where the device wants it. Errors:
+    // bad_input (the ring is no longer in memory), system (eventfd).
+    [[nodiscard]] Status publish();
+    [[nodiscard]] std::uint16_t unpublished() const noexcept {
+        return static_cast<std::uint16_t>(next_available_ - published_);
+    }
+
+    // Appends what the device has used since the last call. Error: bad_input where the used index ran ahead of what
+    // was offered, or the ring is gone: nothing more can be said of this queue.
+    [[nodiscard]] Status take_used(std::vector<Completion>& completions);
+    // Asks to be called at the next completion. True where one is there already: take it instead of waiting.
+    [[nodiscard]] bool enable_call();
+
+    [[nodiscard]] std::size_t in_flight() const noexcept { return offered_.size(); }
+    [[nodiscard]] const std::multimap<std::uint16_t, OfferedChain>& offered() const noexcept { return offered_; }
+    [[nodiscard]] const virtio::SplitRingLayout& layout() const noexcept { return ring_.layout(); }
+    [[nodiscard]] std::uint64_t kicks() const noexcept { return kicks_; }
+
+  private:
+    [[nodiscard]] Status find_ring();
+    [[nodiscard]] bool write_descriptors(const trace::ChainEntry& entry);
+    [[nodiscard]] bool write_content(const trace::ChainEntry& entry) const;
+    [[nodiscard]] Completion complete(std::uint16_t index, RingAccess::UsedElement element);
+    [[nodiscard]] trace::RingFields fields() const noexcept;
+
+    const MappedMemory& memory_;
+    std::uint16_t number_;
+    Observer* observer_;
+    RingAccess ring_;
+    std::uint64_t epoch_{0};  // of the memory that `ring_` points into
+    bool started_{false};
+    bool event_index_{false};
+    std::uint16_t next_available_{0};  // slot that the next chain gets
+    std::uint16_t published_{0};       // available index as the device sees it
+    std::uint16_t next_used_{0};
+    std::multimap<std::uint16_t, OfferedChain> offered_;  // by head; a broken driver may offer one twice
+    FileDescriptor kick_;
+    FileDescriptor call_;
+    std::uint64_t kicks_{0};
+};
+
+// The first `length` device-writable bytes of a chain, as far as they lie in memory, and at most `limit` of them;
+// the rest is `missing`.
+[[nodiscard]] trace::Content read_written(const MappedMemory& memory,
+                                          const std::vector<trace::ChainDescriptor>& descriptors, std::uint64_t length,
+                                          std::uint64_t limit);
+
+}  // namespace vutrace::replay

@@ -1,0 +1,64 @@
+// The shared words of a split ring in mapped guest memory, with the ordering that both sides rely on.
+// Source: virtio specification, "Split Virtqueues".
+#pragma once
+
+#include <vutrace/base/error.h>
+#include <vutrace/replay/mapped_memory.h>
+#include <vutrace/virtio/split_ring.h>
+
+#include <cstdint>
+
+namespace vutrace::replay {
+
+// The three parts of a ring as pointers into mapped memory. Valid for one epoch of the memory.
+class RingAccess {
+  public:
+    RingAccess() = default;
+    // Errors: bad_input where a part lies outside the regions (each must lie within one), or is not aligned as its
+    // integers need (available to 2, used to 4), or the size is not one of a split ring.
+    [[nodiscard]] static Result<RingAccess> create(const MappedMemory& memory, const virtio::SplitRingLayout& layout);
+
+    [[nodiscard]] const virtio::SplitRingLayout& layout() const noexcept { return layout_; }
+    [[nodiscard]] MutableByteView descriptor(std::uint16_t index) const noexcept;  // empty where out of range
+
+    // Words of the available ring; the index is loaded with acquire and stored with release order.
+    [[nodiscard]] std::uint16_t available_flags() const noexcept { return load(available_, 0); }
+    [[nodiscard]] std::uint16_t available_index() const noexcept { return load(available_, 2); }
+    [[nodiscard]] std::uint16_t available_head(std::uint16_t index) const noexcept;
+    [[nodiscard]] std::uint16_t used_event() const noexcept { return load(available_, layout_.used_event()); }
+    void set_available_flags(std::uint16_t flags) const noexcept { store(available_, 0, flags); }
+    void set_available_index(std::uint16_t index) const noexcept { store(available_, 2, index); }
+    void set_available_head(std::uint16_t index, std::uint16_t head) const noexcept;
+    void set_used_event(std::uint16_t index) const noexcept { store(available_, layout_.used_event(), index); }
+
+    // Words of the used ring.
+    [[nodiscard]] std::uint16_t used_flags() const noexcept { return load(used_, 0); }
+    [[nodiscard]] std::uint16_t used_index() const noexcept { return load(used_, 2); }
+    [[nodiscard]] std::uint16_t available_event() const noexcept { return load(used_, layout_.available_event()); }
+    void set_used_flags(std::uint16_t flags) const noexcept { store(used_, 0, flags); }
+    void set_used_index(std::uint16_t index) const noexcept { store(used_, 2, index); }
+    void set_available_event(std::uint16_t index) const noexcept { store(used_, layout_.available_event(), index); }
+
+    struct UsedElement {
+        std::uint32_t id{0};
+        std::uint32_t length{0};
+    };
+    [[nodiscard]] UsedElement used_element(std::uint16_t index) const noexcept;
+    void set_used_element(std::uint16_t index, UsedElement element) const noexcept;
+
+  private:
+    [[nodiscard]] static std::uint16_t load(const std::byte* part, std::uint64_t offset) noexcept;
+    static void store(std::byte* part, std::uint64_t offset, std::uint16_t value) noexcept;
+
+    virtio::SplitRingLayout layout_;
+    std::byte* descriptors_{nullptr};
+    std::byte* available_{nullptr};
+    std::byte* used_{nullptr};
+};
+
+// Between publishing an index and reading whether the other side wants to be notified: without it both sides could
+// read the other's old value and sleep for ever. ThreadSanitizer knows no fences and refuses to compile them; two
+// mappings of the same memory are different addresses to it anyway.
+void full_fence() noexcept;
+
+}  // namespace vutrace::replay

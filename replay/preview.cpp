@@ -1,0 +1,181 @@
+#include "vutrace/replay/preview.h"
+
+#include <vutrace/session/device_state.h>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <set>
+
+namespace vutrace::replay {
+namespace {
+
+constexpr std::uint64_t image_bytes_limit = 256U << 20U;  // of all ring images together
+constexpr std::uint64_t progress_interval = 1024;         // records
+
+class Previewer {
+  public:
+    explicit Previewer(std::optional<std::uint32_t> session) : wanted_(session) {}
+
+    void take(const trace::Record& record) {
+        if (record.session != 0) {
+            sessions_.insert(record.session);
+        }
+        if (!wanted_ && std::holds_alternative<trace::MessageRecord>(record.body)) {
+            wanted_ = record.session;
+        }
+        if (wanted_ && record.session == *wanted_) {
+            std::visit([&](const auto& body) { take(record.sequence, body); }, record.body);
+        }
+    }
+
+    Result<TracePreview> finish(const trace::ReadProblems& problems) {
+        if (!wanted_ || sessions_.count(*wanted_) == 0) {
+            return fail(ErrorCode::bad_input,
+                        sessions_.empty() ? std::string("the trace holds no session")
+                                          : fmt::format("the trace holds no session {} with messages: it has {}",
+                                                        wanted_.value_or(0), fmt::join(sessions_, ", ")));
+        }
+        preview_.session = *wanted_;
+        preview_.device_type = state_.device_type();
+        preview_.problems = problems;
+        return std::move(preview_);
+    }
+
+  private:
+    void take(std::uint64_t sequence, const trace::MessageRecord& message) {
+        preview_.messages += message.offset == 0 ? 1U : 0U;
+        const auto header = protocol::parse_header(message.bytes);
+        if (message.channel != Channel::front_end || message.offset != 0 || !header ||
+            message.bytes.size() != protocol::header_size + std::size_t{header->size}) {
+            return;
+        }
+        std::vector<std::uint32_t> ids;
+        std::transform(message.descriptors.begin(), message.descriptors.end(), std::back_inserter(ids),
+                       [](const trace::Descriptor& descriptor) { return descriptor.id; });
+        const session::Change change =
+            state_.apply(message.sender, *header, ByteView(message.bytes).subspan(protocol::header_size), ids);
+        if (change.queue_started) {
+            const auto queue = static_cast<std::uint16_t>(*change.queue_started);
+            starts_[queue] = sequence;
+            auto waiting = early_images_.extract(queue);
+            if (!waiting.empty()) {
+                preview_.ring_images[sequence] = std::move(waiting.mapped());
+            }
+        }
+        if (change.queue_stopped) {
+            starts_.erase(static_cast<std::uint16_t>(*change.queue_stopped));
+        }
+    }
+
+    void take(std::uint64_t /*sequence*/, const trace::MemoryRecord& memory) {
+        using Part = trace::MemoryRecord::Part;
+        const bool ring =
+            memory.part == Part::descriptor || memory.part == Part::available || memory.part == Part::used;
+        if (!ring || image_bytes_ + memory.content.literal().size() > image_bytes_limit) {
+            return;
+        }
+        image_bytes_ += memory.content.literal().size();
+        const auto start = starts_.find(memory.queue);
+        if (start == starts_.end()) {
+            early_images_[memory.queue].push_back(memory);
+        } else if (start->second != 0) {
+            preview_.ring_images[start->second].push_back(memory);
+        }
+    }
+
+    void take(std::uint64_t /*sequence*/, const trace::ChainRecord& chain) {
+        const auto start = starts_.find(chain.queue);
+        if (start != starts_.end()) {
+            start->second = 0;  // images from here on are later than the start
+        }
+        for (const trace::ChainEntry& entry : chain.entries) {
+            const bool available = entry.state == trace::ChainEntry::State::available;
+            auto& counts = available ? preview_.available_by_proof : preview_.used_by_proof;
+            ++counts[static_cast<std::size_t>(entry.proof) % counts.size()];
+            preview_.readable_bytes_missing += available ? entry.content.missing() : 0;
+        }
+    }
+
+    void take(std::uint64_t /*sequence*/, const trace::GapRecord& gap) {
+        preview_.chains_lost += gap.chains;
+        preview_.records_lost += gap.records;
+    }
+    void take(std::uint64_t, const trace::SessionRecord&) {}
+    void take(std::uint64_t, const trace::EventRecord&) {}
+    void take(std::uint64_t, const trace::NoteRecord&) {}
+
+    std::optional<std::uint32_t> wanted_;
+    std::set<std::uint32_t> sessions_;
+    TracePreview preview_;
+    session::DeviceState state_;
+    std::map<std::uint16_t, std::uint64_t> starts_;  // started queues; 0 once a chain of theirs was seen
+    std::map<std::uint16_t, std::vector<trace::MemoryRecord>> early_images_;
+    std::uint64_t image_bytes_{0};
+};
+
+}  // namespace
+
+Result<TracePreview> preview_trace(const std::string& path, std::optional<std::uint32_t> session,
+                                   const Progress& progress) {
+    auto reader = trace::Reader::open(path);
+    if (!reader) {
+        return tl::unexpected(reader.error());
+    }
+    Previewer previewer(session);
+    for (std::uint64_t count = 0;; ++count) {
+        const auto record = reader->next();
+        if (!record) {
+            return tl::unexpected(record.error());
+        }
+        if (!*record) {
+            break;
+        }
+        previewer.take(**record);
+        if (progress && count % progress_interval == 0) {
+            progress(reader->position().offset, reader->file_size());
+        }
+    }
+    return previewer.finish(reader->problems());
+}
+
+std::vector<std::string> describe_doubts(const TracePreview& preview) {
+    std::vector<std::string> lines;
+    const auto count = [](const std::array<std::uint64_t, 4>& counts, trace::Proof proof) {
+        return counts[static_cast<std::size_t>(proof)];
+    };
+    using trace::Proof;
+    for (const Proof proof : {Proof::late, Proof::partial, Proof::absent}) {
+        if (const auto chains = count(preview.available_by_proof, proof); chains != 0) {
+            lines.push_back(
+                fmt::format("{} chains were offered with content that is {}: the replay may send other "
+                            "bytes than the guest did",
+                            chains, name_of(proof)));
+        }
+        if (const auto chains = count(preview.used_by_proof, proof); chains != 0) {
+            lines.push_back(
+                fmt::format("{} completions have content that is {}: differences in their bytes are counted "
+                            "as doubtful, not as divergences",
+                            chains, name_of(proof)));
+        }
+    }
+    if (preview.readable_bytes_missing != 0) {
+        lines.push_back(
+            fmt::format("{} bytes that the device reads were not captured", preview.readable_bytes_missing));
+    }
+    if (preview.chains_lost + preview.records_lost != 0) {
+        lines.push_back(fmt::format("{} chains and {} records were lost while capturing", preview.chains_lost,
+                                    preview.records_lost));
+    }
+    if (preview.problems.torn) {
+        lines.push_back("the trace ends in the middle of a record: what came before is replayed");
+    }
+    if (preview.problems.bad_record_count != 0) {
+        lines.push_back(
+            fmt::format("{} records cannot be decoded and are passed over", preview.problems.bad_record_count));
+    }
+    return lines;
+}
+
+}  // namespace vutrace::replay

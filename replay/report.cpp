@@ -1,0 +1,126 @@
+#include "vutrace/replay/report.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <cstring>
+
+namespace vutrace::replay {
+
+std::string_view name_of(Divergence::Kind kind) noexcept {
+    switch (kind) {
+        case Divergence::Kind::reply:
+            return "reply";
+        case Divergence::Kind::reply_missing:
+            return "reply-missing";
+        case Divergence::Kind::used_length:
+            return "used-length";
+        case Divergence::Kind::bytes:
+            return "bytes";
+        case Divergence::Kind::status:
+            return "status";
+        case Divergence::Kind::completion:
+            return "completion";
+        case Divergence::Kind::ring:
+            return "ring";
+    }
+    return "unknown";
+}
+
+std::string_view name_of(BackEndOutcome::State state) noexcept {
+    switch (state) {
+        case BackEndOutcome::State::alive:
+            return "alive";
+        case BackEndOutcome::State::exited:
+            return "exited";
+        case BackEndOutcome::State::signalled:
+            return "signalled";
+        case BackEndOutcome::State::hung:
+            return "hung";
+        case BackEndOutcome::State::disconnected:
+            return "disconnected";
+    }
+    return "unknown";
+}
+
+std::string describe(const BackEndOutcome& outcome) {
+    if (outcome.signal) {
+        return fmt::format("{} by signal {} ({})", name_of(outcome.state), *outcome.signal,
+                           ::strsignal(*outcome.signal));
+    }
+    if (outcome.status) {
+        return fmt::format("{} with status {}", name_of(outcome.state), *outcome.status);
+    }
+    return std::string(name_of(outcome.state));
+}
+
+void Report::add(Divergence divergence) {
+    ++divergence_count;
+    if (divergences.size() < max_divergences) {
+        divergences.push_back(std::move(divergence));
+    }
+}
+
+std::string to_json(const Report& report) {
+    using nlohmann::ordered_json;
+    ordered_json divergences = ordered_json::array();
+    for (const Divergence& divergence : report.divergences) {
+        ordered_json entry{{"seq", divergence.sequence}, {"kind", name_of(divergence.kind)}};
+        if (divergence.queue != 0xffff) {
+            entry["queue"] = divergence.queue;
+        }
+        entry["subject"] = divergence.subject;
+        entry["expected"] = divergence.expected;
+        entry["actual"] = divergence.actual;
+        divergences.push_back(std::move(entry));
+    }
+    ordered_json back_end{{"state", name_of(report.back_end.state)}};
+    if (report.back_end.status) {
+        back_end["status"] = *report.back_end.status;
+    }
+    if (report.back_end.signal) {
+        back_end["signal"] = *report.back_end.signal;
+    }
+    const ordered_json object{{"messages_sent", report.messages_sent},
+                              {"replies_compared", report.replies_compared},
+                              {"replies_diverged", report.replies_diverged},
+                              {"chains_submitted", report.chains_submitted},
+                              {"chains_completed", report.chains_completed},
+                              {"chains_diverged", report.chains_diverged},
+                              {"chains_skipped", report.chains_skipped},
+                              {"chains_doubtful", report.chains_doubtful},
+                              {"bytes_compared", report.bytes_compared},
+                              {"messages_skipped", report.messages_skipped},
+                              {"divergence_count", report.divergence_count},
+                              {"divergences", std::move(divergences)},
+                              {"backend", std::move(back_end)},
+                              {"seconds", report.seconds}};
+    return object.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+std::string to_text(const Report& report) {
+    constexpr std::size_t shown = 10;
+    std::string text = fmt::format(
+        "messages: {} sent, {} replies compared, {} diverged\n"
+        "chains:   {} submitted, {} completed, {} diverged, {} bytes compared\n",
+        report.messages_sent, report.replies_compared, report.replies_diverged, report.chains_submitted,
+        report.chains_completed, report.chains_diverged, report.bytes_compared);
+    if (report.chains_skipped + report.chains_doubtful + report.messages_skipped != 0) {
+        text += fmt::format(
+            "left out: {} chains skipped, {} chains differ from unproven bytes, {} messages of other "
+            "channels\n",
+            report.chains_skipped, report.chains_doubtful, report.messages_skipped);
+    }
+    for (std::size_t i = 0; i < report.divergences.size() && i < shown; ++i) {
+        const Divergence& divergence = report.divergences[i];
+        text += fmt::format("divergence at {}: {} of {}: expected {}, got {}\n", divergence.sequence,
+                            name_of(divergence.kind), divergence.subject, divergence.expected, divergence.actual);
+    }
+    if (report.divergence_count > shown) {
+        text += fmt::format("... and {} divergences more\n", report.divergence_count - shown);
+    }
+    text += fmt::format("back-end: {}\n", describe(report.back_end));
+    return text;
+}
+
+}  // namespace vutrace::replay

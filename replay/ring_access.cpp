@@ -1,0 +1,91 @@
+#include "vutrace/replay/ring_access.h"
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <cstring>
+
+namespace vutrace::replay {
+namespace {
+
+Result<std::byte*> locate(const MappedMemory& memory, std::uint64_t address, std::uint64_t size, std::uint64_t align,
+                          const char* what) {
+    std::byte* place = memory.at(address, size);
+    if (place == nullptr) {
+        return fail(ErrorCode::bad_input,
+                    fmt::format("{} at {:#x} with {} bytes lies in no single memory region", what, address, size));
+    }
+    if (reinterpret_cast<std::uintptr_t>(place) % align != 0) {
+        return fail(ErrorCode::bad_input, fmt::format("{} at {:#x} is not aligned to {}", what, address, align));
+    }
+    return place;
+}
+
+}  // namespace
+
+Result<RingAccess> RingAccess::create(const MappedMemory& memory, const virtio::SplitRingLayout& layout) {
+    if (!virtio::is_split_queue_size(layout.size)) {
+        return fail(ErrorCode::bad_input, fmt::format("{} is no size of a split ring", layout.size));
+    }
+    // Descriptors are copied, never accessed as integers, so that their alignment does not matter here.
+    const auto descriptors = locate(memory, layout.descriptor, layout.descriptor_bytes(), 1, "descriptor table");
+    const auto available = locate(memory, layout.available, layout.available_bytes(), 2, "available ring");
+    const auto used = locate(memory, layout.used, layout.used_bytes(), 4, "used ring");
+    for (const auto* part : {&descriptors, &available, &used}) {
+        if (!*part) {
+            return tl::unexpected(part->error());
+        }
+    }
+    RingAccess access;
+    access.layout_ = layout;
+    access.descriptors_ = *descriptors;
+    access.available_ = *available;
+    access.used_ = *used;
+    return access;
+}
+
+std::uint16_t RingAccess::load(const std::byte* part, std::uint64_t offset) noexcept {
+    // atomic_ref of a const object comes with C++26; loading does not write
+    auto* word = reinterpret_cast<std::uint16_t*>(const_cast<std::byte*>(part + offset));
+    return std::atomic_ref(*word).load(std::memory_order_acquire);
+}
+
+void RingAccess::store(std::byte* part, std::uint64_t offset, std::uint16_t value) noexcept {
+    std::atomic_ref(*reinterpret_cast<std::uint16_t*>(part + offset)).store(value, std::memory_order_release);
+}
+
+MutableByteView RingAccess::descriptor(std::uint16_t index) const noexcept {
+    if (index >= layout_.size) {
+        return {};
+    }
+    return {descriptors_ + std::size_t{index} * virtio::descriptor_size, virtio::descriptor_size};
+}
+
+std::uint16_t RingAccess::available_head(std::uint16_t index) const noexcept {
+    return load(available_, layout_.available_slot(index));
+}
+
+void RingAccess::set_available_head(std::uint16_t index, std::uint16_t head) const noexcept {
+    store(available_, layout_.available_slot(index), head);
+}
+
+RingAccess::UsedElement RingAccess::used_element(std::uint16_t index) const noexcept {
+    UsedElement element;
+    std::memcpy(&element, used_ + layout_.used_slot(index), sizeof(element));
+    return element;
+}
+
+void RingAccess::set_used_element(std::uint16_t index, UsedElement element) const noexcept {
+    std::memcpy(used_ + layout_.used_slot(index), &element, sizeof(element));
+}
+
+void full_fence() noexcept {
+#if defined(__SANITIZE_THREAD__)
+    static std::atomic<int> order{0};
+    order.fetch_add(1, std::memory_order_seq_cst);
+#else
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+#endif
+}
+
+}  // namespace vutrace::replay

@@ -1,0 +1,145 @@
+#include "program.h"
+#include "render_fixture.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <filesystem>
+#include <fstream>
+
+namespace vutrace::cli::test {
+namespace {
+
+using nlohmann::json;
+using render::test::block_write;
+using render::test::block_write_done;
+using render::test::TraceBuilder;
+using testing::HasSubstr;
+using testing::Not;
+
+class Decode : public testing::Test {
+  protected:
+    Decode() {
+        trace_.start_block_device();
+        trace_.add(trace::EventRecord{trace::EventRecord::Kind::kick, 0, 1});
+        trace_.chain(block_write(3, 2048, 4096));
+        trace_.chain(block_write_done(3, 0));
+        trace_.add(trace::EventRecord{trace::EventRecord::Kind::call, 1, 1});
+        trace_.add(trace::SessionRecord{trace::SessionRecord::Kind::opened, {}}, 2);
+        write_trace(path(), trace_.records);
+    }
+    [[nodiscard]] std::string path() const { return folder_.path("trace.pcap"); }
+    [[nodiscard]] Outcome decode(const std::string& options) const { return run("decode " + path() + " " + options); }
+    [[nodiscard]] std::vector<json> objects(const std::string& options) const {
+        const Outcome outcome = decode("--json " + options);
+        EXPECT_EQ(outcome.status, 0) << outcome.errors;
+        std::vector<json> result;
+        for (const std::string& line : split_lines(outcome.output)) {
+            result.push_back(json::parse(line));
+        }
+        return result;
+    }
+
+    Folder folder_;
+    TraceBuilder trace_;
+};
+
+TEST_F(Decode, PrintsAnObjectForEveryRecordInOrder) {
+    const auto all = objects("");
+    ASSERT_EQ(all.size(), trace_.records.size());
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        EXPECT_EQ(all[i]["seq"], i + 1);
+        EXPECT_EQ(all[i]["time"], trace_.records[i].time);
+    }
+}
+
+TEST_F(Decode, PrintsALineForEveryRecord) {
+    const Outcome outcome = decode("");
+    EXPECT_EQ(outcome.status, 0);
+    EXPECT_EQ(split_lines(outcome.output).size(), trace_.records.size());
+    EXPECT_EQ(outcome.errors, "");
+    EXPECT_THAT(outcome.output, Not(HasSubstr("\x1b")));
+}
+
+TEST_F(Decode, DecodesBlockRequestsWhereTold) {
+    const auto chains = objects("--device blk --record chain");
+    ASSERT_EQ(chains.size(), 2U);
+    EXPECT_EQ(chains[1]["request"]["type"], "OUT");
+    EXPECT_EQ(chains[1]["request"]["status"], "OK");
+    EXPECT_FALSE(objects("--device net --record chain")[0].contains("request"));
+}
+
+TEST_F(Decode, ShowsOnlyWhatIsAskedFor) {
+    for (const json& object : objects("--record event,session")) {
+        EXPECT_TRUE(object["record"] == "event" || object["record"] == "session");
+    }
+    const auto of_queue = objects("--queue 1");
+    ASSERT_EQ(of_queue.size(), 1U);
+    EXPECT_EQ(of_queue[0]["fd"], "call");
+    EXPECT_EQ(objects("--queue 0 --record message").size(), 5U);
+    EXPECT_EQ(objects("--session 2").size(), 1U);
+    EXPECT_EQ(objects("--count 3").size(), 3U);
+    EXPECT_EQ(objects("--record chain --count 1")[0]["state"], "available");
+    EXPECT_TRUE(objects("--count 0").empty());
+}
+
+TEST_F(Decode, ColoursOnlyWhereAsked) {
+    EXPECT_THAT(decode("--color always").output, HasSubstr("\x1b["));
+    EXPECT_THAT(decode("--color never").output, Not(HasSubstr("\x1b[")));
+    const Outcome outcome = run("decode --color always " + path(), "NO_COLOR=1");
+    EXPECT_THAT(outcome.output, HasSubstr("\x1b[")) << "an explicit option wins";
+}
+
+TEST_F(Decode, PrintsWhatIsWholeOfATornTrace) {
+    const auto size = std::filesystem::file_size(path());
+    std::filesystem::resize_file(path(), size - 3);
+    const Outcome outcome = decode("--json");
+    EXPECT_EQ(outcome.status, 0);
+    EXPECT_EQ(split_lines(outcome.output).size(), trace_.records.size() - 1);
+    EXPECT_THAT(outcome.errors, HasSubstr("torn"));
+    EXPECT_EQ(split_lines(outcome.errors).size(), 1U);
+}
+
+TEST_F(Decode, RefusesWhatIsNoTrace) {
+    std::ofstream(folder_.path("text")) << std::string(1000, 'x');
+    std::ofstream(folder_.path("empty")).flush();
+    for (const std::string name : {"text", "empty", "missing"}) {
+        const Outcome outcome = run("decode " + folder_.path(name));
+        EXPECT_EQ(outcome.status, 3) << name;
+        EXPECT_EQ(outcome.output, "") << name;
+        EXPECT_EQ(split_lines(outcome.errors).size(), 1U) << outcome.errors;
+    }
+}
+
+TEST_F(Decode, SaysWhatIsWrongWithItsOptions) {
+    for (const std::string options : {"--record nonsense", "--filter 'queue == 0'", "--device toaster", "--time never",
+                                      "--color sometimes", "--queue x", "--no-such-option"}) {
+        const Outcome outcome = decode(options);
+        EXPECT_EQ(outcome.status, 2) << options;
+        EXPECT_NE(outcome.errors, "") << options;
+        EXPECT_EQ(outcome.output, "") << options;
+    }
+    EXPECT_EQ(run("decode").status, 2);
+}
+
+TEST_F(Decode, EndsQuietlyWhenItsReaderGoesAway) {
+    TraceBuilder large;
+    for (int i = 0; i < 20000; ++i) {
+        large.add(trace::EventRecord{trace::EventRecord::Kind::kick, 0, 1});
+    }
+    write_trace(folder_.path("large.pcap"), large.records);
+    for (const std::string options : {"", "--json"}) {
+        const Outcome outcome = run("decode " + folder_.path("large.pcap") + " " + options + " | head -n 1");
+        EXPECT_EQ(outcome.status, 0);
+        EXPECT_EQ(outcome.errors, "");
+        EXPECT_EQ(split_lines(outcome.output).size(), 1U);
+    }
+}
+
+TEST_F(Decode, FailsWhereTheOutputCannotBeWritten) {
+    EXPECT_EQ(decode(">/dev/full").status, 4);
+}
+
+}  // namespace
+}  // namespace vutrace::cli::test
