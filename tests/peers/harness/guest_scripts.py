@@ -40,6 +40,9 @@ def sums(output):
 
 
 def disk_requests(output):
-    """Requests that the guest's kernel completed (Documentation/block/stat.rst), discards aside."""
+    """Requests that the guest's kernel completed (Documentation/block/stat.rst), discards aside.
+
+    A flush is an empty write to Linux and counted as both.
+    """
     fields = [int(field) for field in re.search(r"^statistics (.*)$", output, re.M).group(1).split()]
-    return {"reads": fields[READS], "writes": fields[WRITES], "flushes": fields[FLUSHES]}
+    return {"reads": fields[READS], "writes": fields[WRITES] - fields[FLUSHES], "flushes": fields[FLUSHES]}
