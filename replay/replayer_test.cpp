@@ -228,6 +228,34 @@ TEST_F(ReplayerTest, WhatTheTraceLacksIsNamed) {
     EXPECT_EQ(describe_doubts(*preview).size(), 3U);
 }
 
+// A copy of the trace in which every third offered chain was read too late, out of memory that held something else.
+TEST_F(ReplayerTest, UnprovenChainOutsideTheMemoryIsSkippedNotSent) {
+    record();
+    const std::string spoilt = folder_.file("spoilt.pcap");
+    auto reader = trace::Reader::open(trace_);
+    auto writer = trace::Writer::create(spoilt);
+    ASSERT_TRUE(reader && writer);
+    std::uint64_t offered = 0;
+    std::uint64_t spoilt_chains = 0;
+    for (auto record = reader->next(); record && *record; record = reader->next()) {
+        auto* chain = std::get_if<trace::ChainRecord>(&(*record)->body);
+        if (chain != nullptr && chain->entries[0].state == trace::ChainEntry::State::available && ++offered % 3 == 0) {
+            chain->entries[0].proof = trace::Proof::late;
+            chain->entries[0].descriptors.back().address = UINT64_MAX - 10;
+            ++spoilt_chains;
+        }
+        ASSERT_TRUE(writer->append((*record)->time, (*record)->session, (*record)->body));
+    }
+    ASSERT_TRUE(writer->flush());
+    trace_ = spoilt;
+    const Report report = replay_against(fresh_backend());
+    EXPECT_EQ(report.chains_submitted, request_count - spoilt_chains);
+    EXPECT_EQ(report.chains_completed, report.chains_submitted);
+    EXPECT_EQ(report.chains_skipped, 2 * spoilt_chains) << "the offer and its completion";
+    EXPECT_EQ(report.back_end.state, BackEndOutcome::State::alive);
+    EXPECT_EQ(report.replies_diverged, 0U) << to_text(report);
+}
+
 // --- Comparison and memory
 
 TEST(CompareUsed, BytesThatTheTraceDoesNotVouchForAreDoubtful) {
