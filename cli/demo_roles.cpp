@@ -107,11 +107,12 @@ ExitStatus run_driver(const DemoRole& role) {
     }
     replay::BlockDriverOptions options;
     options.queue_count = queue_count;
+    options.only_when_called = true;
     auto driver = replay::BlockDriver::start(std::move(*connection), options, recorder.get());
     if (!driver) {
         return report("demo", driver.error());
     }
-    const auto result = replay::run_block_workload(**driver, {role.requests, role.seed, queue_count});
+    const auto result = replay::run_block_workload(**driver, {role.requests, role.seed, queue_count, true});
     if (!result) {
         return report("demo", result.error());
     }

@@ -12,6 +12,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <set>
+#include <utility>
 
 namespace vutrace::replay {
 namespace {
@@ -51,7 +53,7 @@ struct BlockBackend::Session {
     Status handle(Message& message);
     Status apply(const Message& message);
     Status start_queue(std::uint32_t index);
-    Status serve_queues(bool& more);
+    Status serve_queues();
     Result<bool> serve_queue(std::uint32_t index, DeviceQueue& queue);
     void serve_chain(DeviceQueue& queue, std::uint16_t head);
     bool collect(bool writable, std::vector<MutableByteView>& pieces) const;
@@ -74,6 +76,7 @@ struct BlockBackend::Session {
     std::map<std::uint32_t, FileDescriptor> files;  // of memory regions, by our number
     std::uint32_t next_file{1};
     std::map<std::uint32_t, DeviceQueue> queues;
+    std::set<std::uint32_t> due;  // queues to look at: kicked, set up anew, or left with chains
     virtio::Chain chain;
 };
 
@@ -185,6 +188,9 @@ Status BlockBackend::Session::apply(const Message& message) {
     }
     const session::Change change = state.apply(Side::front_end, message.header, message.payload, ids);
     Status outcome;
+    if (change.queue_changed) {
+        due.insert(*change.queue_changed);  // kicks may have come before it was started or enabled
+    }
     if (change.memory) {
         outcome = memory.update(state.regions(), [this](std::uint32_t id) -> const FileDescriptor* {
             const auto found = files.find(id);
@@ -304,30 +310,36 @@ Result<bool> BlockBackend::Session::serve_queue(std::uint32_t index, DeviceQueue
     return notified ? Result<bool>(more) : tl::unexpected(notified.error());
 }
 
-Status BlockBackend::Session::serve_queues(bool& more) {
-    more = false;
+Status BlockBackend::Session::serve_queues() {
+    std::set<std::uint32_t> now = std::exchange(due, {});
     for (auto& [index, queue] : queues) {
         if (is_readable(queue.kick())) {
             (void)take_event(queue.kick());  // whatever it is: the ring says what there is to do
+            now.insert(index);
+        }
+        // A queue that nobody kicked is left alone: whoever sits between driver and device has not seen its chains yet.
+        if (now.count(index) == 0) {
+            continue;
         }
         const auto served = serve_queue(index, queue);
         if (!served) {
             return tl::unexpected(served.error());
         }
-        more |= *served;
+        if (*served) {
+            due.insert(index);
+        }
     }
     return {};
 }
 
 Status BlockBackend::Session::serve(const FileDescriptor& stop) {
     bool closed = false;
-    bool more = false;
     while (!closed) {
         std::vector<pollfd> entries{{socket.number(), POLLIN, 0}, {stop.number(), POLLIN, 0}};
         for (const auto& [index, queue] : queues) {
             entries.push_back({queue.kick().number(), POLLIN, 0});
         }
-        if (::poll(entries.data(), entries.size(), more ? 0 : -1) < 0 && errno != EINTR) {
+        if (::poll(entries.data(), entries.size(), due.empty() ? -1 : 0) < 0 && errno != EINTR) {
             return fail_errno("cannot wait for the front-end");
         }
         if (entries[1].revents != 0) {
@@ -338,7 +350,7 @@ Status BlockBackend::Session::serve(const FileDescriptor& stop) {
                 return taken;
             }
         }
-        if (const auto served = serve_queues(more); !served) {
+        if (const auto served = serve_queues(); !served) {
             return served;
         }
     }

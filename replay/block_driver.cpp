@@ -238,6 +238,7 @@ Status BlockDriver::start_queue(std::uint16_t number) {
     free_slots_.emplace_back(slot_count());
     std::iota(free_slots_.back().rbegin(), free_slots_.back().rend(), std::uint16_t{0});
     slot_requests_.emplace_back(slot_count());
+    more_used_.push_back(false);
     return done;
 }
 
@@ -355,10 +356,15 @@ Status BlockDriver::publish() {
 Status BlockDriver::take_completions(std::vector<BlockResult>& results) {
     std::vector<Completion> completions;
     for (std::uint16_t queue = 0; queue < queues_.size(); ++queue) {
+        const auto called = take_event(queues_[queue].call());
+        if (options_.only_when_called && (!called || *called == 0) && !more_used_[queue]) {
+            continue;
+        }
         completions.clear();
         if (const auto taken = queues_[queue].take_used(completions); !taken) {
             return taken;
         }
+        more_used_[queue] = queues_[queue].enable_call();
         for (const Completion& completion : completions) {
             if (!completion.known) {
                 return fail(ErrorCode::bad_input,
@@ -401,9 +407,7 @@ Result<std::vector<BlockResult>> BlockDriver::wait() {
         if (!results.empty()) {
             return results;
         }
-        const bool more =
-            std::any_of(queues_.begin(), queues_.end(), [](QueueDriver& queue) { return queue.enable_call(); });
-        if (more) {
+        if (std::find(more_used_.begin(), more_used_.end(), true) != more_used_.end()) {
             continue;
         }
         if (connection_.closed_by_peer()) {
@@ -415,9 +419,6 @@ Result<std::vector<BlockResult>> BlockDriver::wait() {
         const auto woken = connection_.wait(calls, until);
         if (!woken) {
             return tl::unexpected(woken.error());
-        }
-        for (const QueueDriver& queue : queues_) {
-            (void)take_event(queue.call());
         }
     }
 }

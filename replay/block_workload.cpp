@@ -75,6 +75,9 @@ class Workload {
     }
 
     Status submit_some() {
+        if (options_.one_burst_at_a_time && driver_.in_flight() != 0) {
+            return {};
+        }
         std::uint64_t burst = 1 + pick(8);
         while (burst-- != 0 && submitted_ < options_.requests && !free_stripes_.empty()) {
             const auto queue = static_cast<std::uint16_t>(pick(options_.queue_count));

@@ -44,7 +44,7 @@ TEST_P(DriverAndBackend, ReadsGiveWhatWasWritten) {
         auto driver = BlockDriver::start(Connection(std::move(backend.front_end)), driver_options);
         ASSERT_TRUE(driver) << describe(driver.error());
         EXPECT_EQ((*driver)->sectors(), image_size / block::sector_size);
-        const auto report = run_block_workload(**driver, {2000, 7, options.queue_count});
+        const auto report = run_block_workload(**driver, {2000, 7, options.queue_count, false});
         ASSERT_TRUE(report) << describe(report.error());
         EXPECT_EQ(report->completed, 2000U);
         EXPECT_EQ(report->refused, 0U);

@@ -25,6 +25,26 @@ std::string head_name(std::uint16_t queue, std::uint16_t head) {
     return fmt::format("queue {} head {}", queue, head);
 }
 
+// Could the guest have offered this? A chain read too late may consist of what its memory held afterwards; sending such
+// a thing would kill a back-end that never saw it. A chain that is proven goes out whatever it looks like.
+bool is_credible(const MappedMemory& memory, const trace::ChainEntry& entry) {
+    if (entry.proof == trace::Proof::verified) {
+        return true;
+    }
+    const auto inside = [&memory](const trace::ChainDescriptor& descriptor) {
+        for (std::uint64_t done = 0; done < descriptor.length;) {
+            const std::size_t size = memory.piece(descriptor.address + done, descriptor.length - done).size();
+            if (size == 0) {
+                return false;
+            }
+            done += size;
+        }
+        return descriptor.length != 0;
+    };
+    return entry.problem == 0 && !entry.descriptors.empty() &&
+           std::all_of(entry.descriptors.begin(), entry.descriptors.end(), inside);
+}
+
 }  // namespace
 
 Replayer::Replayer(Connection connection, const TracePreview& preview, ReplayOptions options)
@@ -211,7 +231,7 @@ Status Replayer::take_chain(const trace::Record& record, const trace::ChainRecor
 Status Replayer::offer(std::uint64_t sequence, std::uint16_t number, const trace::ChainEntry& entry) {
     QueueReplay& queue = queues_[number];
     QueueDriver* driver = front_end_.queue(number);
-    if (queue.broken || driver == nullptr || !driver->started()) {
+    if (queue.broken || driver == nullptr || !driver->started() || !is_credible(front_end_.memory(), entry)) {
         ++report_.chains_skipped;
         queue.incomplete = true;
         return {};

@@ -23,6 +23,7 @@ struct BlockDriverOptions {
     std::uint32_t max_data{65536};  // bytes of data that a request may carry
     bool event_index{true};         // both only where the back-end offers them
     bool indirect{true};
+    bool only_when_called{false};  // looks at a used ring only after its call, as an interrupt-driven guest does
     std::chrono::milliseconds timeout{10'000};  // without any answer or completion
 };
 
@@ -96,6 +97,7 @@ class BlockDriver {
     std::vector<QueueDriver> queues_;
     std::vector<std::vector<std::uint16_t>> free_slots_;    // by queue
     std::vector<std::vector<BlockRequest>> slot_requests_;  // by queue and slot; `data` is not kept
+    std::vector<bool> more_used_;  // by queue: completions came while the call was being asked for
     std::uint64_t ring_bytes_{0};
     std::uint64_t memory_size_{0};
 };

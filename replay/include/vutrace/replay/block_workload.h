@@ -11,6 +11,9 @@ struct BlockWorkloadOptions {
     std::uint64_t requests{400};
     std::uint64_t seed{1};
     std::uint16_t queue_count{1};
+    // Begins no new burst before the last one is done. With a driver that waits for calls, no chain is then taken or
+    // given back without a notification, and a capture in relay mode can prove all it saw.
+    bool one_burst_at_a_time{false};
 };
 
 struct BlockWorkloadReport {
