@@ -48,7 +48,7 @@ class SessionDataPath final : public DataPath {
           state_(state),
           snapshot_(options.memory == MemoryMode::full ? std::make_unique<MemorySnapshot>(session, recorder) : nullptr),
           taps_(options, session, recorder, state, recorded_callback()),
-          pacer_(loop, [this] { return poll(); }),
+          pacer_(loop, [this] { poll(); }),
           notifications_(Notifications::create(
               options.mode, loop,
               [this](Kind kind, std::uint16_t queue, std::uint64_t count) { notified(kind, queue, count); },
@@ -129,10 +129,9 @@ class SessionDataPath final : public DataPath {
         pacer_.need(taps_.need(), found);
     }
 
-    bool poll() {
+    void poll() {
         const bool found = taps_.scan_those_in_need();
         pacer_.need(taps_.need(), found);
-        return found;
     }
 
     void take_eventfd(Kind kind, ForwardedMessage& message) {

@@ -364,6 +364,24 @@ TEST_F(DataPathTest, DoesNotTouchMemoryDuringPostcopy) {
     EXPECT_EQ(recorder.counts().offers, 1U);
 }
 
+TEST_F(DataPathTest, BeginsAtTheBaseAQueueThatStartsDuringPostcopy) {
+    RingPair ring(16);
+    open(DataPathMode::tap);
+    set_up_ring(ring);
+    ring.set_indices(7);
+    (void)send(FrontEndRequest::SET_VRING_BASE, protocol::serialise(protocol::VringState{0, 7}));
+    (void)send(FrontEndRequest::POSTCOPY_LISTEN, {});
+    const Ends kick = send_eventfd(FrontEndRequest::SET_VRING_KICK);
+    EXPECT_TRUE(recorder.all<trace::MemoryRecord>().empty());
+    ring.describe_chain(0, {{RingPair::buffers, 8, false}});
+    ring.offer(0);
+    (void)send(FrontEndRequest::POSTCOPY_END, {});
+    path->session_ended();
+    ASSERT_EQ(recorder.entries().size(), 1U);
+    EXPECT_EQ(recorder.entries()[0].index, 7);
+    EXPECT_EQ(recorder.counts().chains_lost, 0U);
+}
+
 TEST_F(DataPathTest, SaysThatPackedRingsAreNotRecorded) {
     RingPair ring(16);
     open(DataPathMode::relay);

@@ -72,8 +72,6 @@ class RingPoller final : public EventPoller {
     void drain(const std::function<void(std::uint32_t)>& visit) override {
         std::vector<std::uint32_t> ended;
         io_uring_cqe* completion = nullptr;
-        // A look that the kernel may use to move overflowed completions into the queue.
-        (void)::io_uring_get_events(&ring_);
         for (unsigned left = 2 * completions; left != 0 && ::io_uring_peek_cqe(&ring_, &completion) == 0; --left) {
             const std::uint64_t key = completion->user_data;
             const bool seen = completion->res > 0;

@@ -1,5 +1,7 @@
 #include "guarded_copy.h"
 
+#include <ucontext.h>
+
 #include <atomic>
 #include <csetjmp>
 #include <csignal>
@@ -39,6 +41,9 @@ void pass_on(int signal, siginfo_t* info, void* context) {
 void on_fault(int signal, siginfo_t* info, void* context) {
     if (sigjmp_buf* const guard = active_guard; guard != nullptr) {
         active_guard = nullptr;
+        // The handler is left by a jump: what was blocked for it must not stay blocked. (Saving the mask with each
+        // guard instead would cost a system call where nothing goes wrong.)
+        (void)::pthread_sigmask(SIG_SETMASK, &static_cast<ucontext_t*>(context)->uc_sigmask, nullptr);
         siglongjmp(*guard, 1);
     }
     pass_on(signal, info, context);
@@ -47,9 +52,7 @@ void on_fault(int signal, siginfo_t* info, void* context) {
 bool install_handlers() noexcept {
     struct sigaction action {};
     action.sa_sigaction = on_fault;
-    // NODEFER: the handler is left by a jump, which would leave the signal blocked otherwise (and saving the mask
-    // with each guard would cost a system call).
-    action.sa_flags = SA_SIGINFO | SA_NODEFER;
+    action.sa_flags = SA_SIGINFO;
     (void)::sigemptyset(&action.sa_mask);
     return ::sigaction(SIGBUS, &action, &previous_bus) == 0 && ::sigaction(SIGSEGV, &action, &previous_segment) == 0;
 }

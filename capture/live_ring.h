@@ -25,6 +25,7 @@ class LiveRing {
     bool place(const virtio::SplitRingLayout& layout, std::shared_ptr<const GuestMappings> mappings,
                bool event_index) noexcept;
     [[nodiscard]] bool placed() const noexcept { return available_ != nullptr; }
+    [[nodiscard]] bool has_event_index() const noexcept { return event_index_; }
     [[nodiscard]] const virtio::SplitRingLayout& layout() const noexcept { return layout_; }
     [[nodiscard]] const std::shared_ptr<const GuestMappings>& mappings() const noexcept { return mappings_; }
 

@@ -29,9 +29,7 @@ void PollPacer::need(Need need, bool found) {
 void PollPacer::fire() {
     is_armed_ = false;
     interval_ = std::min(interval_ * 2, longest);
-    if (look_()) {
-        interval_ = shortest_poll;
-    }
+    look_();
 }
 
 }  // namespace vutrace::capture

@@ -22,8 +22,8 @@ class PollPacer {
     static constexpr std::chrono::nanoseconds shortest_watch = std::chrono::microseconds{500};
     static constexpr std::chrono::nanoseconds longest = std::chrono::milliseconds{10};
 
-    // `look` looks at the queues and gives whether it found something; it may call `need`. `loop` outlives the pacer.
-    PollPacer(EventLoop& loop, std::function<bool()> look) : loop_(loop), look_(std::move(look)) {}
+    // `look` looks at the queues and says what is needed then. `loop` outlives the pacer.
+    PollPacer(EventLoop& loop, std::function<void()> look) : loop_(loop), look_(std::move(look)) {}
     PollPacer(const PollPacer&) = delete;
     PollPacer& operator=(const PollPacer&) = delete;
     ~PollPacer() { loop_.cancel_call(); }
@@ -35,7 +35,7 @@ class PollPacer {
     void fire();
 
     EventLoop& loop_;
-    std::function<bool()> look_;
+    std::function<void()> look_;
     std::chrono::nanoseconds interval_{shortest_poll};
     std::chrono::nanoseconds armed_{0};
     bool is_armed_{false};

@@ -1,5 +1,7 @@
 #include "queue_taps.h"
 
+#include "ring_parts.h"
+
 #include <vutrace/protocol/features.h>
 
 #include <algorithm>
@@ -75,9 +77,10 @@ void QueueTaps::start(std::uint32_t queue, const virtio::SplitRingLayout& layout
     }
     SplitRingTap& tap = *entry.tap;
     entries_.insert_or_assign(queue, std::move(entry));
-    if (!state_.postcopy_active()) {
-        tap.start(static_cast<std::uint16_t>(state_.queue(queue)->base & 0xffffU));
-        tap.record_ring();
+    const bool look = !state_.postcopy_active();
+    tap.start(static_cast<std::uint16_t>(state_.queue(queue)->base & 0xffffU), look);
+    if (look && options_.memory != MemoryMode::none) {
+        record_ring_parts(tap.ring(), static_cast<std::uint16_t>(queue), session_, recorder_);
     }
     (void)scan(queue);
 }

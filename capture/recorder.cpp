@@ -167,8 +167,8 @@ void FileRecorder::failed(const Error& error) {
     next_try_ = now + retry_interval;
     if (!error_) {
         failing_since_ = now;
-        recording_ = false;
         queue_.set_write_error(fmt::format("the trace file could not be written: {}", describe(error)));
+        recording_ = false;
         log(fmt::format("recording stops, the session goes on: {}", describe(error)));
     }
     error_ = error;

@@ -36,10 +36,10 @@ bool SplitRingTap::place(const virtio::SplitRingLayout& layout, std::shared_ptr<
     return ring_.place(layout, std::move(mappings), options_.event_index);
 }
 
-void SplitRingTap::start(std::uint16_t base) {
+void SplitRingTap::start(std::uint16_t base, bool look) {
     next_available_ = next_used_ = base;
-    offers_missed_ = 0;
-    if (!sample(fields_)) {
+    doubtful_ = !look;
+    if (!look || !sample(fields_)) {
         return;
     }
     // The used index is not part of the messages. Behind the base: chains of an earlier life are in flight. Ahead of
@@ -48,7 +48,7 @@ void SplitRingTap::start(std::uint16_t base) {
     const std::uint32_t ahead = distance(base, fields_.used_index);
     if (behind <= ring_.layout().size) {
         next_used_ = fields_.used_index;
-        offers_missed_ = behind;
+        doubtful_ = behind != 0;
     } else if (ahead > ring_.layout().size) {
         next_used_ = fields_.used_index;
     }
@@ -97,8 +97,21 @@ std::size_t SplitRingTap::pass() {
     // the ring is.
     const bool moved = next_available_ != available_before || next_used_ != used_before;
     const std::size_t entries = batch_.size();
+    settle();
     batch_.flush(recorder_, options_.session, fields_);
     return std::max<std::size_t>(entries, moved ? 1 : 0);
+}
+
+// With every offer and every completion accounted for, what still seems to be in flight had its completion lost.
+void SplitRingTap::settle() {
+    const bool quiet =
+        next_available_ == next_used_ && fields_.available_index == next_available_ && fields_.used_index == next_used_;
+    if (quiet && doubtful_) {
+        doubtful_ = false;
+        if (in_flight_.count() != 0) {
+            in_flight_.clear();
+        }
+    }
 }
 
 // --- What the driver made available
@@ -220,7 +233,6 @@ bool SplitRingTap::fetch_used() {
     if (pending > size) {
         lose_completions(pending, "the used index ran ahead by more than the queue holds");
         in_flight_.clear();
-        offers_missed_ = std::min<std::uint32_t>(distance(next_used_, next_available_), size);
         return false;
     }
     trace::RingFields now;
@@ -312,7 +324,8 @@ bool SplitRingTap::add_used(const UsedElement& element) {
     return true;
 }
 
-// A chain was used whose offer we did not see: either counted as missed already, or only now known to have been.
+// A chain was used whose offer we did not see. It is counted already if the driver's index was followed without doubt
+// about what was in the slots; otherwise nobody offered it.
 void SplitRingTap::add_unseen(const UsedElement& element) {
     trace::ChainEntry& entry = batch_.add();
     entry.state = trace::ChainEntry::State::used;
@@ -322,9 +335,7 @@ void SplitRingTap::add_unseen(const UsedElement& element) {
     entry.used_length = element.length;
     entry.problem = 0;
     batch_.account();
-    if (offers_missed_ != 0) {
-        --offers_missed_;
-    } else {
+    if (!doubtful_) {
         recorder_.lost(options_.session,
                        {options_.queue, 1, 0, 0, fmt::format("head {} was used and never seen available", element.id)});
     }
@@ -337,6 +348,9 @@ bool SplitRingTap::offer_waits(std::uint32_t head) {
         return false;
     }
     const std::uint32_t pending = distance(next_available_, now.available_index);
+    if (overwritten_available(next_available_, now) != 0) {
+        doubtful_ = true;  // the offer may be among those that will be counted as lost
+    }
     if (pending == 0 || pending > ring_.layout().size || !ring_.read_available(next_available_, pending, heads_)) {
         return false;
     }
@@ -376,13 +390,13 @@ void SplitRingTap::judge_used() {
 
 void SplitRingTap::lose_offers(std::size_t chains, const char* reason) {
     next_available_ = static_cast<std::uint16_t>(next_available_ + chains);
-    offers_missed_ += chains;
+    doubtful_ = true;
     recorder_.lost(options_.session, {options_.queue, chains, 0, 0, reason});
 }
 
 void SplitRingTap::lose_completions(std::size_t completions, const char* reason) {
     next_used_ = static_cast<std::uint16_t>(next_used_ + completions);
-    offers_missed_ = std::min<std::uint64_t>(offers_missed_, distance(next_used_, next_available_));
+    doubtful_ = true;
     recorder_.lost(options_.session, {options_.queue, 0, completions, 0, reason});
 }
 
@@ -405,33 +419,6 @@ void SplitRingTap::forget_recorded(const std::vector<virtio::RingDescriptor>& bu
         }
         length -= piece;
     });
-}
-
-void SplitRingTap::record_ring() {
-    if (!ring_.placed() || options_.memory == MemoryMode::none) {
-        return;
-    }
-    using Part = trace::MemoryRecord::Part;
-    struct Piece {
-        Part part;
-        std::uint64_t address;
-        std::uint64_t length;
-    };
-    const virtio::SplitRingLayout& layout = ring_.layout();
-    const std::uint64_t unused = options_.event_index ? 0 : sizeof(std::uint16_t);
-    for (const Piece& piece : {Piece{Part::descriptor, layout.descriptor, layout.descriptor_bytes()},
-                               Piece{Part::available, layout.available, layout.available_bytes() - unused},
-                               Piece{Part::used, layout.used, layout.used_bytes() - unused}}) {
-        trace::MemoryRecord record{piece.part, trace::Proof::late, options_.queue, piece.address, {}};
-        Bytes bytes(piece.length);
-        if (ring_.mappings()->read(piece.address, bytes)) {
-            record.content.add_compacted(bytes);
-        } else {
-            record.content.add_missing(piece.length);
-            record.proof = trace::Proof::absent;
-        }
-        (void)recorder_.record(options_.session, std::move(record));
-    }
 }
 
 bool SplitRingTap::kicks_suppressed() const noexcept {

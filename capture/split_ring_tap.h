@@ -47,10 +47,12 @@ class SplitRingTap {
     // Where the ring is: at the start, and again when regions or addresses changed. Chains in flight keep what they
     // were found with. False where a ring part is not in mapped memory: nothing is seen until the next `place`.
     bool place(const virtio::SplitRingLayout& layout, std::shared_ptr<const GuestMappings> mappings);
+    [[nodiscard]] const LiveRing& ring() const noexcept { return ring_; }
     [[nodiscard]] bool placed() const noexcept { return ring_.placed(); }
     [[nodiscard]] const virtio::SplitRingLayout& layout() const noexcept { return ring_.layout(); }
-    // Begins at a base as SET_VRING_BASE gives it.
-    void start(std::uint16_t base);
+    // Begins at a base as SET_VRING_BASE gives it. `look` false: memory must not be touched yet (postcopy), so that
+    // where the device stands is not known.
+    void start(std::uint16_t base, bool look = true);
 
     struct ScanResult {
         std::size_t entries{0};
@@ -61,9 +63,6 @@ class SplitRingTap {
     ScanResult scan();
     static constexpr std::uint64_t most_bytes_per_scan = 16U << 20U;
 
-    // The ring parts as they are now, as memory records.
-    void record_ring();
-
     [[nodiscard]] std::size_t in_flight() const noexcept { return in_flight_.count(); }
     // By the last look at the ring: would the driver not kick (the device not call) for what it does next?
     [[nodiscard]] bool kicks_suppressed() const noexcept;
@@ -73,6 +72,7 @@ class SplitRingTap {
     enum class Taken : std::uint8_t { all, some, blocked };  // blocked: the next head is still in flight
 
     std::size_t pass();
+    void settle();
     bool sample(trace::RingFields& fields);
 
     Taken take_available(bool forced);
@@ -103,8 +103,8 @@ class SplitRingTap {
     trace::RingFields fields_;  // as last read
     std::uint16_t next_available_{0};
     std::uint16_t next_used_{0};
-    std::uint64_t offers_missed_{0};  // chains in flight, as far as known, whose offer was missed
-    std::uint64_t bytes_copied_{0};   // in this scan
+    bool doubtful_{false};           // something was lost since all was last accounted for: a head may be used unseen
+    std::uint64_t bytes_copied_{0};  // in this scan
 
     // Scratch of a pass.
     virtio::Chain chain_;

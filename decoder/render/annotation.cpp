@@ -141,10 +141,10 @@ void Annotator::annotate_message(const trace::Record& record, const trace::Messa
         out.info = protocol::find_request(message.channel, out.header->request);
         out.request = protocol::request_name(message.channel, out.header->request);
     }
-    const std::size_t header_bytes =
-        message.offset == 0 ? std::min(message.bytes.size(), protocol::header_size) : std::size_t{0};
-    out.payload = ByteView(message.bytes).subspan(header_bytes);
-    if (message.offset == 0 && out.header) {
+    // What is too short for a header is shown like a payload: it is all there is.
+    const bool has_header = message.offset == 0 && out.header.has_value();
+    out.payload = ByteView(message.bytes).subspan(has_header ? protocol::header_size : 0);
+    if (has_header) {
         annotate_payload(record, message);
         pair_reply(record, message);
     } else {

@@ -74,7 +74,7 @@ TEST(JsonOfMessage, ShowsMemoryRegionsAsArray) {
     const json regions = object["payload"]["regions"];
     ASSERT_TRUE(regions.is_array()) << object.dump();
     ASSERT_EQ(regions.size(), 2U);
-    EXPECT_EQ(regions[1]["size"], 4096);
+    expect_fields(regions[1], {{"guest_phys_addr", "0x100000"}, {"memory_size", 4096}});
     ASSERT_EQ(object["fds"].size(), 2U);
     expect_fields(object["fds"][1], {{"kind", "memfd"}, {"id", 2}, {"inode", 1002}, {"size", 1048576}});
 }
@@ -103,8 +103,8 @@ TEST(JsonOfMessage, ShowsAMalformedPayloadWithBytesAndProblems) {
     TraceBuilder trace;
     trace.request(FrontEndRequest::SET_VRING_NUM, Bytes(3, std::byte{1}));
     const json object = last(trace);
-    EXPECT_EQ(object["raw"], "010101");
-    EXPECT_GE(object["problems"].size(), 1U);
+    expect_fields(object, {{"raw", "010101"}});
+    EXPECT_GE(object.value("problems", json::array()).size(), 1U);
 }
 
 TEST(JsonOfMessage, ShowsAMessageThatEndsInItsHeader) {
@@ -115,8 +115,8 @@ TEST(JsonOfMessage, ShowsAMessageThatEndsInItsHeader) {
     trace.add(message);
     const json object = last(trace);
     EXPECT_EQ(object["request"], "UNKNOWN");
-    EXPECT_EQ(object["raw"], "");
-    EXPECT_EQ(object["problems"].size(), 2U) << object.dump();
+    expect_fields(object, {{"raw", "0000000000"}});
+    EXPECT_EQ(object.value("problems", json::array()).size(), 2U) << object.dump();
 }
 
 TEST(JsonOfMessage, NamesTheRequestOfALaterPiece) {
@@ -137,7 +137,7 @@ TEST(JsonOfMessage, NamesTheRequestOfALaterPiece) {
 TEST(JsonOfMessage, GivesTheBytesWhereAsked) {
     TraceBuilder trace;
     trace.request(FrontEndRequest::SET_FEATURES, protocol::serialise_u64(1));
-    EXPECT_EQ(last(trace, true)["raw"], "0100000000000000");
+    expect_fields(last(trace, true), {{"raw", "0100000000000000"}});
 }
 
 TEST(JsonOfEvent, HasQueueAndCount) {

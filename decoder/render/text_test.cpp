@@ -35,7 +35,7 @@ TEST(TextLine, ShowsARequestAndItsReply) {
     trace.reply(FrontEndRequest::GET_QUEUE_NUM, protocol::serialise_u64(2));
     const auto lines = lines_of(trace.records);
     EXPECT_EQ(lines[0], "     1     0.000000000  #1  front-end → back-end  GET_QUEUE_NUM\n");
-    EXPECT_EQ(lines[1], "     2     0.000001000  #1  front-end ← back-end  ↳ GET_QUEUE_NUM           2  (1.00µs)\n");
+    EXPECT_EQ(lines[1], "     2     0.000001000  #1  front-end ← back-end  ↳ GET_QUEUE_NUM            2  (1.00µs)\n");
 }
 
 TEST(TextLine, ShowsABlockWriteAndItsEnd) {

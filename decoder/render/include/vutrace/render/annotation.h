@@ -25,7 +25,7 @@ struct MessageAnnotation {
     std::optional<protocol::Header> header;  // of the message; empty where its first record was never seen
     const protocol::RequestInfo* info{nullptr};
     std::string_view request{"UNKNOWN"};
-    ByteView payload;                     // the payload bytes in this record; valid as long as the record
+    ByteView payload;                     // in this record, valid as long as it; all bytes where there is no header
     bool whole{true};                     // the record holds all of the payload
     bool parsed{true};                    // every payload byte found its place in `fields`
     std::vector<protocol::Field> fields;  // empty for a piece that does not begin the message

@@ -1,0 +1,264 @@
+#include "commands.h"
+#include "progress.h"
+
+#include <vutrace/replay/preview.h>
+#include <vutrace/replay/replayer.h>
+#include <vutrace/replay/spawned_back_end.h>
+#include <vutrace/replay/trace_recorder.h>
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstdio>
+#include <fstream>
+#include <memory>
+
+namespace vutrace::cli {
+namespace {
+
+using replay::BackEndOutcome;
+using replay::Clock;
+using std::chrono::milliseconds;
+
+constexpr const char* name = "replay";
+constexpr milliseconds end_grace{5000};       // between SIGTERM and SIGKILL for a spawned back-end
+constexpr milliseconds death_patience{1000};  // for a process whose connection has closed
+
+struct Options {
+    std::string trace;
+    std::string back_end;
+    std::string spawn;
+    std::string timing{"recorded"};
+    std::string report;
+    std::string recording;
+    std::uint32_t session{0};
+    double timeout{10};
+    bool stop_on_divergence{false};
+    bool json{false};
+};
+
+// "recorded" is 1, "max" 0, "2x" half the speed of the recording.
+Result<double> parse_timing(const std::string& text) {
+    if (text == "recorded" || text == "max") {
+        return text == "max" ? 0.0 : 1.0;
+    }
+    double factor = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), factor);
+    if (error != std::errc{} || std::string_view(end) != "x" || !(factor > 0) || factor > 1e6) {
+        return fail(
+            ErrorCode::usage,
+            fmt::format("--timing {}: give recorded, max, or a factor on the recorded times such as 0.5x", text));
+    }
+    return factor;
+}
+
+ExitStatus usage_error(const std::string& text) {
+    return report(name, Error{ErrorCode::usage, text, std::nullopt, 0});
+}
+
+Status write_file(const std::string& path, const std::string& text) {
+    std::ofstream file(path);
+    file << text << '\n';
+    file.close();
+    return file ? Status{} : fail_errno(fmt::format("cannot write the report '{}'", path));
+}
+
+// The back-end, met or started, and how it ended.
+class BackEnd {
+  public:
+    static Result<BackEnd> meet(const Options& options, milliseconds timeout) {
+        BackEnd back_end;
+        if (options.spawn.empty()) {
+            const auto endpoint = parse_endpoint(options.back_end, Endpoint::Kind::connect);
+            if (!endpoint) {
+                return tl::unexpected(endpoint.error());
+            }
+            const bool listens = endpoint->kind == Endpoint::Kind::listen;
+            if (listens) {
+                fmt::print(stderr, "vutrace replay: waiting for a back-end on {}\n", endpoint->path);
+            }
+            auto connection =
+                replay::Connection::open(*endpoint, Clock::now() + (listens ? std::chrono::hours(1) : timeout));
+            if (!connection) {
+                return tl::unexpected(connection.error());
+            }
+            back_end.connection_ = std::move(*connection);
+            return back_end;
+        }
+        auto process = replay::SpawnedBackEnd::start(options.spawn);
+        if (!process) {
+            return tl::unexpected(process.error());
+        }
+        back_end.process_ = std::make_unique<replay::SpawnedBackEnd>(std::move(*process));
+        auto socket = back_end.process_->connect(Clock::now() + timeout);
+        if (!socket) {
+            return tl::unexpected(socket.error());
+        }
+        back_end.connection_.emplace(std::move(*socket));
+        return back_end;
+    }
+
+    replay::Connection take_connection() { return std::move(*connection_); }
+
+    // After the replay: says how a spawned back-end ended, and ends it where it did not.
+    void collect(BackEndOutcome& outcome) {
+        if (!process_) {
+            return;
+        }
+        const bool gone = outcome.state == BackEndOutcome::State::disconnected;
+        auto ended = process_->wait_for_end(Clock::now() + (gone ? death_patience : milliseconds(0)));
+        if (ended && outcome.state == BackEndOutcome::State::alive && ended->state == BackEndOutcome::State::exited &&
+            *ended->status == 0) {
+            return;  // many back-ends end with their only session
+        }
+        if (!ended) {
+            ended = process_->finish(end_grace);
+        }
+        if (ended && outcome.state != BackEndOutcome::State::hung) {
+            outcome = *ended;
+        }
+    }
+
+  private:
+    std::optional<replay::Connection> connection_;
+    std::unique_ptr<replay::SpawnedBackEnd> process_;
+};
+
+ExitStatus exit_status(const replay::Report& result) {
+    if (result.back_end.died()) {
+        return ExitStatus::backend_died;
+    }
+    return result.divergence_count != 0 ? ExitStatus::findings : ExitStatus::ok;
+}
+
+Result<std::unique_ptr<replay::TraceRecorder>> start_recording(const Options& options) {
+    if (options.recording.empty()) {
+        return nullptr;
+    }
+    auto recorder = replay::TraceRecorder::create(options.recording);
+    if (!recorder) {
+        return tl::unexpected(recorder.error());
+    }
+    auto owned = std::make_unique<replay::TraceRecorder>(std::move(*recorder));
+    owned->open_session({{"role", "replay"}, {"replayed", options.trace}});
+    return owned;
+}
+
+Result<replay::TracePreview> preview(const Options& options) {
+    Progress bar("reading");
+    const auto session = options.session == 0 ? std::optional<std::uint32_t>() : options.session;
+    auto found = replay::preview_trace(options.trace, session,
+                                       [&](std::uint64_t done, std::uint64_t all) { bar.update(done, all); });
+    bar.clear();
+    if (found) {
+        for (const std::string& doubt : replay::describe_doubts(*found)) {
+            fmt::print(stderr, "vutrace replay: note: {}\n", doubt);
+        }
+    }
+    return found;
+}
+
+Result<replay::Report> drive(const Options& options, const replay::TracePreview& trace, double time_scale,
+                             milliseconds timeout) {
+    auto recorder = start_recording(options);
+    if (!recorder) {
+        return tl::unexpected(recorder.error());
+    }
+    auto back_end = BackEnd::meet(options, timeout);
+    if (!back_end) {
+        return tl::unexpected(back_end.error());
+    }
+    Progress bar("replaying");
+    replay::ReplayOptions replay_options;
+    replay_options.time_scale = time_scale;
+    replay_options.timeout = timeout;
+    replay_options.stop_on_divergence = options.stop_on_divergence;
+    replay_options.observer = recorder->get();
+    replay_options.progress = [&](std::uint64_t done, std::uint64_t all) { bar.update(done, all); };
+    auto result = [&] {
+        replay::Replayer replayer(back_end->take_connection(), trace, std::move(replay_options));
+        return replayer.run(options.trace);  // closes the connection at its end
+    }();
+    bar.clear();
+    if (!result) {
+        return result;
+    }
+    back_end->collect(result->back_end);
+    if (*recorder) {
+        (*recorder)->close_session({{"reason", "replay ended"}});
+        if (const auto written = (*recorder)->finish(); !written) {
+            return tl::unexpected(written.error());
+        }
+    }
+    return result;
+}
+
+ExitStatus run(const Options& options) {
+    const auto time_scale = parse_timing(options.timing);
+    if (!time_scale) {
+        return report(name, time_scale.error());
+    }
+    if (options.back_end.empty() == options.spawn.empty()) {
+        return usage_error("give either --backend ENDPOINT or --spawn 'COMMAND'");
+    }
+    if (!(options.timeout > 0) || options.timeout > 86400) {
+        return usage_error("--timeout needs seconds between 0 and 86400");
+    }
+    const auto trace = preview(options);
+    if (!trace) {
+        // a file that cannot be opened is unreadable input, whatever the system's reason
+        (void)report(name, trace.error());
+        return ExitStatus::bad_input;
+    }
+    const milliseconds timeout(static_cast<std::int64_t>(options.timeout * 1000));
+    const auto result = drive(options, *trace, *time_scale, timeout);
+    if (!result) {
+        return report(name, result.error());
+    }
+    const std::string json = replay::to_json(*result);
+    fmt::print("{}{}", options.json ? json : replay::to_text(*result), options.json ? "\n" : "");
+    if (!options.report.empty()) {
+        if (const auto written = write_file(options.report, json); !written) {
+            return report(name, written.error());
+        }
+    }
+    return exit_status(*result);
+}
+
+std::function<ExitStatus()> configure(CLI::App& app) {
+    const auto options = std::make_shared<Options>();
+    app.add_option("FILE", options->trace, "Trace to replay")->required();
+    app.add_option("--backend", options->back_end,
+                   "ENDPOINT of the back-end: connect:PATH (or PATH), listen:PATH or fd:N");
+    app.add_option("--spawn", options->spawn,
+                   "Start the back-end with this COMMAND ({socket} stands for the path it shall listen on) and say how "
+                   "it ended");
+    app.add_option(
+        "--timing", options->timing,
+        "recorded (default): steps keep their recorded distance in time; max: as fast as their order allows; "
+        "FACTORx: recorded distances times FACTOR, 0.5x is twice as fast");
+    app.add_option("--session", options->session, "Number of the session to replay (default: the first)")
+        ->check(CLI::PositiveNumber);
+    app.add_option("--timeout", options->timeout, "Seconds without progress after which the back-end counts as hung")
+        ->capture_default_str();
+    app.add_flag("--stop-on-divergence", options->stop_on_divergence, "End at the first divergence");
+    app.add_option("--report", options->report, "Write the report as JSON to this file");
+    app.add_flag("--json", options->json, "Print the report as JSON instead of text");
+    app.add_option("-w,--write", options->recording, "Record the replay itself as a trace in this file");
+    return [options] { return run(*options); };
+}
+
+}  // namespace
+
+const Command replay_command{
+    name, "Re-drive a recorded session against a real back-end",
+    "Examples:\n"
+    "  vutrace replay blk.pcap --backend /run/blk.sock\n"
+    "  vutrace replay blk.pcap --timing max --report report.json --spawn 'qemu-storage-daemon\n"
+    "    --blockdev driver=file,node-name=d,filename=disk.img\n"
+    "    --export type=vhost-user-blk,id=e,node-name=d,addr.type=unix,addr.path={socket},writable=on'\n"
+    "Exit status: 0 equal, 1 divergence, 3 unreadable trace, 4 the back-end could not be met, 5 the back-end ended,\n"
+    "hung or closed the connection during the replay.",
+    configure};
+
+}  // namespace vutrace::cli
