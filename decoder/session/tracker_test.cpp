@@ -291,5 +291,30 @@ TEST(HostileRecords, NeitherGrowNorBreakTheTracker) {
     EXPECT_TRUE(whole_trace.sessions().empty());
 }
 
+TEST(HostileRecords, TimesBeyondTheLastAreTheLast) {
+    Tracker tracker;
+    trace::ChainEntry entry = available_entry(0, 0, {}, {});
+    entry.time_offset = UINT32_MAX;
+    const auto contexts = tracker.apply({1, INT64_MAX - 5, 1, trace::ChainRecord{0, {}, {entry}}});
+    ASSERT_EQ(contexts.size(), 1U);
+    EXPECT_EQ(contexts[0].available_time, INT64_MAX);
+}
+
+TEST(MemoryTracking, OffChangesNothingButGuestMemory) {
+    SessionBuilder builder;
+    BlockSession::start(builder);
+    builder.chains(0, {available_entry(0, 0, {{0x1000, 16, 0, 0}}, literal(Bytes(16)))});
+    builder.add(
+        trace::MemoryRecord{trace::MemoryRecord::Part::region, trace::Proof::late, 0, 0x1000, literal(Bytes(16))});
+    Tracker without(MemoryTracking::off);
+    const Tracker with = tracker_of(builder);
+    for (const trace::Record& record : builder.records()) {
+        (void)without.apply(record);
+    }
+    EXPECT_EQ(without.session(1)->queues.at(0).open.size(), with.session(1)->queues.at(0).open.size());
+    EXPECT_GT(with.session(1)->memory.resident_bytes(), 0U);
+    EXPECT_EQ(without.session(1)->memory.resident_bytes(), 0U);
+}
+
 }  // namespace
 }  // namespace vutrace::session
