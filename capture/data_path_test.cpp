@@ -599,6 +599,15 @@ TEST_F(SnapshotTest, WritesZerosOverAPageThatWasNot) {
     EXPECT_EQ(recorder.all<trace::MemoryRecord>().size(), 1U);
 }
 
+TEST_F(SnapshotTest, ClaimsNothingBeyondTheEndOfTheFile) {
+    write(0, "first");
+    ASSERT_EQ(::ftruncate(file.number(), 8192), 0);
+    open(DataPathMode::off, MemoryMode::full);
+    send_table();
+    path->session_ended();
+    EXPECT_EQ(sum().all, 8192U);
+}
+
 TEST_F(SnapshotTest, SaysWhatItCouldNotFinish) {
     write(0, "first");
     recorder.set_free_bytes(0);

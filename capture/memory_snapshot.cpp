@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -40,6 +41,11 @@ struct MemorySnapshot::Reader {
         const off_t hole = ::lseek(own.number(), data, SEEK_HOLE);
         const std::uint64_t stop = hole < 0 ? end : static_cast<std::uint64_t>(hole);
         return {std::min(static_cast<std::uint64_t>(data), end), std::min(stop, end)};
+    }
+
+    [[nodiscard]] std::uint64_t file_size() const noexcept {
+        struct stat status {};
+        return ::fstat(shared.number(), &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
     }
 
     const FileDescriptor& shared;
@@ -123,6 +129,7 @@ void MemorySnapshot::record_region(const MappedRegion& region) {
         return;  // said when the region came
     }
     const Reader reader(region.file);
+    end = std::min(end, reader.file_size());  // nothing is there beyond it, not even zeros
     std::uint64_t at = begin;
     while (at < end) {
         if (!may_go_on()) {

@@ -1,5 +1,6 @@
 #include "session_relay.h"
 
+#include "make_data_path.h"
 #include "off_data_path.h"
 
 #include <vutrace/protocol/header.h>
@@ -528,10 +529,13 @@ void send_randomly_cut(const FileDescriptor& socket, const RandomMessages::Next&
     ASSERT_TRUE(send_all(socket, ByteView(next.bytes).subspan(first), {}));
 }
 
-TEST_F(SessionRelayTest, TwentyThousandRandomMessagesPassUnchangedBothWays) {
+// The files are no eventfds, so that not even `relay` may replace them.
+class EveryMode : public SessionRelayTest, public testing::WithParamInterface<DataPathOptions> {};
+
+TEST_P(EveryMode, PassesTwentyThousandRandomMessagesUnchangedBothWays) {
     constexpr int count = 20'000;
     const Files files(64);
-    start();
+    start([this](const session::DeviceState& state) { return make_data_path(GetParam(), 1, recorder_, loop_, state); });
     const auto write_all = [&](const FileDescriptor& socket, unsigned seed) {
         RandomMessages random(seed, files);
         RandomMessages cuts(seed + 100, files);
@@ -559,6 +563,11 @@ TEST_F(SessionRelayTest, TwentyThousandRandomMessagesPassUnchangedBothWays) {
     stop();
     EXPECT_EQ(relay_->messages(), 2U * count);
 }
+
+INSTANTIATE_TEST_SUITE_P(Modes, EveryMode,
+                         testing::Values(DataPathOptions{DataPathMode::off, MemoryMode::none},
+                                         DataPathOptions{DataPathMode::tap, MemoryMode::buffers},
+                                         DataPathOptions{DataPathMode::relay, MemoryMode::buffers}));
 
 class ThrowingDataPath final : public DataPath {
   public:
