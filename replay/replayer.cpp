@@ -21,6 +21,24 @@ constexpr std::uint64_t progress_interval = 256;  // records
 constexpr std::chrono::milliseconds polled_interval{1};
 constexpr std::chrono::milliseconds called_interval{50};
 
+// How long the device gets to fill a buffer that waits for the world outside, once for each queue.
+constexpr std::chrono::milliseconds fill_patience{500};
+// How long chains in flight at the end of the trace may take. It may have ended because of them: a back-end that dies
+// of them needs time to do so.
+constexpr std::chrono::milliseconds settle_patience{1000};
+
+bool only_writable(const trace::ChainEntry& entry) {
+    bool any = false;
+    for (const trace::ChainDescriptor& descriptor : entry.descriptors) {
+        const bool is_table = (descriptor.flags & virtio::descriptor_indirect) != 0;
+        if (!is_table && (descriptor.flags & virtio::descriptor_write) == 0) {
+            return false;
+        }
+        any |= !is_table;
+    }
+    return any;
+}
+
 std::string head_name(std::uint16_t queue, std::uint16_t head) {
     return fmt::format("queue {} head {}", queue, head);
 }
@@ -75,10 +93,9 @@ Result<Report> Replayer::run(const std::string& path) {
         }
         ended_ |= options_.stop_on_divergence && report_.divergence_count != 0;
     }
-    if (!ended_) {
-        if (const auto published = publish_all(); !published && !ends_the_replay(published.error())) {
-            return tl::unexpected(published.error());
-        }
+    report_.chains_in_flight = count_unanswered();
+    if (const auto settled = settle(); !settled && !ends_the_replay(settled.error())) {
+        return tl::unexpected(settled.error());
     }
     (void)collect();
     report_.seconds = std::chrono::duration<double>(Clock::now() - started_).count();
@@ -96,6 +113,37 @@ bool Replayer::ends_the_replay(const Error& error) {
     }
     ended_ = true;
     return true;
+}
+
+// Chains that a device answers as it gets them, and of which the trace has no completion.
+std::uint64_t Replayer::count_unanswered() const {
+    std::uint64_t count = 0;
+    for (const auto& [number, queue] : queues_) {
+        count += static_cast<std::uint64_t>(std::count_if(
+            queue.offered.begin(), queue.offered.end(), [](const auto& offer) { return !offer.second.device_fills; }));
+    }
+    return count;
+}
+
+Status Replayer::settle() {
+    const bool stopped = options_.stop_on_divergence && report_.divergence_count != 0;
+    if (stopped || report_.back_end.died()) {
+        return {};
+    }
+    if (const auto published = publish_all(); !published) {
+        return published;
+    }
+    const auto all_back = [this] {
+        return std::all_of(queues_.begin(), queues_.end(), [](const auto& entry) {
+            const QueueReplay& queue = entry.second;
+            return queue.broken || std::all_of(queue.offered.begin(), queue.offered.end(), [&](const auto& offer) {
+                       return offer.second.device_fills || queue.completed.count(offer.first) != 0;
+                   });
+        });
+    };
+    const auto waited = wait_until(all_back, std::min(options_.timeout, settle_patience));
+    const bool expected = half_closed_ || (!waited && waited.error().code == ErrorCode::timeout);
+    return expected ? Status{} : waited;
 }
 
 Status Replayer::take(const trace::Record& record) {
@@ -176,7 +224,9 @@ bool Replayer::position_uncertain(const protocol::Header& header, ByteView paylo
     const auto number = static_cast<std::uint16_t>(state->index);
     const auto queue = queues_.find(number);
     const QueueDriver* driver = front_end_.queue(number);
-    return (queue != queues_.end() && (queue->second.incomplete || queue->second.broken)) ||
+    // offered, too: what the recorded device left unanswered, this one may have answered already
+    return (queue != queues_.end() &&
+            (queue->second.incomplete || queue->second.broken || !queue->second.offered.empty())) ||
            (driver != nullptr && driver->in_flight() != 0);
 }
 
@@ -186,7 +236,8 @@ Status Replayer::expect_reply(std::uint64_t sequence, const trace::MessageRecord
         return {};
     }
     std::optional<Message> actual;
-    const auto waited = wait_until([&] { return actual || (actual = front_end_.connection().take_message()); });
+    const auto waited =
+        wait_until([&] { return actual || (actual = front_end_.connection().take_message()); }, options_.timeout);
     const std::string subject(protocol::request_name(Channel::front_end, header->request));
     if (!waited) {
         Divergence missing;
@@ -231,23 +282,30 @@ Status Replayer::take_chain(const trace::Record& record, const trace::ChainRecor
 Status Replayer::offer(std::uint64_t sequence, std::uint16_t number, const trace::ChainEntry& entry) {
     QueueReplay& queue = queues_[number];
     QueueDriver* driver = front_end_.queue(number);
-    if (queue.broken || driver == nullptr || !driver->started() || !is_credible(front_end_.memory(), entry)) {
-        ++report_.chains_skipped;
+    const auto skip = [&](SkipReason reason) {
+        report_.skip(reason, sequence);
         queue.incomplete = true;
-        return {};
+        return Status{};
+    };
+    if (queue.broken || driver == nullptr || !driver->started()) {
+        return skip(SkipReason::not_running);
+    }
+    if (!is_credible(front_end_.memory(), entry)) {
+        return skip(SkipReason::not_credible);
+    }
+    // its descriptors must not be overwritten while the device has them
+    if (queue.waits_for_device && driver->offered().count(entry.head) != 0) {
+        return skip(SkipReason::device_holds);
     }
     const auto offered = driver->offer(entry, sequence);
     if (!offered && offered.error().code == ErrorCode::limit) {
-        // only where completions were lost in the capture: the device has not given back what the trace lacks
-        ++report_.chains_skipped;
-        queue.incomplete = true;
-        return {};
+        return skip(SkipReason::ring_full);
     }
     if (!offered && !driver->started()) {
         queue_broke(number, offered.error());
         return {};
     }
-    queue.offered.emplace(entry.head, sequence);
+    queue.offered.emplace(entry.head, Offer{sequence, only_writable(entry)});
     ++report_.chains_submitted;
     return {};
 }
@@ -256,19 +314,28 @@ Status Replayer::expect_used(std::uint64_t sequence, std::uint16_t number, const
     QueueReplay& queue = queues_[number];
     const auto offered = queue.offered.find(entry.head);
     if (offered == queue.offered.end()) {
-        ++report_.chains_skipped;  // its start is not in the trace, or could not be replayed
+        ++(queue.waits_for_device ? report_.chains_not_filled : report_.completions_skipped);
         queue.incomplete = true;
         return {};
     }
     if (const auto published = publish_all(); !published) {
         return published;
     }
-    const auto waited = wait_until([&] { return queue.broken || queue.completed.count(entry.head) != 0; });
+    const bool device_fills = offered->second.device_fills;
+    const auto patience = !device_fills            ? options_.timeout
+                          : queue.waits_for_device ? std::chrono::milliseconds(0)
+                                                   : std::min(options_.timeout, fill_patience);
+    const auto waited = wait_until([&] { return queue.broken || queue.completed.count(entry.head) != 0; }, patience);
     queue.offered.erase(offered);
     const auto completion = queue.completed.find(entry.head);
     if (completion != queue.completed.end()) {
         compare(sequence, number, entry, completion->second);
         queue.completed.erase(completion);
+        return {};
+    }
+    if (device_fills && !waited && waited.error().code == ErrorCode::timeout) {
+        queue.waits_for_device = queue.incomplete = true;
+        ++report_.chains_not_filled;
         return {};
     }
     Divergence missing;
@@ -367,6 +434,12 @@ Status Replayer::take_session(const trace::SessionRecord& session) {
     using Kind = trace::SessionRecord::Kind;
     const auto published = session.kind == Kind::opened ? Status{} : publish_all();
     ended_ |= session.kind == Kind::closed;
+    const auto side = std::find(session.attributes.begin(), session.attributes.end(),
+                                std::pair<std::string, std::string>("side", name_of(Side::front_end)));
+    if (session.kind == Kind::half_closed && side != session.attributes.end()) {
+        half_closed_ = true;
+        front_end_.connection().half_close();
+    }
     return published;
 }
 
@@ -449,18 +522,17 @@ Status Replayer::wait_for_event(Deadline deadline) {
     return {};
 }
 
-template <class Done>
-Status Replayer::wait_until(Done done) {
-    Deadline deadline = Clock::now() + options_.timeout;
+Status Replayer::wait_until(const std::function<bool()>& done, std::chrono::milliseconds patience) {
+    Deadline deadline = Clock::now() + patience;
     while (true) {
         if (collect() != 0) {
-            deadline = Clock::now() + options_.timeout;
+            deadline = Clock::now() + patience;
         }
         if (done()) {
             return {};
         }
         if (Clock::now() >= deadline) {
-            return fail(ErrorCode::timeout, fmt::format("nothing happened for {} ms", options_.timeout.count()));
+            return fail(ErrorCode::timeout, fmt::format("nothing happened for {} ms", patience.count()));
         }
         if (const auto waited = wait_for_event(deadline); !waited) {
             // what arrived before the end still counts
