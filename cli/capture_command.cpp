@@ -214,9 +214,8 @@ std::function<ExitStatus()> configure(CLI::App& app) {
         ->check(CLI::Range(smallest_queue, largest_queue))
         ->default_str("64M");
     app.add_option("--wait", options->wait_seconds, "How long a peer that is connected to may take to appear")
-        ->type_name("SECONDS")
-        ->check(CLI::Range(0.0, 86400.0))
-        ->capture_default_str();
+        ->option_text("SECONDS=5")
+        ->check(CLI::Range(0.0, 86400.0));
     app.add_option("--priority", options->priority,
                    "For tap and off: background looks and writes only when nobody else wants the processor, so that it "
                    "takes no time from the session and loses more on a busy machine; normal takes its share")

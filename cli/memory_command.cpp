@@ -226,10 +226,11 @@ std::function<ExitStatus()> configure(CLI::App& app) {
 
 }  // namespace
 
-const Command memory_command{command_name, "Show guest memory as it stood after a record",
-                             "Examples:\n"
-                             "  vutrace memory blk.pcap --at 120 --address 0x1000 --length 4k\n"
-                             "  vutrace memory blk.pcap --at 120 --address 0x1000 --length 4k -o page.bin",
-                             configure};
+const Command memory_command{
+    command_name, "Show guest memory as it stood after a record",
+    "Examples:\n"
+    "  vutrace memory blk.pcap --at 120 --address 0x1000 --length 4k\n"
+    "  vutrace memory blk.pcap --at 120 --address 0x1000 --length 4k -o page.bin --fill-unknown 0",
+    configure};
 
 }  // namespace vutrace::cli

@@ -259,9 +259,10 @@ const Command replay_command{
     name, "Re-drive a recorded session against a real back-end",
     "Examples:\n"
     "  vutrace replay blk.pcap --backend /run/blk.sock\n"
-    "  vutrace replay blk.pcap --timing max --report report.json --spawn 'qemu-storage-daemon\n"
-    "    --blockdev driver=file,node-name=d,filename=disk.img\n"
+    "  vutrace replay blk.pcap --timing max --report report.json --spawn 'qemu-storage-daemon \\\n"
+    "    --blockdev driver=file,node-name=d,filename=disk.img \\\n"
     "    --export type=vhost-user-blk,id=e,node-name=d,addr.type=unix,addr.path={socket},writable=on'\n"
+    "\n"
     "Exit status: 0 equal, 1 divergence, 3 unreadable trace, 4 the back-end could not be met, 5 the back-end ended,\n"
     "hung or closed the connection during the replay.",
     configure};
