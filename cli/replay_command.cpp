@@ -227,24 +227,29 @@ ExitStatus run(const Options& options) {
 
 std::function<ExitStatus()> configure(CLI::App& app) {
     const auto options = std::make_shared<Options>();
-    app.add_option("FILE", options->trace, "Trace to replay")->required();
+    app.add_option("FILE", options->trace, "The trace")->required()->type_name("");
     app.add_option("--backend", options->back_end,
-                   "ENDPOINT of the back-end: connect:PATH (or PATH), listen:PATH or fd:N");
+                   "Where the back-end is met: connect:PATH (or PATH), listen:PATH or fd:N")
+        ->type_name("ENDPOINT");
     app.add_option("--spawn", options->spawn,
-                   "Start the back-end with this COMMAND ({socket} stands for the path it shall listen on) and say how "
-                   "it ended");
+                   "Start the back-end with this command ({socket} stands for the path it shall listen on) and say how "
+                   "it ended")
+        ->type_name("COMMAND");
     app.add_option(
-        "--timing", options->timing,
-        "recorded (default): steps keep their recorded distance in time; max: as fast as their order allows; "
-        "FACTORx: recorded distances times FACTOR, 0.5x is twice as fast");
+           "--timing", options->timing,
+           "recorded (default): steps keep their recorded distance in time; max: as fast as their order allows; "
+           "FACTORx: recorded distances times FACTOR, 0.5x is twice as fast")
+        ->option_text("recorded|max|FACTORx");
     app.add_option("--session", options->session, "Number of the session to replay (default: the first)")
-        ->check(CLI::PositiveNumber);
+        ->check(CLI::PositiveNumber)
+        ->option_text("N");
     app.add_option("--timeout", options->timeout, "Seconds without progress after which the back-end counts as hung")
-        ->capture_default_str();
+        ->option_text("SECONDS=10");
     app.add_flag("--stop-on-divergence", options->stop_on_divergence, "End at the first divergence");
-    app.add_option("--report", options->report, "Write the report as JSON to this file");
+    app.add_option("--report", options->report, "Write the report as JSON to this file")->type_name("FILE");
     app.add_flag("--json", options->json, "Print the report as JSON instead of text");
-    app.add_option("-w,--write", options->recording, "Record the replay itself as a trace in this file");
+    app.add_option("-w,--write", options->recording, "Record the replay itself as a trace in this file")
+        ->type_name("FILE");
     return [options] { return run(*options); };
 }
 
@@ -254,9 +259,10 @@ const Command replay_command{
     name, "Re-drive a recorded session against a real back-end",
     "Examples:\n"
     "  vutrace replay blk.pcap --backend /run/blk.sock\n"
-    "  vutrace replay blk.pcap --timing max --report report.json --spawn 'qemu-storage-daemon\n"
-    "    --blockdev driver=file,node-name=d,filename=disk.img\n"
+    "  vutrace replay blk.pcap --timing max --report report.json --spawn 'qemu-storage-daemon \\\n"
+    "    --blockdev driver=file,node-name=d,filename=disk.img \\\n"
     "    --export type=vhost-user-blk,id=e,node-name=d,addr.type=unix,addr.path={socket},writable=on'\n"
+    "\n"
     "Exit status: 0 equal, 1 divergence, 3 unreadable trace, 4 the back-end could not be met, 5 the back-end ended,\n"
     "hung or closed the connection during the replay.",
     configure};
