@@ -301,7 +301,7 @@ TEST_F(DataPathTest, PollsWhereNotificationsAreOff) {
                 wait_until([&] { return recorder.counts().completions == round + 1U ? 1U : 0U; });
             }
         });
-        EXPECT_EQ(recorder.counts().verified, 40U);
+        EXPECT_EQ(recorder.counts().verified, 20U) << "a driver that polls may have had its buffers back";
     }
 }
 

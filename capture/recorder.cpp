@@ -1,5 +1,6 @@
 #include "vutrace/capture/recorder.h"
 
+#include "background_priority.h"
 #include "record_queue.h"
 
 #include <vutrace/capture/clock.h>
@@ -110,6 +111,9 @@ Status FileRecorder::end() {
 }
 
 void FileRecorder::run() {
+    if (options_.in_background) {
+        run_in_background();
+    }
     bool ending = false;
     while (!ending) {
         wait_for_work();

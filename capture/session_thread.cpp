@@ -1,5 +1,6 @@
 #include "session_thread.h"
 
+#include "background_data_path.h"
 #include "off_data_path.h"
 #include "session_attributes.h"
 
@@ -19,7 +20,20 @@ std::unique_ptr<DataPath> make_data_path(const DataPathOptions& options, std::ui
     if (options.mode == DataPathMode::off && options.memory == MemoryMode::none) {
         return std::make_unique<OffDataPath>();
     }
-    return DataPath::create(options, session, recorder, loop, state);
+    if (options.mode == DataPathMode::relay) {
+        return DataPath::create(options, session, recorder, loop, state);
+    }
+    auto background = BackgroundDataPath::start(
+        [&options, session, &recorder](EventLoop& own_loop, const session::DeviceState& own_state) {
+            return DataPath::create(options, session, recorder, own_loop, own_state);
+        },
+        [session, &recorder](const char* what) {
+            recorder.record(session,
+                            trace::NoteRecord{trace::NoteRecord::Severity::error, trace::no_queue,
+                                              fmt::format("the data path failed, messages pass on: {}", what)});
+        },
+        options.lowest_priority);
+    return background ? std::move(*background) : DataPath::create(options, session, recorder, loop, state);
 }
 
 }  // namespace

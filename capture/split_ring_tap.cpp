@@ -357,6 +357,15 @@ bool SplitRingTap::offer_waits(std::uint32_t head) {
     return std::find(heads_.begin(), heads_.end(), head) != heads_.end();
 }
 
+// By its own word, does the driver still wait to be called for this completion? Else it polls, or is past it already,
+// and may have given the buffers to somebody else.
+bool SplitRingTap::driver_waits_for(std::uint16_t used_index, const trace::RingFields& now) const noexcept {
+    if (options_.event_index) {
+        return distance(now.used_event, used_index) < ring_.layout().size;
+    }
+    return (now.available_flags & virtio::available_no_interrupt) == 0;
+}
+
 // Everything copied so far was copied before the available index that is read here.
 void SplitRingTap::judge_used() {
     trace::RingFields now;
@@ -380,7 +389,8 @@ void SplitRingTap::judge_used() {
     for (std::size_t i = 0; i < batch_.size(); ++i) {
         trace::ChainEntry& entry = batch_.entry(i);
         if (entry.state == trace::ChainEntry::State::used) {
-            lower(entry.proof, known ? trace::Proof::verified : trace::Proof::late);
+            const bool untouched = known && driver_waits_for(entry.index, now);
+            lower(entry.proof, untouched ? trace::Proof::verified : trace::Proof::late);
             completed_in_batch_[entry.head] = -1;
         }
     }

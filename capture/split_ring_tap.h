@@ -4,7 +4,8 @@
 // The proof. A chain belongs to the device from the moment it is available until the used index passes it. So what was
 // copied from its readable buffers is `verified` if its head is still not used *after* the copy, otherwise `late`: the
 // driver may have had the buffers back. What the device wrote belongs to the driver from then on; it is `verified` if
-// the head was not offered again after the copy. Slots of both rings are checked in the same way: one that may have
+// after the copy the head was not offered again and the driver still asked to be called for this completion: one that
+// polls may use its buffers again at once. Slots of both rings are checked in the same way: one that may have
 // been overwritten while it was read is counted as lost and not shown.
 //
 // Losses. Indices are free-running 16-bit numbers, so what was missed is counted exactly as long as fewer than 65536
@@ -87,6 +88,7 @@ class SplitRingTap {
     bool add_used(const UsedElement& element);
     void add_unseen(const UsedElement& element);
     bool offer_waits(std::uint32_t head);
+    [[nodiscard]] bool driver_waits_for(std::uint16_t used_index, const trace::RingFields& now) const noexcept;
     void judge_used();
 
     void lose_offers(std::size_t chains, const char* reason);

@@ -130,6 +130,40 @@ TEST_F(SplitRingTapTest, CallsLateWhatWasOfferedAgainBeforeItWasCopied) {
     EXPECT_EQ(tap->in_flight(), 1U);
 }
 
+// SeaBIOS polls with interrupts off and uses a buffer again at once, long before it offers the head again.
+TEST_F(SplitRingTapTest, CallsLateWhatADriverThatPollsMayHaveTaken) {
+    start();
+    ring.put<std::uint16_t>(ring.layout().available, virtio::available_no_interrupt);
+    ring.describe_chain(0, {{buffer, 4, true}});
+    ring.offer(0);
+    tap->scan();
+    ring.use(0, 4);
+    tap->scan();
+    const auto entries = recorder.entries();
+    ASSERT_EQ(entries.size(), 2U);
+    EXPECT_EQ(entries[0].proof, Proof::verified);
+    EXPECT_EQ(entries[1].proof, Proof::late);
+}
+
+TEST_F(SplitRingTapTest, CallsLateWhatTheDriversUsedEventHasPassed) {
+    SplitRingTap::Options options;
+    options.event_index = true;
+    start(options);
+    for (const std::uint16_t head : {std::uint16_t{0}, std::uint16_t{1}}) {
+        ring.describe_chain(head, {{buffer, 4, true}});
+        ring.offer(head);
+    }
+    tap->scan();
+    ring.use(0, 4);
+    ring.use(1, 4);
+    ring.put<std::uint16_t>(ring.layout().available + ring.layout().used_event(), 1);
+    tap->scan();
+    const auto entries = recorder.entries();
+    ASSERT_EQ(entries.size(), 4U);
+    EXPECT_EQ(entries[2].proof, Proof::late) << "the driver asks to be called for the completion after this one";
+    EXPECT_EQ(entries[3].proof, Proof::verified);
+}
+
 TEST_F(SplitRingTapTest, PutsStepsOfOneHeadInOrderWhenItCameAroundTwice) {
     start();
     ring.describe_chain(0, {{buffer, 4, false}});

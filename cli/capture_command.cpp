@@ -39,6 +39,7 @@ struct Options {
     std::string back_end;
     std::string file;
     std::string data_path{"tap"};
+    std::string priority{"background"};
     std::string memory;
     std::uint64_t snap_length{UINT64_MAX};
     std::uint64_t queue_size{std::uint64_t{64} << 20U};
@@ -76,6 +77,9 @@ Result<capture::CaptureOptions> read_options(const Options& options) {
     if (options.data_path == "shadow") {
         return fail(ErrorCode::usage, "--datapath shadow is not part of this version: relay is the most complete mode");
     }
+    if (options.priority != "background" && options.priority != "normal") {
+        return fail(ErrorCode::usage, fmt::format("--priority '{}' is none of background, normal", options.priority));
+    }
     const auto mode = choose("--datapath", data_path_modes, options.data_path);
     const std::string memory = !options.memory.empty()      ? options.memory
                                : options.data_path == "off" ? "none"
@@ -86,7 +90,8 @@ Result<capture::CaptureOptions> read_options(const Options& options) {
     }
     result.front_end = std::move(*front_end);
     result.back_end = std::move(*back_end);
-    result.data_path = {*mode, *memory_mode, options.snap_length};
+    const bool lowest_priority = *mode != capture::DataPathMode::relay && options.priority == "background";
+    result.data_path = {*mode, *memory_mode, options.snap_length, lowest_priority};
     result.once = options.once;
     result.patience = std::chrono::milliseconds(static_cast<std::int64_t>(options.wait_seconds * 1000));
     result.version = VUTRACE_VERSION;
@@ -144,6 +149,7 @@ ExitStatus run(const Options& options) {
     capture::Recorder::Options recorder_options;
     recorder_options.path = options.file;
     recorder_options.queue_bytes = options.queue_size;
+    recorder_options.in_background = capture_options->data_path.lowest_priority;
     recorder_options.log = print_line;
     const auto recorder = capture::Recorder::start(std::move(recorder_options));
     if (!recorder) {
@@ -211,6 +217,11 @@ std::function<ExitStatus()> configure(CLI::App& app) {
         ->type_name("SECONDS")
         ->check(CLI::Range(0.0, 86400.0))
         ->capture_default_str();
+    app.add_option("--priority", options->priority,
+                   "For tap and off: background looks and writes only when nobody else wants the processor, so that it "
+                   "takes no time from the session and loses more on a busy machine; normal takes its share")
+        ->type_name("background|normal")
+        ->capture_default_str();
     app.add_flag("--once", options->once, "End after the first session");
     return [options] { return run(*options); };
 }
@@ -227,8 +238,9 @@ const Command capture_command{
     "  vutrace capture connect:/run/a.sock listen:/run/b.sock -w net.pcap --datapath off\n"
     "      messages only, where the front-end is the socket's server\n"
     "\n"
-    "Costs: off adds a copy to each message and nothing to I/O. tap reads rings and buffers beside the path: it takes\n"
-    "processor time and memory bandwidth. relay adds a wake-up to each kick and call. full reads all of the guest's\n"
+    "Costs: off adds a copy to each message and nothing to I/O. tap reads rings and buffers beside the path, with\n"
+    "processor time that nobody else wants and with memory bandwidth. relay adds a wake-up to each kick and call. full "
+    "reads all of the guest's\n"
     "memory. The trace grows as fast as the guest's I/O: mind the disk, or use --snaplen. When the disk is full the\n"
     "session goes on and what could not be written is counted.\n"
     "\n"

@@ -198,6 +198,7 @@ ExitStatus run(Options& options) {
     if (!state) {
         return report(command_name, state.error());
     }
+    report_memory(command_name, **state);
     return show((*state)->memory, options);
 }
 

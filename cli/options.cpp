@@ -103,4 +103,13 @@ Result<const session::SessionState*> choose_session(const session::Tracker& trac
     return &tracker.sessions().begin()->second;
 }
 
+void report_memory(const char* command, const session::SessionState& state) {
+    if (state.memory.gave_up()) {
+        fmt::print(stderr,
+                   "vutrace {}: warning: the bytes of session {} are scattered so thinly over guest memory that "
+                   "following them would take many times the trace's size: all of it is shown as unknown\n",
+                   command, state.number);
+    }
+}
+
 }  // namespace vutrace::cli

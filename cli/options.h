@@ -30,5 +30,7 @@ ExitStatus report_reading(const char* command, const trace::ReadProblems& proble
 // The session that a command is about: the one asked for or, without `number`, the only one. Error: usage.
 [[nodiscard]] Result<const session::SessionState*> choose_session(const session::Tracker& tracker,
                                                                   std::optional<std::uint32_t> number);
+// A warning where the session's guest memory was too costly to follow.
+void report_memory(const char* command, const session::SessionState& state);
 
 }  // namespace vutrace::cli

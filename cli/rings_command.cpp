@@ -63,6 +63,7 @@ ExitStatus run(const Options& options) {
     if (!state) {
         return report(command_name, state.error());
     }
+    report_memory(command_name, **state);
     const Status status = print(**state, options);
     return status || status.error().code == ErrorCode::peer_closed ? ExitStatus::ok
                                                                    : report(command_name, status.error());

@@ -215,7 +215,7 @@ Status Replayer::take_chain(const trace::Record& record, const trace::ChainRecor
     for (const trace::ChainEntry& entry : chain.entries) {
         const bool available = entry.state == trace::ChainEntry::State::available;
         if (available) {
-            if (const auto paced = pace(record.time + entry.time_offset); !paced) {
+            if (const auto paced = pace(trace::time_of(record, entry)); !paced) {
                 return paced;
             }
         }

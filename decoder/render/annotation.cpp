@@ -101,8 +101,7 @@ std::optional<std::uint32_t> queue_of(const trace::RecordBody& body) {
 
 std::int64_t time_of(const trace::Record& record, std::size_t entry) noexcept {
     const auto* chain = std::get_if<trace::ChainRecord>(&record.body);
-    const std::uint64_t offset = chain != nullptr ? chain->entries[entry].time_offset : 0;
-    return static_cast<std::int64_t>(static_cast<std::uint64_t>(record.time) + offset);
+    return chain != nullptr ? trace::time_of(record, chain->entries[entry]) : record.time;
 }
 
 const Annotation& Annotator::annotate(const trace::Record& record) {

@@ -1,6 +1,6 @@
-// Appends JSON to a string. Our own because a tree of nlohmann values costs several times as much per record as writing
-// the line does (tests/benchmarks/decode_benchmark.cpp measures both); summaries, of which there is one a run, use the
-// library.
+// Appends JSON to a string. Our own because it takes a fifth of the time: 1.0 µs for the line of a used chain against
+// 4.7 µs to copy and dump the same object as nlohmann's tree, whose building is not even counted (decode_benchmark,
+// one_object_by_…). Summaries, of which there is one a run, use the library.
 #pragma once
 
 #include <vutrace/base/bytes.h>

@@ -105,13 +105,16 @@ const std::shared_ptr<Item<Level>>& zeros() {
     return shared;
 }
 
-// Makes an item this tree's own, to be changed: a new one, or a copy where others share it.
+// Makes an item this tree's own, to be changed: a new one, or a copy where others share it. What that takes is added
+// to `grown`.
 template <class T>
-T& own(std::shared_ptr<T>& item) {
+T& own(std::shared_ptr<T>& item, std::uint64_t& grown) {
     if (!item) {
         item = std::make_shared<T>();
+        grown += sizeof(T);
     } else if (item.use_count() > 1) {
         item = std::make_shared<T>(*item);
+        grown += sizeof(T);
     }
     return *item;
 }
@@ -121,11 +124,12 @@ enum class Fill : std::uint8_t { zero, forget };
 // Fills [first, last], both inside `item`. A child that is covered whole is replaced, so at most two children of each
 // level are entered.
 template <unsigned Level>
-void fill(std::shared_ptr<Item<Level>>& item, std::uint64_t first, std::uint64_t last, Fill what) {
+void fill(std::shared_ptr<Item<Level>>& item, std::uint64_t first, std::uint64_t last, Fill what,
+          std::uint64_t& grown) {
     if (what == Fill::forget && !item) {
         return;
     }
-    auto& owned = own(item);
+    auto& owned = own(item, grown);
     if constexpr (Level == 0) {
         const auto offset = static_cast<std::size_t>(first % page_size);
         const auto size = static_cast<std::size_t>(last - first + 1);
@@ -142,19 +146,19 @@ void fill(std::shared_ptr<Item<Level>>& item, std::uint64_t first, std::uint64_t
             if (to - from == child_last) {
                 child = what == Fill::zero ? zeros<Level - 1>() : nullptr;
             } else {
-                fill<Level - 1>(child, from, to, what);
+                fill<Level - 1>(child, from, to, what, grown);
             }
         }
     }
 }
 
 template <unsigned Level>
-Page& own_page(Node<Level>& node, std::uint64_t address) {
-    auto& child = own(node.children[child_index<Level>(address)]);
+Page& own_page(Node<Level>& node, std::uint64_t address, std::uint64_t& grown) {
+    auto& child = own(node.children[child_index<Level>(address)], grown);
     if constexpr (Level == 1) {
         return child;
     } else {
-        return own_page<Level - 1>(child, address);
+        return own_page<Level - 1>(child, address, grown);
     }
 }
 
@@ -214,22 +218,43 @@ struct SparseMemory::Root {
     }
 };
 
+// `grown_` counts too much: what was given back, and copies of what checkpoints share. So it only says when to count.
+void SparseMemory::keep_bound() {
+    const std::uint64_t limit = allowance_ + 4 * written_;
+    if (grown_ <= limit) {
+        return;
+    }
+    grown_ = resident_bytes();
+    if (grown_ > limit - limit / 8) {  // closer than that, it would have to be counted again and again
+        root_.reset();
+        gave_up_ = true;
+    }
+}
+
 void SparseMemory::write(std::uint64_t address, ByteView bytes) {
+    if (gave_up_) {
+        return;
+    }
     for_each_page(address, bytes.size(),
                   [&](std::uint64_t base, std::size_t offset, std::size_t done, std::size_t size) {
-                      own_page<top_level>(own(own(root_).top), base).write(offset, bytes.subspan(done, size));
+                      own_page<top_level>(own(own(root_, grown_).top, grown_), base, grown_)
+                          .write(offset, bytes.subspan(done, size));
                   });
+    written_ += bytes.size();
+    keep_bound();
 }
 
 void SparseMemory::zero(std::uint64_t address, std::uint64_t length) {
-    if (length != 0) {
-        fill<top_level>(own(root_).top, address, last_of(address, length), Fill::zero);
+    if (length != 0 && !gave_up_) {
+        fill<top_level>(own(root_, grown_).top, address, last_of(address, length), Fill::zero, grown_);
+        keep_bound();
     }
 }
 
 void SparseMemory::forget(std::uint64_t address, std::uint64_t length) {
     if (length != 0 && root_) {
-        fill<top_level>(own(root_).top, address, last_of(address, length), Fill::forget);
+        fill<top_level>(own(root_, grown_).top, address, last_of(address, length), Fill::forget, grown_);
+        keep_bound();
     }
 }
 

@@ -162,5 +162,52 @@ TEST(SparseMemory, AgreesWithAByteMapInAnyOrderOfOperations) {
     }
 }
 
+// Each byte written takes a page and the tree above it.
+TEST(SparseMemory, GivesUpWhenScatteredBytesCostTooMuch) {
+    constexpr std::uint64_t allowance = 1U << 20U;
+    for (const bool over_zeros : {false, true}) {
+        SparseMemory memory;
+        memory.set_allowance(allowance);
+        if (over_zeros) {
+            memory.zero(0, UINT64_MAX);
+        }
+        std::uint64_t writes = 0;
+        std::uint64_t most = 0;
+        for (; writes < 10'000 && !memory.gave_up(); ++writes) {
+            memory.write(writes << 40U, pattern(1));
+            most = writes % 16 == 0 ? std::max(most, memory.resident_bytes()) : most;
+        }
+        EXPECT_TRUE(memory.gave_up());
+        EXPECT_GT(writes, 50U);
+        EXPECT_LE(most, allowance + 4 * writes);
+        EXPECT_EQ(memory.resident_bytes(), 0U);
+        Bytes out(1);
+        EXPECT_FALSE(memory.read(0, out)) << "what is given up is not known";
+        memory.write(0, out);
+        memory.zero(0, 4096);
+        EXPECT_FALSE(memory.read(0, out)) << "nor is anything later";
+    }
+}
+
+TEST(SparseMemory, KeepsWhatIsLargeBecauseTheTraceIs) {
+    SparseMemory memory;
+    memory.set_allowance(1U << 20U);
+    const Bytes bytes = pattern(1U << 20U);
+    for (std::uint64_t i = 0; i < 16; ++i) {
+        memory.write(i << 20U, bytes);
+    }
+    const SparseMemory checkpoint = memory;
+    for (int again = 0; again < 10; ++again) {  // copies, then gives back
+        memory.forget(0, 16U << 20U);
+        for (std::uint64_t i = 0; i < 16; ++i) {
+            memory.write(i << 20U, bytes);
+        }
+    }
+    EXPECT_FALSE(memory.gave_up());
+    Bytes out(bytes.size());
+    ASSERT_TRUE(memory.read(15U << 20U, out));
+    EXPECT_EQ(out, bytes);
+}
+
 }  // namespace
 }  // namespace vutrace::session

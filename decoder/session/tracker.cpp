@@ -11,6 +11,9 @@ namespace {
 // The largest message that is put together from pieces: what changes the state is far smaller.
 constexpr std::size_t most_message_bytes = std::size_t{1} << 20U;
 
+// What guest memory may cost beyond the bytes that the trace has of it.
+constexpr std::uint64_t memory_allowance = std::uint64_t{2} << 30U;
+
 template <class... Handlers>
 struct Overloaded : Handlers... {
     using Handlers::operator()...;
@@ -59,12 +62,12 @@ void apply_change(SessionState& session, const Change& change) {
 // One pass over a ring: its entries one by one.
 class ChainPass {
   public:
-    ChainPass(SessionState& session, const trace::Record& record, std::uint16_t queue)
+    ChainPass(SessionState& session, const trace::Record& record, std::uint16_t queue, bool with_memory)
         : session_(session),
           record_(record),
           queue_(session.queues[queue]),
-          ring_(session.device.split_ring(queue)),
-          guest_addresses_(!session.device.has_feature(protocol::feature::ACCESS_PLATFORM)) {
+          ring_(with_memory ? session.device.split_ring(queue) : std::nullopt),
+          keeps_buffers_(with_memory && !session.device.has_feature(protocol::feature::ACCESS_PLATFORM)) {
         const QueueState* state = session.device.queue(queue);
         size_ =
             state != nullptr && state->size ? std::min(*state->size, virtio::max_queue_size) : virtio::max_queue_size;
@@ -78,9 +81,9 @@ class ChainPass {
     // The fields were read in the same pass as the entries. An index in them that is behind the entries (a record that
     // does not hold them) says nothing.
     void finish(trace::RingFields fields) {
-        queue_.fields = fields;
         fields.available_index = later(queue_.next_available, fields.available_index);
         fields.used_index = later(queue_.next_used, fields.used_index);
+        queue_.fields = fields;
         if (ring_) {
             write_fields(session_.memory, *ring_, fields);
         }
@@ -93,14 +96,14 @@ class ChainPass {
 
     ChainContext take_available(const trace::ChainEntry& entry, std::uint64_t sequence) {
         ++queue_.chains_available;
-        queue_.next_available = static_cast<std::uint16_t>(entry.index + 1);
+        queue_.fields.available_index = queue_.next_available = static_cast<std::uint16_t>(entry.index + 1);
         if (ring_) {
             write_available(session_.memory, *ring_, entry);
         }
-        if (guest_addresses_) {
+        if (keeps_buffers_) {
             write_buffers(session_.memory, entry.descriptors, false, entry.content);
         }
-        const std::int64_t time = record_.time + entry.time_offset;
+        const std::int64_t time = trace::time_of(record_, entry);
         if (entry.head < size_) {
             queue_.open.insert_or_assign(entry.head, OpenChain{sequence, time, entry});
         }
@@ -109,7 +112,7 @@ class ChainPass {
 
     ChainContext take_used(const trace::ChainEntry& entry) {
         ++queue_.chains_used;
-        queue_.next_used = static_cast<std::uint16_t>(entry.index + 1);
+        queue_.fields.used_index = queue_.next_used = static_cast<std::uint16_t>(entry.index + 1);
         ChainContext context;
         if (auto open = queue_.open.extract(entry.head)) {
             OpenChain& chain = open.mapped();
@@ -120,7 +123,7 @@ class ChainPass {
         if (ring_) {
             write_used(session_.memory, *ring_, entry);
         }
-        if (guest_addresses_) {
+        if (keeps_buffers_) {
             write_buffers(session_.memory, context.descriptors, true, entry.content);
         }
         return context;
@@ -130,7 +133,7 @@ class ChainPass {
     const trace::Record& record_;
     QueueProgress& queue_;
     std::optional<virtio::SplitRingLayout> ring_;
-    bool guest_addresses_;  // otherwise descriptors hold IOVAs, of which guest memory is not known
+    bool keeps_buffers_;  // not where descriptors hold IOVAs, of which guest memory is not known
     std::uint32_t size_{0};
 };
 
@@ -165,8 +168,13 @@ std::vector<ChainContext> Tracker::apply_first(const trace::Record& record, std:
         const auto* chains = std::get_if<trace::ChainRecord>(&record.body);
         return std::vector<ChainContext>(chains == nullptr ? 0 : std::min(entries, chains->entries.size()));
     }
-    SessionState& session = sessions_[record.session];
-    session.number = record.session;
+    const auto [found, is_new] = sessions_.try_emplace(record.session);
+    SessionState& session = found->second;
+    if (is_new) {
+        session.number = record.session;
+        // Their sum stays bounded, however many sessions a hostile trace opens.
+        session.memory.set_allowance(memory_allowance / sessions_.size());
+    }
     return std::visit(Overloaded{
                           [&](const trace::ChainRecord& chains) { return take(session, record, chains, entries); },
                           [](const trace::NoteRecord&) { return std::vector<ChainContext>(); },
@@ -268,7 +276,7 @@ void Tracker::take(SessionState& session, const trace::EventRecord& record) {
 
 // The in-flight area is no guest memory: its addresses are offsets.
 void Tracker::take(SessionState& session, const trace::MemoryRecord& record) {
-    if (record.part != trace::MemoryRecord::Part::inflight) {
+    if (memory_ == MemoryTracking::on && record.part != trace::MemoryRecord::Part::inflight) {
         session.memory.apply(record.address, record.content);
     }
 }
@@ -284,7 +292,7 @@ std::vector<ChainContext> Tracker::take(SessionState& session, const trace::Reco
     std::vector<ChainContext> contexts;
     const std::size_t count = std::min(entries, chains.entries.size());
     contexts.reserve(count);
-    ChainPass pass(session, record, chains.queue);
+    ChainPass pass(session, record, chains.queue, memory_ == MemoryTracking::on);
     for (std::size_t i = 0; i < count; ++i) {
         contexts.push_back(pass.take(chains.entries[i], record.sequence + i));
     }

@@ -100,6 +100,20 @@ TEST(Tracker, MakesTheRingAndTheBuffersReadableFromMemory) {
     EXPECT_TRUE(tracker.session(1)->queues.at(0).open.empty());
 }
 
+TEST(Tracker, MovesTheIndicesWithEachEntryOfARecord) {
+    SessionBuilder builder;
+    BlockSession::start(builder);
+    Tracker tracker = tracker_of(builder);
+    const trace::ChainRecord both{0,
+                                  {2, 0, 0, 1, 0, 0},
+                                  {BlockSession::write_request(5, 0, 8, 0x100000, data),
+                                   BlockSession::write_request(7, 1, 8, 0x200000, data), used_entry(5, 0, ok_status)}};
+    (void)tracker.apply_first(trace::Record{100, 5000, 1, both}, 1);
+    const QueueProgress& queue = tracker.session(1)->queues.at(0);
+    EXPECT_EQ(queue.fields.available_index, 1U) << "as many as were made available";
+    EXPECT_EQ(queue.fields.used_index, 0U);
+}
+
 TEST(Tracker, WritesIndirectTablesWhereTheyStand) {
     SessionBuilder builder;
     BlockSession::start(builder);
@@ -289,6 +303,31 @@ TEST(HostileRecords, NeitherGrowNorBreakTheTracker) {
     Tracker whole_trace;
     EXPECT_EQ(whole_trace.apply({1, 0, 0, trace::ChainRecord{0, {}, {used_entry(1, 1, {})}}}).size(), 1U);
     EXPECT_TRUE(whole_trace.sessions().empty());
+}
+
+TEST(HostileRecords, TimesBeyondTheLastAreTheLast) {
+    Tracker tracker;
+    trace::ChainEntry entry = available_entry(0, 0, {}, {});
+    entry.time_offset = UINT32_MAX;
+    const auto contexts = tracker.apply({1, INT64_MAX - 5, 1, trace::ChainRecord{0, {}, {entry}}});
+    ASSERT_EQ(contexts.size(), 1U);
+    EXPECT_EQ(contexts[0].available_time, INT64_MAX);
+}
+
+TEST(MemoryTracking, OffChangesNothingButGuestMemory) {
+    SessionBuilder builder;
+    BlockSession::start(builder);
+    builder.chains(0, {available_entry(0, 0, {{0x1000, 16, 0, 0}}, literal(Bytes(16)))});
+    builder.add(
+        trace::MemoryRecord{trace::MemoryRecord::Part::region, trace::Proof::late, 0, 0x1000, literal(Bytes(16))});
+    Tracker without(MemoryTracking::off);
+    const Tracker with = tracker_of(builder);
+    for (const trace::Record& record : builder.records()) {
+        (void)without.apply(record);
+    }
+    EXPECT_EQ(without.session(1)->queues.at(0).open.size(), with.session(1)->queues.at(0).open.size());
+    EXPECT_GT(with.session(1)->memory.resident_bytes(), 0U);
+    EXPECT_EQ(without.session(1)->memory.resident_bytes(), 0U);
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstdio>
+#include <charconv>
 #include <string_view>
 
 namespace vutrace {
@@ -14,12 +14,18 @@ namespace {
 
 constexpr long hugetlbfs_magic = 0x958458f6;
 
+// Opened once: this walk is on the path of every message that carries a descriptor.
+int own_descriptors_folder() noexcept {
+    static const FileDescriptor folder(::open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    return folder.number();
+}
+
 // Anonymous inodes have no type of their own: only the /proc link names them.
 DescriptorKind anonymous_kind(int number) noexcept {
-    std::array<char, 32> path{};
+    std::array<char, 16> name_in_folder{};
     std::array<char, 128> target{};
-    (void)std::snprintf(path.data(), path.size(), "/proc/self/fd/%d", number);
-    const ssize_t length = ::readlink(path.data(), target.data(), target.size());
+    *std::to_chars(name_in_folder.data(), name_in_folder.data() + name_in_folder.size() - 1, number).ptr = '\0';
+    const ssize_t length = ::readlinkat(own_descriptors_folder(), name_in_folder.data(), target.data(), target.size());
     const std::string_view name(target.data(), length > 0 ? static_cast<std::size_t>(length) : 0);
     if (name.starts_with("anon_inode:[eventfd]")) {
         return DescriptorKind::eventfd;

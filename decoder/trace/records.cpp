@@ -46,4 +46,9 @@ std::uint64_t sequence_count(const Record& record) noexcept {
     return chain == nullptr ? 1 : std::max<std::uint64_t>(1, chain->entries.size());
 }
 
+std::int64_t time_of(const Record& record, const ChainEntry& entry) noexcept {
+    std::int64_t time = 0;
+    return __builtin_add_overflow(record.time, std::int64_t{entry.time_offset}, &time) ? INT64_MAX : time;
+}
+
 }  // namespace vutrace::trace

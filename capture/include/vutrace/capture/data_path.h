@@ -22,6 +22,7 @@ struct DataPathOptions {
     DataPathMode mode{DataPathMode::tap};
     MemoryMode memory{MemoryMode::buffers};
     std::uint64_t snap_length{UINT64_MAX};  // bytes kept of each buffer
+    bool lowest_priority{true};             // tap and off: look only when nobody else wants the processor
 };
 
 // A whole message that has just been forwarded. Views are valid during the call.

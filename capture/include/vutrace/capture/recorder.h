@@ -20,6 +20,7 @@ class Recorder {
         std::string path;
         std::size_t queue_bytes{64U << 20U};            // allocated once; the hard limit of what waits
         std::chrono::milliseconds flush_interval{100};  // how old a record may get before it is in the file
+        bool in_background{false};                      // write only when nobody else wants the processor
         std::function<void(const std::string&)> log;    // one line each, from the recorder's thread; may be empty
     };
     struct Counters {

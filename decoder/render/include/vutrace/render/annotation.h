@@ -54,9 +54,9 @@ struct Annotation {
     std::vector<EntryAnnotation> entries;  // chain records only: one per entry
 };
 
-// Nanoseconds since the epoch of one entry of a record (`entry` is 0 but for chain records). Like `elapsed` it wraps
-// for times that no clock shows, instead of overflowing.
+// Nanoseconds since the epoch of one entry of a record (`entry` is 0 but for chain records).
 [[nodiscard]] std::int64_t time_of(const trace::Record& record, std::size_t entry) noexcept;
+// Wraps for times that no clock shows, instead of overflowing.
 [[nodiscard]] constexpr std::int64_t elapsed(std::int64_t from, std::int64_t to) noexcept {
     return static_cast<std::int64_t>(static_cast<std::uint64_t>(to) - static_cast<std::uint64_t>(from));
 }
@@ -71,6 +71,7 @@ class Annotator {
     // The result refers to `record` and is valid until the next call.
     const Annotation& annotate(const trace::Record& record);
 
+    // Knows messages and queues, not guest memory, which annotations do not need.
     [[nodiscard]] const session::Tracker& tracker() const noexcept { return tracker_; }
 
   private:
@@ -90,7 +91,7 @@ class Annotator {
     [[nodiscard]] std::uint32_t device_of(std::uint32_t session);
 
     std::optional<std::uint32_t> forced_device_;
-    session::Tracker tracker_;
+    session::Tracker tracker_{session::MemoryTracking::off};
     Annotation annotation_;
     std::map<ChannelKey, std::deque<Pending>> pending_;    // requests that may still be answered, bounded each
     std::map<SenderKey, protocol::Header> current_;        // header of the message whose pieces are arriving

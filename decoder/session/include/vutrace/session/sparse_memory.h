@@ -15,6 +15,10 @@
 namespace vutrace::session {
 
 // Ranges that would go past the end of the 64-bit address space end there.
+//
+// A byte here and there in each page costs a thousand times its size, so a hostile trace of some megabytes could ask
+// for all memory there is. Storage is therefore bounded by an allowance and four times the bytes written; beyond that
+// everything is given up and nothing is known any more, which `gave_up` tells.
 class SparseMemory final : public virtio::GuestMemory {
   public:
     void write(std::uint64_t address, ByteView bytes);
@@ -30,10 +34,20 @@ class SparseMemory final : public virtio::GuestMemory {
     // The same without what is in `seen` already, to which it is added: the storage of several copies together.
     [[nodiscard]] std::uint64_t resident_bytes(std::unordered_set<const void*>& seen) const;
 
+    static constexpr std::uint64_t default_allowance = std::uint64_t{1} << 30U;
+    void set_allowance(std::uint64_t bytes) noexcept { allowance_ = bytes; }
+    [[nodiscard]] bool gave_up() const noexcept { return gave_up_; }
+
     struct Root;  // of the tree, defined where it is used
 
   private:
+    void keep_bound();
+
     std::shared_ptr<Root> root_;
+    std::uint64_t allowance_{default_allowance};
+    std::uint64_t written_{0};  // bytes, those written again too
+    std::uint64_t grown_{0};    // storage at the last count, and all that was made or copied since
+    bool gave_up_{false};
 };
 
 }  // namespace vutrace::session

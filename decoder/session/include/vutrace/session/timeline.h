@@ -58,9 +58,14 @@ struct ChainContext {
     trace::Content readable;  // for used entries: the readable bytes recorded when available
 };
 
+// Whether a tracker keeps guest memory. Without, each session's `memory` stays empty, and records cost half.
+enum class MemoryTracking : std::uint8_t { on, off };
+
 // Applies records in order. Copyable: copies share guest memory until one of them goes on.
 class Tracker {
   public:
+    explicit Tracker(MemoryTracking memory = MemoryTracking::on) noexcept : memory_(memory) {}
+
     // Takes in one record; gives a context per chain entry (empty for other records). Records of session 0, which
     // belong to the whole trace, change nothing.
     std::vector<ChainContext> apply(const trace::Record& record);
@@ -91,6 +96,7 @@ class Tracker {
     void begin_message(SessionState& session, const trace::MessageRecord& record);
     void deliver(SessionState& session, Side sender, const Partial& message);
 
+    MemoryTracking memory_;
     std::map<std::uint32_t, SessionState> sessions_;
     std::map<std::pair<std::uint32_t, Side>, Partial> partial_;
 };

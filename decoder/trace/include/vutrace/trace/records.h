@@ -160,5 +160,8 @@ struct Record {
 [[nodiscard]] RecordType type_of(const RecordBody& body) noexcept;
 // How many sequence numbers the record takes: its entries for a chain record, otherwise 1.
 [[nodiscard]] std::uint64_t sequence_count(const Record& record) noexcept;
+// Nanoseconds since the epoch of an entry of a chain record. Saturates for a record made by hand: what the reader gives
+// ends long before.
+[[nodiscard]] std::int64_t time_of(const Record& record, const ChainEntry& entry) noexcept;
 
 }  // namespace vutrace::trace

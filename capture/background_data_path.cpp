@@ -1,0 +1,191 @@
+#include "background_data_path.h"
+
+#include "background_priority.h"
+
+#include <vutrace/protocol/requests.h>
+#include <vutrace/system/event_descriptor.h>
+
+#include <sys/epoll.h>
+
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+namespace vutrace::capture {
+namespace {
+
+using protocol::FrontEndRequest;
+
+// A message as `forwarded` gave it, with its own bytes.
+struct KeptMessage {
+    Side sender{Side::front_end};
+    protocol::Header header;
+    Bytes payload;
+    std::vector<FileDescriptor> descriptors;
+    std::vector<std::uint32_t> descriptor_ids;
+};
+
+bool ends_a_queue(const protocol::Header& header) noexcept {
+    const auto request = static_cast<FrontEndRequest>(header.request);
+    return request == FrontEndRequest::GET_VRING_BASE || request == FrontEndRequest::GET_VRING_BASE_SKIP_DRAIN;
+}
+
+}  // namespace
+
+// `tasks`, `done` and `ending` are shared and guarded by `mutex`; `state` and `inner` belong to the thread.
+struct BackgroundDataPath::Background {
+    using Task = std::function<void()>;
+
+    EventLoop loop;
+    FileDescriptor wake;
+    std::mutex mutex;
+    std::condition_variable finished;
+    std::deque<Task> tasks;
+    std::uint64_t queued{0};
+    std::uint64_t done{0};
+    session::DeviceState state;
+    std::unique_ptr<DataPath> inner;
+    Failed failed;
+    std::thread thread;
+
+    Background(EventLoop own_loop, FileDescriptor event, Failed report)
+        : loop(std::move(own_loop)), wake(std::move(event)), failed(std::move(report)) {}
+
+    void run(const Make& make, bool lowest_priority) {
+        if (lowest_priority) {
+            run_in_background();
+        }
+        guard([&] { inner = make(loop, state); });
+        bool stopped = false;
+        while (!stopped) {
+            guard([&] {
+                (void)loop.run();
+                stopped = true;
+            });
+        }
+        do_tasks();  // what was queued behind the request to stop
+        inner.reset();
+    }
+
+    // Whatever goes wrong here ends the data path, not the session.
+    template <class Action>
+    void guard(Action action) noexcept {
+        try {
+            action();
+        } catch (const std::exception& error) {
+            inner.reset();
+            failed(error.what());
+        }
+    }
+
+    void do_tasks() {
+        (void)take_event(wake);
+        std::unique_lock lock(mutex);
+        while (!tasks.empty()) {
+            const Task task = std::move(tasks.front());
+            tasks.pop_front();
+            lock.unlock();
+            if (inner) {
+                guard(task);
+            }
+            lock.lock();
+            ++done;
+        }
+        lock.unlock();
+        finished.notify_all();
+    }
+
+    std::uint64_t queue(Task task) {
+        std::uint64_t number = 0;
+        {
+            const std::lock_guard lock(mutex);
+            tasks.push_back(std::move(task));
+            number = ++queued;
+        }
+        (void)signal_event(wake);
+        return number;
+    }
+
+    void queue_and_wait(Task task) {
+        const std::uint64_t number = queue(std::move(task));
+        std::unique_lock lock(mutex);
+        (void)finished.wait_for(lock, patience, [&] { return done >= number; });
+    }
+};
+
+Result<std::unique_ptr<DataPath>> BackgroundDataPath::start(Make make, Failed failed, bool lowest_priority) {
+    auto loop = EventLoop::create();
+    if (!loop) {
+        return tl::unexpected(loop.error());
+    }
+    auto wake = create_event_descriptor();
+    if (!wake) {
+        return tl::unexpected(wake.error());
+    }
+    auto background = std::make_unique<Background>(std::move(*loop), std::move(*wake), std::move(failed));
+    auto* const shared = background.get();
+    if (auto watched = shared->loop.add(shared->wake, EPOLLIN, [shared](std::uint32_t) { shared->do_tasks(); });
+        !watched) {
+        return tl::unexpected(watched.error());
+    }
+    try {
+        shared->thread =
+            std::thread([shared, make = std::move(make), lowest_priority] { shared->run(make, lowest_priority); });
+    } catch (const std::system_error& error) {
+        return fail_errno("cannot start the data path's thread", error.code().value());
+    }
+    return std::unique_ptr<DataPath>(new BackgroundDataPath(std::move(background)));  // the constructor is private
+}
+
+BackgroundDataPath::BackgroundDataPath(std::unique_ptr<Background> background) noexcept
+    : background_(std::move(background)) {}
+
+BackgroundDataPath::~BackgroundDataPath() {
+    background_->loop.stop();
+    background_->thread.join();
+}
+
+// Modes that run in the background replace nothing.
+void BackgroundDataPath::replace_descriptors(Side /*sender*/, const protocol::Header& /*header*/,
+                                             const std::vector<FileDescriptor>& /*received*/,
+                                             std::vector<int>& /*numbers*/) {}
+
+void BackgroundDataPath::before_reply(const protocol::Header& header, ByteView payload) {
+    if (ends_a_queue(header)) {
+        background_->queue_and_wait(
+            [shared = background_.get(), header, bytes = Bytes(payload.begin(), payload.end())] {
+                shared->inner->before_reply(header, bytes);
+            });
+    }
+}
+
+// The background follows the session with a state of its own, so that it never looks at what the relay is changing.
+void BackgroundDataPath::forwarded(ForwardedMessage message, const session::Change& /*change*/) {
+    auto kept = std::make_shared<KeptMessage>();
+    kept->sender = message.sender;
+    kept->header = message.header;
+    kept->payload.assign(message.payload.begin(), message.payload.end());
+    if (message.descriptors != nullptr) {
+        kept->descriptors = std::move(*message.descriptors);
+        message.descriptors->clear();
+    }
+    if (message.descriptor_ids != nullptr) {
+        kept->descriptor_ids = *message.descriptor_ids;
+    }
+    background_->queue([shared = background_.get(), kept = std::move(kept)] {
+        const session::Change change =
+            shared->state.apply(kept->sender, kept->header, kept->payload, kept->descriptor_ids);
+        shared->inner->forwarded({kept->sender, kept->header, kept->payload, &kept->descriptors, &kept->descriptor_ids},
+                                 change);
+    });
+}
+
+void BackgroundDataPath::session_ended() {
+    background_->queue_and_wait([shared = background_.get()] { shared->inner->session_ended(); });
+}
+
+}  // namespace vutrace::capture
