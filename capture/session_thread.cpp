@@ -8,12 +8,18 @@
 
 #include <fmt/format.h>
 
+#include <system_error>
 #include <utility>
 
 namespace vutrace::capture {
 namespace {
 
 constexpr std::chrono::milliseconds retry_interval{20};
+
+void report_failure(Recorder& recorder, std::uint32_t session, const char* what) {
+    (void)recorder.record(session, trace::NoteRecord{trace::NoteRecord::Severity::error, trace::no_queue,
+                                                     fmt::format("the data path failed, messages pass on: {}", what)});
+}
 
 std::unique_ptr<DataPath> make_data_path(const DataPathOptions& options, std::uint32_t session, Recorder& recorder,
                                          EventLoop& loop, const session::DeviceState& state) {
@@ -27,12 +33,7 @@ std::unique_ptr<DataPath> make_data_path(const DataPathOptions& options, std::ui
         [&options, session, &recorder](EventLoop& own_loop, const session::DeviceState& own_state) {
             return DataPath::create(options, session, recorder, own_loop, own_state);
         },
-        [session, &recorder](const char* what) {
-            recorder.record(session,
-                            trace::NoteRecord{trace::NoteRecord::Severity::error, trace::no_queue,
-                                              fmt::format("the data path failed, messages pass on: {}", what)});
-        },
-        options.lowest_priority);
+        [session, &recorder](const char* what) { report_failure(recorder, session, what); }, options.lowest_priority);
     return background ? std::move(*background) : DataPath::create(options, session, recorder, loop, state);
 }
 
@@ -45,13 +46,19 @@ Result<std::unique_ptr<SessionThread>> SessionThread::start(Connections connecti
     }
     std::unique_ptr<SessionThread> session(
         new SessionThread(std::move(connections), shared, std::move(*loop)));  // the constructor is private
-    session->thread_ = std::thread([thread = session.get()] { thread->run(); });
+    try {
+        session->thread_ = std::thread([thread = session.get()] { thread->run(); });
+    } catch (const std::system_error& error) {  // too many threads: other sessions go on
+        return fail_errno("cannot start the session's thread", error.code().value());
+    }
     return session;
 }
 
 SessionThread::~SessionThread() {
     stop();
-    thread_.join();
+    if (thread_.joinable()) {
+        thread_.join();
+    }
 }
 
 void SessionThread::run() {
@@ -113,8 +120,13 @@ void SessionThread::give_up(Error error) {
 void SessionThread::begin_session() {
     session_ = ++shared_.session_count;
     record_opening(session_);
-    const auto factory = [this](const session::DeviceState& state) {
-        return make_data_path(shared_.options.data_path, session_, shared_.recorder, loop_, state);
+    const auto factory = [this](const session::DeviceState& state) -> std::unique_ptr<DataPath> {
+        try {
+            return make_data_path(shared_.options.data_path, session_, shared_.recorder, loop_, state);
+        } catch (const std::exception& error) {  // no thread, no memory: messages need neither
+            report_failure(shared_.recorder, session_, error.what());
+            return std::make_unique<OffDataPath>();
+        }
     };
     relay_ = std::make_unique<SessionRelay>(std::move(connections_.front_end), std::move(connections_.back_end),
                                             session_, shared_.recorder, loop_, factory);
