@@ -6,7 +6,9 @@
 #include <vutrace/system/event_descriptor.h>
 
 #include <sys/epoll.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -29,6 +31,22 @@ struct KeptMessage {
     std::vector<std::uint32_t> descriptor_ids;
 };
 
+// What queued tasks hold. Descriptors are scarce: one that the process cannot receive any more is lost to the session.
+struct Load {
+    std::size_t descriptors{0};
+    std::size_t bytes{0};
+};
+
+constexpr std::size_t task_overhead = 512;  // bytes of a queued message beside its payload
+constexpr std::size_t most_bytes = 16U << 20U;
+constexpr std::size_t most_descriptors = 1024;
+
+Load largest_backlog() noexcept {
+    rlimit limit{};
+    const bool known = ::getrlimit(RLIMIT_NOFILE, &limit) == 0;
+    return {known ? std::min<std::size_t>(limit.rlim_cur / 4, most_descriptors) : most_descriptors / 4, most_bytes};
+}
+
 bool ends_a_queue(const protocol::Header& header) noexcept {
     const auto request = static_cast<FrontEndRequest>(header.request);
     return request == FrontEndRequest::GET_VRING_BASE || request == FrontEndRequest::GET_VRING_BASE_SKIP_DRAIN;
@@ -36,9 +54,12 @@ bool ends_a_queue(const protocol::Header& header) noexcept {
 
 }  // namespace
 
-// `tasks`, `done` and `ending` are shared and guarded by `mutex`; `state` and `inner` belong to the thread.
+// What stands below `mutex` up to `abandoned` is shared and guarded by it; `state` and `inner` belong to the thread.
 struct BackgroundDataPath::Background {
-    using Task = std::function<void()>;
+    struct Task {
+        std::function<void()> action;
+        Load load;
+    };
 
     EventLoop loop;
     FileDescriptor wake;
@@ -47,6 +68,9 @@ struct BackgroundDataPath::Background {
     std::deque<Task> tasks;
     std::uint64_t queued{0};
     std::uint64_t done{0};
+    Load backlog;
+    bool abandoned{false};  // nothing is queued any more
+    const Load limit{largest_backlog()};
     session::DeviceState state;
     std::unique_ptr<DataPath> inner;
     Failed failed;
@@ -86,34 +110,63 @@ struct BackgroundDataPath::Background {
         (void)take_event(wake);
         std::unique_lock lock(mutex);
         while (!tasks.empty()) {
-            const Task task = std::move(tasks.front());
+            Task task = std::move(tasks.front());
             tasks.pop_front();
             lock.unlock();
             if (inner) {
-                guard(task);
+                guard(task.action);
             }
+            task.action = nullptr;  // closes what it holds before that stops counting
             lock.lock();
+            backlog.descriptors -= task.load.descriptors;
+            backlog.bytes -= task.load.bytes;
             ++done;
         }
+        const bool over = abandoned;
         lock.unlock();
         finished.notify_all();
+        if (over) {
+            inner.reset();
+        }
     }
 
+    // The task's number, to wait for; 0 where nothing is queued any more.
     std::uint64_t queue(Task task) {
         std::uint64_t number = 0;
+        std::deque<Task> dropped;  // closes descriptors: without the lock
         {
             const std::lock_guard lock(mutex);
+            if (abandoned) {
+                return 0;
+            }
+            backlog.descriptors += task.load.descriptors;
+            backlog.bytes += task.load.bytes;
             tasks.push_back(std::move(task));
             number = ++queued;
+            if (backlog.descriptors > limit.descriptors || backlog.bytes > limit.bytes) {
+                abandoned = true;
+                std::for_each(tasks.begin(), tasks.end(), [this](const Task& waiting) {
+                    backlog.descriptors -= waiting.load.descriptors;
+                    backlog.bytes -= waiting.load.bytes;
+                });
+                tasks.swap(dropped);
+                number = 0;
+            }
+        }
+        if (number == 0) {
+            failed("messages came faster than it could follow");
         }
         (void)signal_event(wake);
         return number;
     }
 
-    void queue_and_wait(Task task) {
-        const std::uint64_t number = queue(std::move(task));
+    void queue_and_wait(std::function<void()> action, std::size_t bytes) {
+        const std::uint64_t number = queue({std::move(action), {0, bytes + task_overhead}});
+        if (number == 0) {
+            return;
+        }
         std::unique_lock lock(mutex);
-        (void)finished.wait_for(lock, patience, [&] { return done >= number; });
+        (void)finished.wait_for(lock, patience, [&] { return done >= number || abandoned; });
     }
 };
 
@@ -159,7 +212,8 @@ void BackgroundDataPath::before_reply(const protocol::Header& header, ByteView p
         background_->queue_and_wait(
             [shared = background_.get(), header, bytes = Bytes(payload.begin(), payload.end())] {
                 shared->inner->before_reply(header, bytes);
-            });
+            },
+            payload.size());
     }
 }
 
@@ -176,16 +230,19 @@ void BackgroundDataPath::forwarded(ForwardedMessage message, const session::Chan
     if (message.descriptor_ids != nullptr) {
         kept->descriptor_ids = *message.descriptor_ids;
     }
-    background_->queue([shared = background_.get(), kept = std::move(kept)] {
-        const session::Change change =
-            shared->state.apply(kept->sender, kept->header, kept->payload, kept->descriptor_ids);
-        shared->inner->forwarded({kept->sender, kept->header, kept->payload, &kept->descriptors, &kept->descriptor_ids},
-                                 change);
-    });
+    const Load load{kept->descriptors.size(), kept->payload.size() + task_overhead};
+    background_->queue({[shared = background_.get(), kept = std::move(kept)] {
+                            const session::Change change =
+                                shared->state.apply(kept->sender, kept->header, kept->payload, kept->descriptor_ids);
+                            shared->inner->forwarded(
+                                {kept->sender, kept->header, kept->payload, &kept->descriptors, &kept->descriptor_ids},
+                                change);
+                        },
+                        load});
 }
 
 void BackgroundDataPath::session_ended() {
-    background_->queue_and_wait([shared = background_.get()] { shared->inner->session_ended(); });
+    background_->queue_and_wait([shared = background_.get()] { shared->inner->session_ended(); }, 0);
 }
 
 }  // namespace vutrace::capture

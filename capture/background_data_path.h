@@ -3,7 +3,8 @@
 // the machine has none to spare, the tap loses chains and counts them.
 //
 // The relay's thread calls; each call is queued and returns at once, except before a queue's or the session's end,
-// where it waits for the last look at the rings, for at most `patience`.
+// where it waits for the last look at the rings, for at most `patience`. What waits is bounded: a session that sends
+// descriptors or bytes faster than the background takes them goes on without its data path, and the trace says so.
 #pragma once
 
 #include <vutrace/capture/data_path.h>
@@ -21,14 +22,15 @@ class BackgroundDataPath final : public DataPath {
     // state.
     using Make = std::function<std::unique_ptr<DataPath>(EventLoop& loop, const session::DeviceState& state)>;
 
-    // Called on the background's thread where the data path threw: it is gone then, messages pass on.
+    // Called where the data path threw (on the background's thread) or could not follow (on the relay's): it is gone
+    // then, messages pass on.
     using Failed = std::function<void(const char* what)>;
 
     // Error: system (no thread, no epoll): then run the data path in the foreground.
     [[nodiscard]] static Result<std::unique_ptr<DataPath>> start(Make make, Failed failed, bool lowest_priority);
     BackgroundDataPath(const BackgroundDataPath&) = delete;
     BackgroundDataPath& operator=(const BackgroundDataPath&) = delete;
-    ~BackgroundDataPath() override;  // waits until everything queued is done
+    ~BackgroundDataPath() override;  // waits until everything queued is done: after the sockets were closed
 
     void replace_descriptors(Side sender, const protocol::Header& header, const std::vector<FileDescriptor>& received,
                              std::vector<int>& numbers) override;

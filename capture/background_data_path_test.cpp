@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <filesystem>
 #include <future>
 #include <stdexcept>
 #include <string>
@@ -130,6 +131,38 @@ TEST_F(BackgroundDataPathTest, OutlivesADataPathThatThrows) {
     path_.reset();
     EXPECT_EQ(seen_.calls, std::vector<std::string>{"features"});
     EXPECT_EQ(failure_, "a bug in a decoder");
+}
+
+TEST_F(BackgroundDataPathTest, HoldsABoundedNumberOfDescriptors) {
+    const auto event = create_event_descriptor();
+    ASSERT_TRUE(event);
+    const auto open_descriptors = [] {
+        return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+    };
+    const auto before = open_descriptors();
+    for (int i = 0; i < 5000 && failure_.empty(); ++i) {
+        std::vector<FileDescriptor> descriptors;
+        descriptors.push_back(std::move(*event->duplicate()));
+        forward(0, {}, std::move(descriptors));  // the background hangs in the first
+    }
+    EXPECT_EQ(failure_, "messages came faster than it could follow");
+    EXPECT_LE(open_descriptors(), before + 1);
+    end_queue();  // and nothing waits for it any more
+    gate_.set_value();
+    path_.reset();
+    EXPECT_LT(open_descriptors(), before) << "the background's own are closed too";
+    EXPECT_EQ(seen_.calls, std::vector<std::string>{"forwarded"});
+}
+
+TEST_F(BackgroundDataPathTest, HoldsABoundedNumberOfBytes) {
+    const Bytes payload(60'000);
+    int sent = 0;
+    for (; sent < 5000 && failure_.empty(); ++sent) {
+        forward(0, payload);
+    }
+    EXPECT_LT(sent, 300);
+    gate_.set_value();
+    path_.reset();
 }
 
 }  // namespace

@@ -55,6 +55,11 @@ class SessionDataPath final : public DataPath {
               [this](std::string text) { note(std::move(text)); })) {}
     SessionDataPath(const SessionDataPath&) = delete;
     SessionDataPath& operator=(const SessionDataPath&) = delete;
+    ~SessionDataPath() override {
+        if (snapshot_ != nullptr) {
+            snapshot_->finish(snapshot_patience);
+        }
+    }
 
     void replace_descriptors(Side sender, const protocol::Header& header, const std::vector<FileDescriptor>& received,
                              std::vector<int>& numbers) override {
@@ -111,8 +116,8 @@ class SessionDataPath final : public DataPath {
         pacer_.need(PollPacer::Need::none, false);
         if (snapshot_ != nullptr) {
             add_to_snapshot(nullptr);
-            snapshot_->finish(snapshot_patience);
         }
+        notifications_.reset();
     }
 
   private:

@@ -567,6 +567,7 @@ TEST_F(SnapshotTest, LeavesASparseRegionSparseAndTheTraceSmall) {
     write((std::uint64_t{20} << 30U) + 8192, "new");
     write(std::uint64_t{20} << 30U, "MIDDLE");
     path->session_ended();
+    path.reset();
     EXPECT_EQ(sum().literal, 2U * 4096);
     EXPECT_EQ(sum().all, 2U * 4096);
     for (const auto& record : recorder.all<trace::MemoryRecord>()) {
@@ -594,18 +595,36 @@ TEST_F(SnapshotTest, WritesZerosOverAPageThatWasNot) {
     recorder.clear();
     ASSERT_EQ(::fallocate(file.number(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 4096, 4096), 0);
     path->session_ended();
+    path.reset();
     EXPECT_EQ(sum().literal, 0U);
     EXPECT_GE(sum().all, 4096U);
     EXPECT_EQ(recorder.all<trace::MemoryRecord>().size(), 1U);
 }
 
-TEST_F(SnapshotTest, ClaimsNothingBeyondTheEndOfTheFile) {
-    write(0, "first");
+TEST_F(SnapshotTest, ClaimsNothingBehindTheEndOfTheFile) {
     ASSERT_EQ(::ftruncate(file.number(), 8192), 0);
+    write(0, "first");
     open(DataPathMode::off, MemoryMode::full);
     send_table();
     path->session_ended();
+    path.reset();
+    EXPECT_EQ(sum().literal, 4096U);
     EXPECT_EQ(sum().all, 8192U);
+    const auto notes = recorder.all<trace::NoteRecord>();
+    ASSERT_FALSE(notes.empty());
+    EXPECT_THAT(notes[0].text, ::testing::HasSubstr("ends before the region"));
+}
+
+TEST_F(SnapshotTest, DoesNotHoldUpTheEndOfTheSession) {
+    write(0, "first");
+    recorder.set_free_bytes(0);  // the disk takes nothing
+    open(DataPathMode::relay, MemoryMode::full);
+    send_table();
+    path->session_ended();  // comes back although nothing can be written
+    EXPECT_TRUE(recorder.all<trace::MemoryRecord>().empty());
+    recorder.set_free_bytes(64U << 20U);
+    path.reset();
+    EXPECT_EQ(sum().all, size);
 }
 
 TEST_F(SnapshotTest, SaysWhatItCouldNotFinish) {

@@ -21,13 +21,14 @@ std::unique_ptr<DataPath> make_data_path(const DataPathOptions& options, std::ui
         [&options, session, &recorder](EventLoop& own_loop, const session::DeviceState& own_state) {
             return DataPath::create(options, session, recorder, own_loop, own_state);
         },
-        [session, &recorder](const char* what) {
-            recorder.record(session,
-                            trace::NoteRecord{trace::NoteRecord::Severity::error, trace::no_queue,
-                                              fmt::format("the data path failed, messages pass on: {}", what)});
-        },
+        [session, &recorder](const char* what) { report_data_path_failure(recorder, session, what); },
         options.lowest_priority);
     return background ? std::move(*background) : DataPath::create(options, session, recorder, loop, state);
+}
+
+void report_data_path_failure(Recorder& recorder, std::uint32_t session, const char* what) {
+    (void)recorder.record(session, trace::NoteRecord{trace::NoteRecord::Severity::error, trace::no_queue,
+                                                     fmt::format("the data path failed, messages pass on: {}", what)});
 }
 
 }  // namespace vutrace::capture

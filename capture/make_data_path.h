@@ -13,4 +13,7 @@ namespace vutrace::capture {
                                                        Recorder& recorder, EventLoop& loop,
                                                        const session::DeviceState& state);
 
+// Says in the trace that a data path threw, and that the session goes on without it. Any thread.
+void report_data_path_failure(Recorder& recorder, std::uint32_t session, const char* what);
+
 }  // namespace vutrace::capture

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <utility>
 
 namespace vutrace::capture {
@@ -27,7 +28,17 @@ bool is_zero(ByteView page) noexcept {
 // one that we were given is shared with its owner. Without it all of the file counts as data.
 struct MemorySnapshot::Reader {
     explicit Reader(const FileDescriptor& file)
-        : shared(file), own(::open(fmt::format("/proc/self/fd/{}", file.number()).c_str(), O_RDONLY | O_CLOEXEC)) {}
+        : shared(file),
+          own(::open(fmt::format("/proc/self/fd/{}", file.number()).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {}
+
+    // Bytes of the file now; none where it is no regular file: a pipe or a device has nothing to read at an offset.
+    [[nodiscard]] std::optional<std::uint64_t> size() const noexcept {
+        struct stat status {};
+        if (::fstat(shared.number(), &status) != 0 || !S_ISREG(status.st_mode)) {
+            return std::nullopt;
+        }
+        return static_cast<std::uint64_t>(status.st_size);
+    }
 
     // The next data at or behind `from`, as [first, second); first == `end` where there is none before it.
     [[nodiscard]] std::pair<std::uint64_t, std::uint64_t> next_data(std::uint64_t from, std::uint64_t end) const {
@@ -41,11 +52,6 @@ struct MemorySnapshot::Reader {
         const off_t hole = ::lseek(own.number(), data, SEEK_HOLE);
         const std::uint64_t stop = hole < 0 ? end : static_cast<std::uint64_t>(hole);
         return {std::min(static_cast<std::uint64_t>(data), end), std::min(stop, end)};
-    }
-
-    [[nodiscard]] std::uint64_t file_size() const noexcept {
-        struct stat status {};
-        return ::fstat(shared.number(), &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
     }
 
     const FileDescriptor& shared;
@@ -129,7 +135,17 @@ void MemorySnapshot::record_region(const MappedRegion& region) {
         return;  // said when the region came
     }
     const Reader reader(region.file);
-    end = std::min(end, reader.file_size());  // nothing is there beyond it, not even zeros
+    const auto size = reader.size();
+    if (!size || *size < end) {
+        (void)recorder_.record(
+            session_,
+            trace::NoteRecord{
+                trace::NoteRecord::Severity::warning, trace::no_queue,
+                fmt::format("the file of the memory region at {:#x} ends before the region: what is missing is not "
+                            "recorded",
+                            region.region.guest_address)});
+    }
+    end = std::min(end, size.value_or(0));  // behind the end of the file there is nothing, not zeros
     std::uint64_t at = begin;
     while (at < end) {
         if (!may_go_on()) {

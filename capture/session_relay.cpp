@@ -139,7 +139,6 @@ void SessionRelay::finish(SessionEnd end) {
         end_ = std::move(end);
     }
     guard("at the end of the session", [this] { data_path_->session_ended(); });
-    data_path_.reset();  // passes on what waits, while the peers still take it
     // Closing with unread data is what makes the kernel report a reset to the other side.
     for (Socket* socket : {&front_end_, &back_end_}) {
         if (socket->watched) {
@@ -147,6 +146,7 @@ void SessionRelay::finish(SessionEnd end) {
         }
         socket->descriptor.reset();
     }
+    data_path_.reset();  // may take its time over what is still to be recorded: the peers must not wait for that
     up_.finish();
     down_.finish();
     trace::SessionRecord record{trace::SessionRecord::Kind::closed, {{"reason", end_.reason}}};

@@ -652,6 +652,35 @@ TEST_F(SessionRelayTest, TheDataPathReplacesDescriptorsAndSeesRepliesFirst) {
                                    "forwarded back-end 11", "ended"));
 }
 
+// Has recorded nothing yet when the session ends.
+class SlowDataPath final : public DataPath {
+  public:
+    explicit SlowDataPath(std::function<void()> at_its_end) : at_its_end_(std::move(at_its_end)) {}
+    SlowDataPath(const SlowDataPath&) = delete;
+    SlowDataPath& operator=(const SlowDataPath&) = delete;
+    ~SlowDataPath() override { at_its_end_(); }
+    void replace_descriptors(Side, const protocol::Header&, const std::vector<FileDescriptor>&,
+                             std::vector<int>&) override {}
+    void before_reply(const protocol::Header&, ByteView) override {}
+    void forwarded(ForwardedMessage, const session::Change&) override {}
+    void session_ended() override {}
+
+  private:
+    std::function<void()> at_its_end_;
+};
+
+TEST_F(SessionRelayTest, PeersSeeTheEndBeforeTheDataPathIsDone) {
+    bool closed = false;
+    start([&](const session::DeviceState&) {
+        return std::make_unique<SlowDataPath>([&] {
+            pollfd entry{back_end_.number(), POLLIN, 0};
+            closed = ::poll(&entry, 1, 0) == 1 && (entry.revents & POLLHUP) != 0;
+        });
+    });
+    stop();
+    EXPECT_TRUE(closed);
+}
+
 std::size_t open_descriptors() {
     return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}));
 }

@@ -1,12 +1,14 @@
 #include "session_thread.h"
 
 #include "make_data_path.h"
+#include "off_data_path.h"
 #include "session_attributes.h"
 
 #include <vutrace/system/unix_socket.h>
 
 #include <fmt/format.h>
 
+#include <system_error>
 #include <utility>
 
 namespace vutrace::capture {
@@ -23,13 +25,19 @@ Result<std::unique_ptr<SessionThread>> SessionThread::start(Connections connecti
     }
     std::unique_ptr<SessionThread> session(
         new SessionThread(std::move(connections), shared, std::move(*loop)));  // the constructor is private
-    session->thread_ = std::thread([thread = session.get()] { thread->run(); });
+    try {
+        session->thread_ = std::thread([thread = session.get()] { thread->run(); });
+    } catch (const std::system_error& error) {  // too many threads: other sessions go on
+        return fail_errno("cannot start the session's thread", error.code().value());
+    }
     return session;
 }
 
 SessionThread::~SessionThread() {
     stop();
-    thread_.join();
+    if (thread_.joinable()) {
+        thread_.join();
+    }
 }
 
 void SessionThread::run() {
@@ -91,8 +99,13 @@ void SessionThread::give_up(Error error) {
 void SessionThread::begin_session() {
     session_ = ++shared_.session_count;
     record_opening(session_);
-    const auto factory = [this](const session::DeviceState& state) {
-        return make_data_path(shared_.options.data_path, session_, shared_.recorder, loop_, state);
+    const auto factory = [this](const session::DeviceState& state) -> std::unique_ptr<DataPath> {
+        try {
+            return make_data_path(shared_.options.data_path, session_, shared_.recorder, loop_, state);
+        } catch (const std::exception& error) {  // no thread, no memory: messages need neither
+            report_data_path_failure(shared_.recorder, session_, error.what());
+            return std::make_unique<OffDataPath>();
+        }
     };
     relay_ = std::make_unique<SessionRelay>(std::move(connections_.front_end), std::move(connections_.back_end),
                                             session_, shared_.recorder, loop_, factory);

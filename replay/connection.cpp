@@ -16,6 +16,8 @@ namespace {
 
 // A back-end that floods us with messages is read no further until somebody takes them.
 constexpr std::size_t max_waiting_messages = 1024;
+// The same for its own channel: the rest of the replay, and its deadlines, get their turn in between.
+constexpr std::size_t max_requests_at_once = 64;
 
 }  // namespace
 
@@ -86,7 +88,7 @@ Status Connection::take_in_messages() {
 
 // A failure here ends the channel, never the session: a back-end may close it at any time.
 void Connection::serve_back_end_channel() noexcept {
-    while (back_end_channel_) {
+    for (std::size_t count = 0; back_end_channel_ && count < max_requests_at_once; ++count) {
         const auto message = back_end_assembler_.receive(back_end_channel_);
         if (!message) {
             back_end_channel_.reset();

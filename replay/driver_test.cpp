@@ -285,6 +285,25 @@ TEST(RingAccess, RefusesWhatIsNotInMemoryOrNotAligned) {
     }
 }
 
+TEST(MappedMemory, ZerosKeepASparseFileSparse) {
+    constexpr std::uint64_t size = std::uint64_t{1} << 30U;
+    const auto file = create_memory_file("test", size);
+    ASSERT_TRUE(file);
+    MappedMemory memory;
+    ASSERT_TRUE(memory.update({{{0, size, 0, 0}, 1}}, [&](std::uint32_t) { return &*file; }));
+    ASSERT_TRUE(memory.write(0x20000, as_bytes("old")));
+    ASSERT_TRUE(memory.write(0x100, as_bytes("stays")));
+    ASSERT_TRUE(memory.zero(0x108, size - 0x110));
+    struct stat status {};
+    ASSERT_EQ(::fstat(file->number(), &status), 0);
+    EXPECT_LE(status.st_blocks * 512, 3 * 4096);
+    Bytes found(8);
+    ASSERT_TRUE(memory.read(0x20000, found));
+    EXPECT_EQ(found, Bytes(8));
+    ASSERT_TRUE(memory.read(0x100, found));
+    EXPECT_TRUE(std::ranges::equal(ByteView(found).first(5), as_bytes("stays")));
+}
+
 TEST(MappedMemory, FileShorterThanItsRegionIsLeftOut) {
     const auto file = create_memory_file("test", 0x1000);
     ASSERT_TRUE(file);

@@ -1,6 +1,7 @@
 #include "vutrace/replay/mapped_memory.h"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -50,6 +51,31 @@ bool for_each_piece(const MappedMemory& memory, std::uint64_t address, std::uint
         done += piece.size();
     }
     return true;
+}
+
+// Below this a system call costs more than the pages that it would save.
+constexpr std::size_t worth_a_hole = 64U << 10U;
+
+// A page of a sparse file that was only read is there from then on: a guest of 64 GiB would become real. Whole pages
+// are given back instead.
+void clear(MutableByteView bytes) noexcept {
+    constexpr std::size_t page = 4096;
+    if (bytes.size() >= worth_a_hole) {
+        const auto begin = reinterpret_cast<std::uintptr_t>(bytes.data());
+        const std::size_t lead = (page - begin % page) % page;
+        const std::size_t whole = (bytes.size() - lead) / page * page;
+        if (::madvise(bytes.data() + lead, whole, MADV_REMOVE) == 0) {
+            std::memset(bytes.data(), 0, lead);
+            std::memset(bytes.data() + lead + whole, 0, bytes.size() - lead - whole);
+            return;
+        }
+    }
+    for (std::size_t at = 0; at < bytes.size(); at += page) {  // reading is cheaper than making a page dirty
+        const MutableByteView part = bytes.subspan(at, std::min(page, bytes.size() - at));
+        if (std::any_of(part.begin(), part.end(), [](std::byte byte) { return byte != std::byte{0}; })) {
+            std::memset(part.data(), 0, part.size());
+        }
+    }
 }
 
 }  // namespace
@@ -106,17 +132,7 @@ bool MappedMemory::write(std::uint64_t address, ByteView bytes) const noexcept {
 }
 
 bool MappedMemory::zero(std::uint64_t address, std::uint64_t length) const noexcept {
-    // A page of a sparse file that was never written is zero already: reading it costs a page of the shared zero
-    // page at the most, writing it would cost memory.
-    return for_each_piece(*this, address, length, [&](MutableByteView piece, std::uint64_t) {
-        constexpr std::size_t step = 4096;
-        for (std::size_t at = 0; at < piece.size(); at += step) {
-            const MutableByteView part = piece.subspan(at, std::min(step, piece.size() - at));
-            if (std::any_of(part.begin(), part.end(), [](std::byte byte) { return byte != std::byte{0}; })) {
-                std::memset(part.data(), 0, part.size());
-            }
-        }
-    });
+    return for_each_piece(*this, address, length, [](MutableByteView piece, std::uint64_t) { clear(piece); });
 }
 
 }  // namespace vutrace::replay

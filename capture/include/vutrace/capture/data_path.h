@@ -42,7 +42,7 @@ class DataPath {
     [[nodiscard]] static std::unique_ptr<DataPath> create(const DataPathOptions& options, std::uint32_t session,
                                                           Recorder& recorder, EventLoop& loop,
                                                           const session::DeviceState& state);
-    virtual ~DataPath() = default;  // passes on notifications that wait, releases mappings and descriptors
+    virtual ~DataPath() = default;  // may wait for what is still to be recorded; releases mappings and descriptors
 
     // Before the first piece of a message with descriptors is forwarded: replaces in `numbers` (same order as
     // `received`) those that the other side shall get instead (relay: eventfds of ours). Only the header is known. The
@@ -54,7 +54,8 @@ class DataPath {
     virtual void before_reply(const protocol::Header& header, ByteView payload) = 0;
     // After the last piece was forwarded and `state` took the message in.
     virtual void forwarded(ForwardedMessage message, const session::Change& change) = 0;
-    // The connection ended: last look at the rings, while the memory is still mapped.
+    // The connection ended and the sockets are about to close: last look at the rings, notifications that wait are
+    // passed on. The peers wait for this call, so it must not wait for the disk.
     virtual void session_ended() = 0;
 };
 
