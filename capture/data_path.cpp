@@ -19,9 +19,6 @@ namespace {
 using Kind = trace::EventRecord::Kind;
 using protocol::FrontEndRequest;
 
-// How long the end of a session waits for its memory to be recorded.
-constexpr std::chrono::seconds snapshot_patience{30};
-
 std::optional<Kind> kind_of(Side sender, const protocol::Header& header) noexcept {
     if (sender != Side::front_end) {
         return std::nullopt;
@@ -57,7 +54,7 @@ class SessionDataPath final : public DataPath {
     SessionDataPath& operator=(const SessionDataPath&) = delete;
     ~SessionDataPath() override {
         if (snapshot_ != nullptr) {
-            snapshot_->finish(snapshot_patience);
+            snapshot_->finish(options_.snapshot_patience);
         }
     }
 

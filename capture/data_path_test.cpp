@@ -630,7 +630,9 @@ TEST_F(SnapshotTest, DoesNotHoldUpTheEndOfTheSession) {
 TEST_F(SnapshotTest, SaysWhatItCouldNotFinish) {
     write(0, "first");
     recorder.set_free_bytes(0);
-    open(DataPathMode::off, MemoryMode::full);
+    path = DataPath::create(
+        {.mode = DataPathMode::off, .memory = MemoryMode::full, .snapshot_patience = std::chrono::milliseconds(100)}, 1,
+        recorder, loop, state);
     send_table();
     path.reset();
     const auto gaps = recorder.all<trace::GapRecord>();

@@ -9,6 +9,7 @@
 #include <vutrace/session/device_state.h>
 #include <vutrace/system/file_descriptor.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -21,8 +22,9 @@ enum class MemoryMode : std::uint8_t { none, rings, buffers, full };
 struct DataPathOptions {
     DataPathMode mode{DataPathMode::tap};
     MemoryMode memory{MemoryMode::buffers};
-    std::uint64_t snap_length{UINT64_MAX};  // bytes kept of each buffer
-    bool lowest_priority{true};             // tap and off: look only when nobody else wants the processor
+    std::uint64_t snap_length{UINT64_MAX};                // bytes kept of each buffer
+    bool lowest_priority{true};                           // tap and off: look only when nobody else wants the processor
+    std::chrono::milliseconds snapshot_patience{30'000};  // how long a session's end waits for `full` to be written
 };
 
 // A whole message that has just been forwarded. Views are valid during the call.
