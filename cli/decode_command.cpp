@@ -187,11 +187,10 @@ std::function<ExitStatus()> configure(CLI::App& app) {
     app.add_option("--device", options->device, "Take the device for this type, whatever the messages say")
         ->type_name("NAME");
     app.add_option("--time", options->time, "How times are shown: relative, absolute or delta")
-        ->transform(CLI::CheckedTransformer(
-            std::map<std::string, render::TimeFormat>{{"relative", render::TimeFormat::relative},
+        ->transform(named_values<render::TimeFormat>({{"relative", render::TimeFormat::relative},
                                                       {"absolute", render::TimeFormat::absolute},
                                                       {"delta", render::TimeFormat::delta}}))
-        ->type_name("FORMAT");
+        ->type_name("relative|absolute|delta");
     add_colour_option(app, options->colour);
     app.add_option("--filter", options->filter, "Not in this version")->type_name("EXPR")->group("");
     return [options] { return run(*options); };

@@ -8,8 +8,10 @@
 #include <vutrace/trace/reader.h>
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace vutrace::cli {
 
@@ -18,7 +20,17 @@ namespace vutrace::cli {
 // The same with one of the suffixes k, M, G, T (powers of 1024; either case). Error: usage.
 [[nodiscard]] Result<std::uint64_t> parse_size(const std::string& text);
 
+// Turns names into the values of an enumeration. Says nothing in --help: CLI11 would show the values' numbers, or their
+// bytes; the option's type name lists the choices.
+template <class Value>
+[[nodiscard]] CLI::Validator named_values(std::map<std::string, Value> values) {
+    return CLI::CheckedTransformer(std::move(values)).description("");
+}
+
 void add_colour_option(CLI::App& app, ColourChoice& choice);
+
+// Error, usage: what a command is about to create is the trace that it reads.
+[[nodiscard]] Status keep_input(const std::string& input, const std::string& output);
 
 // For a trace that cannot be opened: names the file.
 ExitStatus report_input(const char* command, const std::string& file, const Error& error);

@@ -1,4 +1,5 @@
 #include "commands.h"
+#include "options.h"
 #include "progress.h"
 
 #include <vutrace/replay/preview.h>
@@ -204,6 +205,11 @@ ExitStatus run(const Options& options) {
     if (!(options.timeout > 0) || options.timeout > 86400) {
         return usage_error("--timeout needs seconds between 0 and 86400");
     }
+    for (const std::string& output : {options.recording, options.report}) {
+        if (const auto kept = keep_input(options.trace, output); !kept) {
+            return report(name, kept.error());
+        }
+    }
     const auto trace = preview(options);
     if (!trace) {
         // a file that cannot be opened is unreadable input, whatever the system's reason
@@ -227,24 +233,30 @@ ExitStatus run(const Options& options) {
 
 std::function<ExitStatus()> configure(CLI::App& app) {
     const auto options = std::make_shared<Options>();
-    app.add_option("FILE", options->trace, "Trace to replay")->required();
+    app.add_option("FILE", options->trace, "The trace")->required()->type_name("");
     app.add_option("--backend", options->back_end,
-                   "ENDPOINT of the back-end: connect:PATH (or PATH), listen:PATH or fd:N");
+                   "Where the back-end is met: connect:PATH (or PATH), listen:PATH or fd:N")
+        ->type_name("ENDPOINT");
     app.add_option("--spawn", options->spawn,
                    "Start the back-end with this COMMAND ({socket} stands for the path it shall listen on) and say how "
-                   "it ended");
+                   "it ended")
+        ->type_name("COMMAND");
     app.add_option(
-        "--timing", options->timing,
-        "recorded (default): steps keep their recorded distance in time; max: as fast as their order allows; "
-        "FACTORx: recorded distances times FACTOR, 0.5x is twice as fast");
+           "--timing", options->timing,
+           "recorded (default): steps keep their recorded distance in time; max: as fast as their order allows; "
+           "FACTORx: recorded distances times FACTOR, 0.5x is twice as fast")
+        ->type_name("recorded|max|FACTORx");
     app.add_option("--session", options->session, "Number of the session to replay (default: the first)")
-        ->check(CLI::PositiveNumber);
+        ->check(CLI::PositiveNumber.description(""))
+        ->type_name("N");
     app.add_option("--timeout", options->timeout, "Seconds without progress after which the back-end counts as hung")
+        ->type_name("SECONDS")
         ->capture_default_str();
     app.add_flag("--stop-on-divergence", options->stop_on_divergence, "End at the first divergence");
-    app.add_option("--report", options->report, "Write the report as JSON to this file");
+    app.add_option("--report", options->report, "Write the report as JSON to this file")->type_name("FILE");
     app.add_flag("--json", options->json, "Print the report as JSON instead of text");
-    app.add_option("-w,--write", options->recording, "Record the replay itself as a trace in this file");
+    app.add_option("-w,--write", options->recording, "Record the replay itself as a trace in this file")
+        ->type_name("FILE");
     return [options] { return run(*options); };
 }
 
