@@ -30,6 +30,7 @@ bool is_connected(const FileDescriptor& socket) noexcept {
 struct Source {
     Endpoint endpoint;
     std::optional<Listener> listener;
+    bool watched{false};  // false while nothing can be accepted
     std::deque<FileDescriptor> waiting;
 
     [[nodiscard]] bool on_demand() const noexcept { return endpoint.kind == Endpoint::Kind::connect; }
@@ -75,8 +76,8 @@ class EndpointCapture final : public Capture {
         : options_(std::move(options)),
           loop_(std::move(loop)),
           session_ended_(std::move(session_ended)),
-          front_end_{options_.front_end, {}, {}},
-          back_end_{options_.back_end, {}, {}},
+          front_end_{options_.front_end, {}, false, {}},
+          back_end_{options_.back_end, {}, false, {}},
           shared_{options_, recorder, session_count_, [this] { (void)signal_event(session_ended_); }} {}
 
     [[nodiscard]] Status open();
@@ -87,6 +88,7 @@ class EndpointCapture final : public Capture {
 
   private:
     [[nodiscard]] Status watch(Source& source);
+    void watch_again();
     void accept(Source& source);
     void pair();
     void reap();
@@ -122,10 +124,21 @@ Status EndpointCapture::open() {
 }
 
 Status EndpointCapture::watch(Source& source) {
-    if (!source.listener) {
+    if (!source.listener || source.watched) {
         return {};
     }
-    return loop_.add(source.listener->socket(), EPOLLIN, [this, &source](std::uint32_t) { accept(source); });
+    Status added = loop_.add(source.listener->socket(), EPOLLIN, [this, &source](std::uint32_t) { accept(source); });
+    source.watched = added.has_value();
+    return added;
+}
+
+// Both sides: they run out of descriptors together, and the loop has one call for them.
+void EndpointCapture::watch_again() {
+    for (Source* source : {&front_end_, &back_end_}) {
+        if (!watch(*source)) {
+            loop_.call_after(meet_again_interval, [this] { watch_again(); });
+        }
+    }
 }
 
 Status EndpointCapture::run() {
@@ -147,7 +160,8 @@ void EndpointCapture::accept(Source& source) {
         // Out of descriptors: the connection waits in the backlog, and would be reported at once for ever.
         log(describe(connection.error()));
         loop_.remove(source.listener->socket());
-        loop_.call_after(meet_again_interval, [this, &source] { (void)watch(source); });
+        source.watched = false;
+        loop_.call_after(meet_again_interval, [this] { watch_again(); });
         return;
     }
     if (source.waiting.size() >= most_waiting) {

@@ -30,6 +30,12 @@ using testing::RingPair;
 
 constexpr auto deadline = std::chrono::seconds{20};
 
+std::string text_of(const trace::Content& content) {
+    std::string text(content.size(), '?');
+    EXPECT_TRUE(content.read(0, std::as_writable_bytes(std::span(text))));
+    return text;
+}
+
 // A session whose messages the test sends itself: what the relay would do around the data path.
 class DataPathTest : public ::testing::Test {
   protected:
@@ -76,15 +82,19 @@ class DataPathTest : public ::testing::Test {
             {known.guest_address, known.size, known.user_address, known.mmap_offset}};
         (void)send(FrontEndRequest::SET_MEM_TABLE, protocol::serialise_regions(regions, false), one(memory.file()));
     }
+    // `offset` is where the ring lies beyond the layout's addresses.
+    void send_addresses(const virtio::SplitRingLayout& layout, std::uint64_t offset = 0) {
+        const std::uint64_t to_user = RingPair::user_address - RingPair::guest_address + offset;
+        (void)send(FrontEndRequest::SET_VRING_ADDR,
+                   protocol::serialise(protocol::VringAddress{0, 0, layout.descriptor + to_user, layout.used + to_user,
+                                                              layout.available + to_user, 0}));
+    }
     void set_up_ring(RingPair& memory, std::uint64_t features = 0) {
         (void)send(FrontEndRequest::SET_FEATURES, protocol::serialise_u64(features));
         send_memory(memory);
         const auto& layout = memory.layout();
-        const std::uint64_t to_user = RingPair::user_address - RingPair::guest_address;
         (void)send(FrontEndRequest::SET_VRING_NUM, protocol::serialise(protocol::VringState{0, layout.size}));
-        (void)send(FrontEndRequest::SET_VRING_ADDR,
-                   protocol::serialise(protocol::VringAddress{0, 0, layout.descriptor + to_user, layout.used + to_user,
-                                                              layout.available + to_user, 0}));
+        send_addresses(layout);
         (void)send(FrontEndRequest::SET_VRING_BASE, protocol::serialise(protocol::VringState{0, 0}));
     }
     // Hands over an eventfd for queue 0: the front-end keeps `first`, the back-end gets `second`.
@@ -343,9 +353,88 @@ TEST_F(DataPathTest, FollowsMemoryThatComesAndGoesWhileTheRingRuns) {
     EXPECT_EQ(entries[0].proof, trace::Proof::absent);
     EXPECT_EQ(entries[1].proof, trace::Proof::verified);
     EXPECT_EQ(entries[2].proof, trace::Proof::absent);
-    std::string text(7, '?');
-    EXPECT_TRUE(entries[1].content.read(0, std::as_writable_bytes(std::span(text))));
-    EXPECT_EQ(text, "plugged");
+    EXPECT_EQ(text_of(entries[1].content), "plugged");
+}
+
+// Live migration toggles the log flag that way; the specification does not keep a front-end from moving the ring too.
+TEST_F(DataPathTest, FollowsARingWhoseAddressesChangeWhileItRuns) {
+    constexpr std::uint64_t moved_by = 3U << 20U;
+    RingPair ring(16);
+    open(DataPathMode::tap);
+    set_up_ring(ring);
+    const Ends kick = send_eventfd(FrontEndRequest::SET_VRING_KICK);
+    ring.write(RingPair::buffers, "before");
+    ring.describe_chain(0, {{RingPair::buffers, 6, false}});
+    ring.offer(0);
+    ring.use(0, 0);
+    send_addresses(ring.layout());  // the same again changes nothing
+    // Not looked at since the kick: the offer above is found where the ring was, the next where it is.
+    ring.write(RingPair::buffers + 4096, "after!");
+    ring.describe_chain(1, {{RingPair::buffers + 4096, 6, false}});
+    ring.copy_ring(moved_by);
+    send_addresses(ring.layout(), moved_by);
+    ring.move_ring(moved_by);
+    ring.offer(1);
+    ring.use(1, 0);
+    path->session_ended();
+    const auto entries = recorder.entries();
+    ASSERT_EQ(entries.size(), 4U);
+    EXPECT_EQ(entries[0].head, 0);
+    EXPECT_EQ(entries[1].state, trace::ChainEntry::State::used);
+    EXPECT_EQ(entries[2].head, 1);
+    EXPECT_EQ(entries[2].index, 1);
+    EXPECT_EQ(entries[2].problem, 0);
+    EXPECT_EQ(text_of(entries[2].content), "after!");
+    EXPECT_EQ(entries[3].state, trace::ChainEntry::State::used);
+    EXPECT_EQ(recorder.counts().chains_lost + recorder.counts().completions_lost, 0U);
+}
+
+TEST_F(DataPathTest, SurvivesARingThatIsMovedOutOfMemoryAndBack) {
+    RingPair ring(16);
+    open(DataPathMode::tap);
+    set_up_ring(ring);
+    const Ends kick = send_eventfd(FrontEndRequest::SET_VRING_KICK);
+    send_addresses(ring.layout(), RingPair::memory_size);
+    ring.describe_chain(0, {{RingPair::buffers, 8, false}});
+    ring.offer(0);
+    (void)send(FrontEndRequest::VRING_KICK, protocol::serialise(protocol::VringState{0, 0}));
+    send_addresses(ring.layout());
+    (void)send(FrontEndRequest::VRING_KICK, protocol::serialise(protocol::VringState{0, 0}));
+    EXPECT_EQ(recorder.counts().offers, 1U);
+    EXPECT_EQ(recorder.counts().chains_lost, 0U);
+}
+
+TEST_F(DataPathTest, CopiesABufferThatCrossesIntoTheAdjacentRegion) {
+    RingPair ring(16);
+    open(DataPathMode::tap);
+    set_up_ring(ring);
+    // Behind the guest's first region: another file, another place in the front-end's address space.
+    constexpr std::uint64_t border = RingPair::guest_address + RingPair::memory_size;
+    FileDescriptor extra(::memfd_create("extra", MFD_CLOEXEC));
+    ASSERT_EQ(::ftruncate(extra.number(), 65536), 0);
+    ASSERT_EQ(::pwrite(extra.number(), "second", 6, 4096), 6);
+    const protocol::MemoryRegion region{border, 4096, 0x7e0000000000, 4096};
+    (void)send(FrontEndRequest::ADD_MEM_REG, protocol::serialise_region(region, false), one(std::move(extra)));
+    ring.write(border - 6, "first ");
+    ring.describe_chain(0, {{border - 6, 12, false}});
+    ring.describe_chain(1, {{border - 6, 4096, true}});
+    ring.describe_chain(2, {{border + 4090, 12, false}});  // beyond the second region there is none
+    for (std::uint16_t head = 0; head < 3; ++head) {
+        ring.offer(head);
+    }
+    const Ends kick = send_eventfd(FrontEndRequest::SET_VRING_KICK);
+    ring.use(1, 4096);
+    path->session_ended();
+    const auto entries = recorder.entries();
+    ASSERT_EQ(entries.size(), 4U);
+    EXPECT_EQ(entries[0].problem, 0);
+    EXPECT_EQ(entries[0].proof, trace::Proof::verified);
+    EXPECT_EQ(text_of(entries[0].content), "first second");
+    EXPECT_EQ(entries[2].problem, static_cast<std::uint16_t>(virtio::ChainProblem::buffer_outside));
+    EXPECT_EQ(entries[2].proof, trace::Proof::absent);
+    EXPECT_EQ(entries[3].head, 1);
+    EXPECT_EQ(entries[3].proof, trace::Proof::verified);
+    EXPECT_EQ(text_of(entries[3].content).substr(0, 12), "first second");
 }
 
 TEST_F(DataPathTest, DoesNotTouchMemoryDuringPostcopy) {

@@ -78,7 +78,8 @@ bool install_handlers() noexcept {
 // The owner of shared memory writes it while we read: a data race by design, answered by the proofs of
 // split_ring_tap.h. ThreadSanitizer is kept from it here and nowhere else.
 #ifdef VUTRACE_THREAD_SANITIZER
-[[gnu::no_sanitize("thread")]] void copy_shared(const std::byte* from, std::byte* to, std::size_t size) noexcept {
+__attribute__((no_sanitize("thread"))) void copy_shared(const std::byte* from, std::byte* to,
+                                                        std::size_t size) noexcept {
     const volatile std::byte* source = from;  // volatile: no call of memcpy, which is intercepted
     for (std::size_t i = 0; i < size; ++i) {
         to[i] = source[i];
@@ -90,7 +91,7 @@ void copy_shared(const std::byte* from, std::byte* to, std::size_t size) noexcep
 }
 #endif
 
-[[gnu::no_sanitize("thread")]] std::uint16_t load_shared(const std::byte* from) noexcept {
+__attribute__((no_sanitize("thread"))) std::uint16_t load_shared(const std::byte* from) noexcept {
     std::uint16_t value = 0;
     if (reinterpret_cast<std::uintptr_t>(from) % alignof(std::uint16_t) == 0) {
         value = __atomic_load_n(reinterpret_cast<const std::uint16_t*>(from), __ATOMIC_ACQUIRE);

@@ -1,6 +1,6 @@
 #include "session_thread.h"
 
-#include "background_data_path.h"
+#include "make_data_path.h"
 #include "off_data_path.h"
 #include "session_attributes.h"
 
@@ -15,27 +15,6 @@ namespace vutrace::capture {
 namespace {
 
 constexpr std::chrono::milliseconds retry_interval{20};
-
-void report_failure(Recorder& recorder, std::uint32_t session, const char* what) {
-    (void)recorder.record(session, trace::NoteRecord{trace::NoteRecord::Severity::error, trace::no_queue,
-                                                     fmt::format("the data path failed, messages pass on: {}", what)});
-}
-
-std::unique_ptr<DataPath> make_data_path(const DataPathOptions& options, std::uint32_t session, Recorder& recorder,
-                                         EventLoop& loop, const session::DeviceState& state) {
-    if (options.mode == DataPathMode::off && options.memory == MemoryMode::none) {
-        return std::make_unique<OffDataPath>();
-    }
-    if (options.mode == DataPathMode::relay) {
-        return DataPath::create(options, session, recorder, loop, state);
-    }
-    auto background = BackgroundDataPath::start(
-        [&options, session, &recorder](EventLoop& own_loop, const session::DeviceState& own_state) {
-            return DataPath::create(options, session, recorder, own_loop, own_state);
-        },
-        [session, &recorder](const char* what) { report_failure(recorder, session, what); }, options.lowest_priority);
-    return background ? std::move(*background) : DataPath::create(options, session, recorder, loop, state);
-}
 
 }  // namespace
 
@@ -124,7 +103,7 @@ void SessionThread::begin_session() {
         try {
             return make_data_path(shared_.options.data_path, session_, shared_.recorder, loop_, state);
         } catch (const std::exception& error) {  // no thread, no memory: messages need neither
-            report_failure(shared_.recorder, session_, error.what());
+            report_data_path_failure(shared_.recorder, session_, error.what());
             return std::make_unique<OffDataPath>();
         }
     };

@@ -204,19 +204,18 @@ std::function<ExitStatus()> configure(CLI::App& app) {
                    "once; size and time grow with the guest). Default: buffers, with --datapath off none")
         ->type_name("none|rings|buffers|full");
     app.add_option("--snaplen", options->snap_length, "Bytes kept of each buffer; all without this option")
-        ->type_name("N")
+        ->option_text("N")
         ->transform(size);
     app.add_option("--queue-size", options->queue_size,
                    "Most memory for records that wait for the disk, with k, M or G; what does not fit is dropped and "
                    "counted")
-        ->type_name("SIZE")
+        ->option_text("SIZE=64M")
         ->transform(size)
         ->check(CLI::Range(smallest_queue, largest_queue))
         ->default_str("64M");
     app.add_option("--wait", options->wait_seconds, "How long a peer that is connected to may take to appear")
-        ->type_name("SECONDS")
-        ->check(CLI::Range(0.0, 86400.0))
-        ->capture_default_str();
+        ->option_text("SECONDS=5")
+        ->check(CLI::Range(0.0, 86400.0));
     app.add_option("--priority", options->priority,
                    "For tap and off: background looks and writes only when nobody else wants the processor, so that it "
                    "takes no time from the session and loses more on a busy machine; normal takes its share")

@@ -180,17 +180,24 @@ std::function<ExitStatus()> configure(CLI::App& app) {
     app.add_flag("--json", options->json, "One JSON object a line, for programs");
     app.add_flag("--raw", options->raw, "Payloads and captured bytes in hexadecimal too");
     app.add_flag("-v,--verbose", options->verbose, "Every field on a line of its own below its record");
-    app.add_option("--record", options->records, "Only records of these types")->delimiter(',')->type_name("TYPE");
+    app.add_option("--record", options->records,
+                   "Only records of these types: session, message, event, chain, memory, gap, note")
+        ->delimiter(',')
+        ->type_name("TYPE");
     app.add_option("--queue", options->queue, "Only records about this queue")->type_name("N");
     app.add_option("--session", options->session, "Only records of this session")->type_name("N");
     app.add_option("--count", options->count, "Stop after so many lines or objects")->type_name("N");
-    app.add_option("--device", options->device, "Take the device for this type, whatever the messages say")
+    app.add_option("--device", options->device,
+                   "Take the device for this type (blk, net, fs, …), whatever the messages say")
         ->type_name("NAME");
-    app.add_option("--time", options->time, "How times are shown: relative, absolute or delta")
-        ->transform(named_values<render::TimeFormat>({{"relative", render::TimeFormat::relative},
+    app.add_option("--time", options->time,
+                   "Seconds since the first record (relative, the default), date and time in UTC, or seconds since the "
+                   "line before")
+        ->transform(CLI::CheckedTransformer(
+            std::map<std::string, render::TimeFormat>{{"relative", render::TimeFormat::relative},
                                                       {"absolute", render::TimeFormat::absolute},
                                                       {"delta", render::TimeFormat::delta}}))
-        ->type_name("relative|absolute|delta");
+        ->option_text("relative|absolute|delta");
     add_colour_option(app, options->colour);
     app.add_option("--filter", options->filter, "Not in this version")->type_name("EXPR")->group("");
     return [options] { return run(*options); };

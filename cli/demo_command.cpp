@@ -201,7 +201,7 @@ ExitStatus run(const Options& options) {
 std::function<ExitStatus()> configure(CLI::App& app) {
     const auto options = std::make_shared<Options>();
     app.add_option("-o,--output", options->folder, "Folder for trace, images and logs (default: a new temporary one)")
-        ->type_name("FOLDER");
+        ->type_name("DIR");
     // The parts that the demo runs as processes of their own; hidden from --help by the empty group.
     const auto hidden = [&](auto& value, const char* flag, const char* text) {
         return app.add_option(flag, value, text)->group("");

@@ -212,22 +212,25 @@ std::function<ExitStatus()> configure(CLI::App& app) {
     app.add_option("--length", options->length_text, "Bytes; k, M, G and T are powers of 1024")
         ->required()
         ->type_name("N");
-    auto* file = app.add_option("-o,--output", options->output, "Write the bytes to this file")->type_name("OUT");
+    auto* file = app.add_option("-o,--output", options->output, "Write the bytes to this file")->option_text("OUT");
     app.add_option("--fill-unknown", options->fill, "With -o: write this byte (0-255) for what is not in the trace")
         ->check(CLI::Range(0, 255))
         ->needs(file)
-        ->type_name("BYTE");
+        ->option_text("BYTE");
     app.add_option("--session", options->session, "The session, where there are several")->type_name("N");
-    app.add_flag("--json", options->json, "One JSON object with runs of known and unknown bytes")->excludes(file);
+    app.add_flag("--json", options->json, "One JSON object with runs of known and unknown bytes; not with -o")
+        ->excludes(file)
+        ->option_text(" ");
     return [options] { return run(*options); };
 }
 
 }  // namespace
 
-const Command memory_command{command_name, "Show guest memory as it stood after a record",
-                             "Examples:\n"
-                             "  vutrace memory blk.pcap --at 120 --address 0x1000 --length 4k\n"
-                             "  vutrace memory blk.pcap --at 120 --address 0x1000 --length 4k -o page.bin",
-                             configure};
+const Command memory_command{
+    command_name, "Show guest memory as it stood after a record",
+    "Examples:\n"
+    "  vutrace memory blk.pcap --at 120 --address 0x1000 --length 4k\n"
+    "  vutrace memory blk.pcap --at 120 --address 0x1000 --length 4k -o page.bin --fill-unknown 0",
+    configure};
 
 }  // namespace vutrace::cli

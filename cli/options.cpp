@@ -48,10 +48,11 @@ Result<std::uint64_t> parse_size(const std::string& text) {
 }
 
 void add_colour_option(CLI::App& app, ColourChoice& choice) {
-    app.add_option("--color", choice, "Colour: auto (on a terminal, unless NO_COLOR is set), always or never")
-        ->transform(named_values<ColourChoice>(
-            {{"auto", ColourChoice::automatic}, {"always", ColourChoice::always}, {"never", ColourChoice::never}}))
-        ->type_name("auto|always|never");
+    app.add_option("--color", choice,
+                   "Colour: auto (the default: on a terminal, unless NO_COLOR is set), always or never")
+        ->transform(CLI::CheckedTransformer(std::map<std::string, ColourChoice>{
+            {"auto", ColourChoice::automatic}, {"always", ColourChoice::always}, {"never", ColourChoice::never}}))
+        ->option_text("auto|always|never");
 }
 
 Status keep_input(const std::string& input, const std::string& output) {

@@ -8,10 +8,8 @@
 #include <vutrace/trace/reader.h>
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
-#include <utility>
 
 namespace vutrace::cli {
 
@@ -19,13 +17,6 @@ namespace vutrace::cli {
 [[nodiscard]] Result<std::uint64_t> parse_number(const std::string& text);
 // The same with one of the suffixes k, M, G, T (powers of 1024; either case). Error: usage.
 [[nodiscard]] Result<std::uint64_t> parse_size(const std::string& text);
-
-// Turns names into the values of an enumeration. Says nothing in --help: CLI11 would show the values' numbers, or their
-// bytes; the option's type name lists the choices.
-template <class Value>
-[[nodiscard]] CLI::Validator named_values(std::map<std::string, Value> values) {
-    return CLI::CheckedTransformer(std::move(values)).description("");
-}
 
 void add_colour_option(CLI::App& app, ColourChoice& choice);
 

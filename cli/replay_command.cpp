@@ -238,20 +238,19 @@ std::function<ExitStatus()> configure(CLI::App& app) {
                    "Where the back-end is met: connect:PATH (or PATH), listen:PATH or fd:N")
         ->type_name("ENDPOINT");
     app.add_option("--spawn", options->spawn,
-                   "Start the back-end with this COMMAND ({socket} stands for the path it shall listen on) and say how "
+                   "Start the back-end with this command ({socket} stands for the path it shall listen on) and say how "
                    "it ended")
         ->type_name("COMMAND");
     app.add_option(
            "--timing", options->timing,
            "recorded (default): steps keep their recorded distance in time; max: as fast as their order allows; "
            "FACTORx: recorded distances times FACTOR, 0.5x is twice as fast")
-        ->type_name("recorded|max|FACTORx");
+        ->option_text("recorded|max|FACTORx");
     app.add_option("--session", options->session, "Number of the session to replay (default: the first)")
-        ->check(CLI::PositiveNumber.description(""))
-        ->type_name("N");
+        ->check(CLI::PositiveNumber)
+        ->option_text("N");
     app.add_option("--timeout", options->timeout, "Seconds without progress after which the back-end counts as hung")
-        ->type_name("SECONDS")
-        ->capture_default_str();
+        ->option_text("SECONDS=10");
     app.add_flag("--stop-on-divergence", options->stop_on_divergence, "End at the first divergence");
     app.add_option("--report", options->report, "Write the report as JSON to this file")->type_name("FILE");
     app.add_flag("--json", options->json, "Print the report as JSON instead of text");
@@ -266,9 +265,10 @@ const Command replay_command{
     name, "Re-drive a recorded session against a real back-end",
     "Examples:\n"
     "  vutrace replay blk.pcap --backend /run/blk.sock\n"
-    "  vutrace replay blk.pcap --timing max --report report.json --spawn 'qemu-storage-daemon\n"
-    "    --blockdev driver=file,node-name=d,filename=disk.img\n"
+    "  vutrace replay blk.pcap --timing max --report report.json --spawn 'qemu-storage-daemon \\\n"
+    "    --blockdev driver=file,node-name=d,filename=disk.img \\\n"
     "    --export type=vhost-user-blk,id=e,node-name=d,addr.type=unix,addr.path={socket},writable=on'\n"
+    "\n"
     "Exit status: 0 equal, 1 divergence, 3 unreadable trace, 4 the back-end could not be met, 5 the back-end ended,\n"
     "hung or closed the connection during the replay.",
     configure};

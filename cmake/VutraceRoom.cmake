@@ -48,3 +48,23 @@ function(vutrace_test NAME)
     add_test(NAME ${NAME} COMMAND ${NAME})
     set_tests_properties(${NAME} PROPERTIES LABELS unit TIMEOUT 300)
 endfunction()
+
+# A libFuzzer program of one room: vutrace_fuzzer(NAME SOURCES ... DEPENDS room ...), built where VUTRACE_FUZZ is on. It
+# becomes a CTest entry with the label `fuzz` that runs for VUTRACE_FUZZ_SECONDS; what it finds is kept beside it.
+function(vutrace_fuzzer NAME)
+    cmake_parse_arguments(FUZZER "" "" "SOURCES;DEPENDS" ${ARGN})
+    if(NOT VUTRACE_FUZZ)
+        return()
+    endif()
+    list(TRANSFORM FUZZER_DEPENDS PREPEND vutrace::)
+    add_executable(${NAME} ${FUZZER_SOURCES})
+    target_link_libraries(${NAME} PRIVATE ${FUZZER_DEPENDS} vutrace_warnings)
+    target_link_options(${NAME} PRIVATE -fsanitize=fuzzer)
+    set_target_properties(${NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzz)
+    add_dependencies(fuzzers ${NAME})
+    add_test(NAME ${NAME}
+        COMMAND ${NAME} -max_total_time=${VUTRACE_FUZZ_SECONDS} -timeout=10 -rss_limit_mb=2048 -print_final_stats=1
+            -artifact_prefix=${PROJECT_BINARY_DIR}/fuzz/${NAME}-)
+    math(EXPR longest "${VUTRACE_FUZZ_SECONDS} + 120")
+    set_tests_properties(${NAME} PROPERTIES LABELS fuzz TIMEOUT ${longest})
+endfunction()

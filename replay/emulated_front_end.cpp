@@ -41,6 +41,10 @@ std::uint64_t minimum_file_size(const protocol::Header& header, ByteView payload
         const auto log = protocol::parse_log(payload);
         return log ? end_or_zero(log->mmap_offset, log->mmap_size) : 0;
     }
+    if (is_request(header, FrontEndRequest::SET_INFLIGHT_FD)) {
+        const auto inflight = protocol::parse_inflight(payload);
+        return inflight ? end_or_zero(inflight->mmap_offset, inflight->mmap_size) : 0;
+    }
     return 0;
 }
 

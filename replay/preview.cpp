@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <numeric>
 #include <set>
 
 namespace vutrace::replay {
@@ -145,19 +146,22 @@ std::vector<std::string> describe_doubts(const TracePreview& preview) {
     const auto count = [](const std::array<std::uint64_t, 4>& counts, trace::Proof proof) {
         return counts[static_cast<std::size_t>(proof)];
     };
+    const auto total = [](const std::array<std::uint64_t, 4>& counts) {
+        return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
+    };
     using trace::Proof;
     for (const Proof proof : {Proof::late, Proof::partial, Proof::absent}) {
         if (const auto chains = count(preview.available_by_proof, proof); chains != 0) {
             lines.push_back(
-                fmt::format("{} chains were offered with content that is {}: the replay may send other "
+                fmt::format("of {} offered chains, {} have content that is {}: the replay may send other "
                             "bytes than the guest did",
-                            chains, name_of(proof)));
+                            total(preview.available_by_proof), chains, name_of(proof)));
         }
         if (const auto chains = count(preview.used_by_proof, proof); chains != 0) {
             lines.push_back(
-                fmt::format("{} completions have content that is {}: differences in their bytes are counted "
+                fmt::format("of {} completions, {} have content that is {}: differences in their bytes are counted "
                             "as doubtful, not as divergences",
-                            chains, name_of(proof)));
+                            total(preview.used_by_proof), chains, name_of(proof)));
         }
     }
     if (preview.readable_bytes_missing != 0) {

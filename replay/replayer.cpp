@@ -3,8 +3,6 @@
 #include <vutrace/protocol/payloads.h>
 #include <vutrace/protocol/requests.h>
 #include <vutrace/replay/comparison.h>
-#include <vutrace/system/event_descriptor.h>
-#include <vutrace/virtio/devices/block.h>
 
 #include <fmt/format.h>
 
@@ -13,37 +11,13 @@
 namespace vutrace::replay {
 namespace {
 
-constexpr std::uint16_t no_queue = 0xffff;
+using trace::no_queue;
+
 constexpr std::uint64_t progress_interval = 256;  // records
 
-// The rings are looked at again after this long even without a call: a back-end may be polled only (no call
-// descriptor), or lose a call.
-constexpr std::chrono::milliseconds polled_interval{1};
-constexpr std::chrono::milliseconds called_interval{50};
-
-std::string head_name(std::uint16_t queue, std::uint16_t head) {
-    return fmt::format("queue {} head {}", queue, head);
-}
-
-// Could the guest have offered this? A chain read too late may consist of what its memory held afterwards; sending such
-// a thing would kill a back-end that never saw it. A chain that is proven goes out whatever it looks like.
-bool is_credible(const MappedMemory& memory, const trace::ChainEntry& entry) {
-    if (entry.proof == trace::Proof::verified) {
-        return true;
-    }
-    const auto inside = [&memory](const trace::ChainDescriptor& descriptor) {
-        for (std::uint64_t done = 0; done < descriptor.length;) {
-            const std::size_t size = memory.piece(descriptor.address + done, descriptor.length - done).size();
-            if (size == 0) {
-                return false;
-            }
-            done += size;
-        }
-        return descriptor.length != 0;
-    };
-    return entry.problem == 0 && !entry.descriptors.empty() &&
-           std::all_of(entry.descriptors.begin(), entry.descriptors.end(), inside);
-}
+// How long chains in flight at the end of the trace may take. It may have ended because of them: a back-end that dies
+// of them needs time to do so.
+constexpr std::chrono::milliseconds settle_patience{1000};
 
 }  // namespace
 
@@ -75,10 +49,9 @@ Result<Report> Replayer::run(const std::string& path) {
         }
         ended_ |= options_.stop_on_divergence && report_.divergence_count != 0;
     }
-    if (!ended_) {
-        if (const auto published = publish_all(); !published && !ends_the_replay(published.error())) {
-            return tl::unexpected(published.error());
-        }
+    report_.chains_in_flight = count_unanswered();
+    if (const auto settled = settle(); !settled && !ends_the_replay(settled.error())) {
+        return tl::unexpected(settled.error());
     }
     (void)collect();
     report_.seconds = std::chrono::duration<double>(Clock::now() - started_).count();
@@ -96,6 +69,37 @@ bool Replayer::ends_the_replay(const Error& error) {
     }
     ended_ = true;
     return true;
+}
+
+// Chains that a device answers as it gets them, and of which the trace has no completion.
+std::uint64_t Replayer::count_unanswered() const {
+    std::uint64_t count = 0;
+    for (const auto& [number, queue] : queues_) {
+        count += static_cast<std::uint64_t>(std::count_if(
+            queue.offered.begin(), queue.offered.end(), [](const auto& offer) { return !offer.second.device_fills; }));
+    }
+    return count;
+}
+
+Status Replayer::settle() {
+    const bool stopped = options_.stop_on_divergence && report_.divergence_count != 0;
+    if (stopped || report_.back_end.died()) {
+        return {};
+    }
+    if (const auto published = publish_all(); !published) {
+        return published;
+    }
+    const auto all_back = [this] {
+        return std::all_of(queues_.begin(), queues_.end(), [](const auto& entry) {
+            const QueueReplay& queue = entry.second;
+            return queue.broken || std::all_of(queue.offered.begin(), queue.offered.end(), [&](const auto& offer) {
+                       return offer.second.device_fills || queue.completed.count(offer.first) != 0;
+                   });
+        });
+    };
+    const auto waited = wait_until(all_back, std::min(options_.timeout, settle_patience));
+    const bool expected = half_closed_ || (!waited && waited.error().code == ErrorCode::timeout);
+    return expected ? Status{} : waited;
 }
 
 Status Replayer::take(const trace::Record& record) {
@@ -176,7 +180,9 @@ bool Replayer::position_uncertain(const protocol::Header& header, ByteView paylo
     const auto number = static_cast<std::uint16_t>(state->index);
     const auto queue = queues_.find(number);
     const QueueDriver* driver = front_end_.queue(number);
-    return (queue != queues_.end() && (queue->second.incomplete || queue->second.broken)) ||
+    // offered, too: what the recorded device left unanswered, this one may have answered already
+    return (queue != queues_.end() &&
+            (queue->second.incomplete || queue->second.broken || !queue->second.offered.empty())) ||
            (driver != nullptr && driver->in_flight() != 0);
 }
 
@@ -186,7 +192,8 @@ Status Replayer::expect_reply(std::uint64_t sequence, const trace::MessageRecord
         return {};
     }
     std::optional<Message> actual;
-    const auto waited = wait_until([&] { return actual || (actual = front_end_.connection().take_message()); });
+    const auto waited =
+        wait_until([&] { return actual || (actual = front_end_.connection().take_message()); }, options_.timeout);
     const std::string subject(protocol::request_name(Channel::front_end, header->request));
     if (!waited) {
         Divergence missing;
@@ -208,151 +215,7 @@ Status Replayer::expect_reply(std::uint64_t sequence, const trace::MessageRecord
     return {};
 }
 
-// --- Chains
-
-Status Replayer::take_chain(const trace::Record& record, const trace::ChainRecord& chain) {
-    std::uint64_t sequence = record.sequence;
-    for (const trace::ChainEntry& entry : chain.entries) {
-        const bool available = entry.state == trace::ChainEntry::State::available;
-        if (available) {
-            if (const auto paced = pace(trace::time_of(record, entry)); !paced) {
-                return paced;
-            }
-        }
-        const auto done = available ? offer(sequence, chain.queue, entry) : expect_used(sequence, chain.queue, entry);
-        if (!done) {
-            return done;
-        }
-        ++sequence;
-    }
-    return {};
-}
-
-Status Replayer::offer(std::uint64_t sequence, std::uint16_t number, const trace::ChainEntry& entry) {
-    QueueReplay& queue = queues_[number];
-    QueueDriver* driver = front_end_.queue(number);
-    if (queue.broken || driver == nullptr || !driver->started() || !is_credible(front_end_.memory(), entry)) {
-        ++report_.chains_skipped;
-        queue.incomplete = true;
-        return {};
-    }
-    const auto offered = driver->offer(entry, sequence);
-    if (!offered && offered.error().code == ErrorCode::limit) {
-        // only where completions were lost in the capture: the device has not given back what the trace lacks
-        ++report_.chains_skipped;
-        queue.incomplete = true;
-        return {};
-    }
-    if (!offered && !driver->started()) {
-        queue_broke(number, offered.error());
-        return {};
-    }
-    queue.offered.emplace(entry.head, sequence);
-    ++report_.chains_submitted;
-    return {};
-}
-
-Status Replayer::expect_used(std::uint64_t sequence, std::uint16_t number, const trace::ChainEntry& entry) {
-    QueueReplay& queue = queues_[number];
-    const auto offered = queue.offered.find(entry.head);
-    if (offered == queue.offered.end()) {
-        ++report_.chains_skipped;  // its start is not in the trace, or could not be replayed
-        queue.incomplete = true;
-        return {};
-    }
-    if (const auto published = publish_all(); !published) {
-        return published;
-    }
-    const auto waited = wait_until([&] { return queue.broken || queue.completed.count(entry.head) != 0; });
-    queue.offered.erase(offered);
-    const auto completion = queue.completed.find(entry.head);
-    if (completion != queue.completed.end()) {
-        compare(sequence, number, entry, completion->second);
-        queue.completed.erase(completion);
-        return {};
-    }
-    Divergence missing;
-    missing.kind = Divergence::Kind::completion;
-    missing.expected = fmt::format("used with length {}", entry.used_length);
-    missing.actual = waited ? std::string("the device broke the queue") : describe(waited.error());
-    ++report_.chains_diverged;
-    diverge(std::move(missing), sequence, number, head_name(number, entry.head));
-    return waited;
-}
-
-void Replayer::compare(std::uint64_t sequence, std::uint16_t queue, const trace::ChainEntry& entry,
-                       const Completion& completion) {
-    UsedComparison comparison = compare_used(entry, completion.length, completion.chain.descriptors,
-                                             front_end_.memory(), preview_.device_type == virtio::block::device_id);
-    report_.bytes_compared += comparison.bytes_compared;
-    report_.chains_doubtful += comparison.doubtful ? 1U : 0U;
-    report_.chains_diverged += comparison.divergences.empty() ? 0U : 1U;
-    for (Divergence& divergence : comparison.divergences) {
-        diverge(std::move(divergence), sequence, queue, head_name(queue, entry.head));
-    }
-}
-
-std::size_t Replayer::collect() {
-    std::size_t count = 0;
-    std::vector<Completion> completions;
-    for (auto& [number, driver] : front_end_.queues()) {
-        completions.clear();
-        const auto taken = driver.take_used(completions);
-        count += completions.size();
-        for (Completion& completion : completions) {
-            if (completion.known) {
-                ++report_.chains_completed;
-                queues_[number].completed.emplace(completion.head, std::move(completion));
-                continue;
-            }
-            Divergence divergence;
-            divergence.kind = Divergence::Kind::completion;
-            divergence.expected = "completions of chains that the device has";
-            divergence.actual = fmt::format("used id {} length {}", completion.id, completion.length);
-            diverge(std::move(divergence), sequence_, number, head_name(number, completion.head));
-        }
-        if (!taken) {
-            queue_broke(number, taken.error());
-            ++count;
-        }
-    }
-    return count;
-}
-
-void Replayer::queue_broke(std::uint16_t number, const Error& error) {
-    queues_[number].broken = true;
-    Divergence divergence;
-    divergence.kind = Divergence::Kind::ring;
-    divergence.expected = "a ring that both sides keep in order";
-    divergence.actual = describe(error);
-    diverge(std::move(divergence), sequence_, number, fmt::format("queue {}", number));
-}
-
-std::vector<AddressRange> Replayer::live_ranges() {
-    std::vector<AddressRange> ranges;
-    const auto add_chain = [&](const OfferedChain& chain) {
-        for (const trace::ChainDescriptor& descriptor : chain.descriptors) {
-            ranges.push_back(range_of(descriptor.address, descriptor.length));
-        }
-    };
-    for (auto& [number, driver] : front_end_.queues()) {
-        if (driver.started()) {
-            const virtio::SplitRingLayout& layout = driver.layout();
-            ranges.push_back(range_of(layout.descriptor, layout.descriptor_bytes()));
-            ranges.push_back(range_of(layout.available, layout.available_bytes()));
-            ranges.push_back(range_of(layout.used, layout.used_bytes()));
-        }
-        for (const auto& [head, chain] : driver.offered()) {
-            add_chain(chain);
-        }
-        for (const auto& [head, completion] : queues_[number].completed) {
-            add_chain(completion.chain);
-        }
-    }
-    return ranges;
-}
-
-// --- Events, ends, time
+// --- Events and ends
 
 // A kick marks where the recorded driver had published what it offered before.
 Status Replayer::take_event(const trace::EventRecord& event) {
@@ -367,107 +230,13 @@ Status Replayer::take_session(const trace::SessionRecord& session) {
     using Kind = trace::SessionRecord::Kind;
     const auto published = session.kind == Kind::opened ? Status{} : publish_all();
     ended_ |= session.kind == Kind::closed;
+    const auto side = std::find(session.attributes.begin(), session.attributes.end(),
+                                std::pair<std::string, std::string>("side", name_of(Side::front_end)));
+    if (session.kind == Kind::half_closed && side != session.attributes.end()) {
+        half_closed_ = true;
+        front_end_.connection().half_close();
+    }
     return published;
-}
-
-Status Replayer::publish_all() {
-    for (auto& [number, driver] : front_end_.queues()) {
-        if (!driver.started()) {
-            continue;
-        }
-        if (const auto published = driver.publish(); !published) {
-            if (published.error().code != ErrorCode::bad_input) {
-                return published;
-            }
-            queue_broke(number, published.error());
-        }
-    }
-    return {};
-}
-
-Status Replayer::pace(std::int64_t time) {
-    if (options_.time_scale == 0) {
-        return {};
-    }
-    if (!first_time_) {
-        first_time_ = time;
-        started_ = Clock::now();
-    }
-    // a hostile trace may hold any time: bounded before it becomes a duration
-    constexpr double longest = 1e9 * 86400 * 365;
-    const double since =
-        std::clamp((static_cast<double>(time) - static_cast<double>(*first_time_)) * options_.time_scale, 0.0, longest);
-    const Deadline due = started_ + std::chrono::nanoseconds(static_cast<std::int64_t>(since));
-    if (due - Clock::now() < shortest_pause) {
-        return {};
-    }
-    if (const auto published = publish_all(); !published) {
-        return published;
-    }
-    while (Clock::now() < due) {
-        (void)collect();
-        if (const auto waited = wait_for_event(due); !waited) {
-            return waited;
-        }
-    }
-    return {};
-}
-
-bool Replayer::enable_calls() {
-    bool more = false;
-    for (auto& [number, driver] : front_end_.queues()) {
-        more |= driver.enable_call();
-    }
-    return more;
-}
-
-Status Replayer::wait_for_event(Deadline deadline) {
-    if (front_end_.connection().closed_by_peer()) {
-        return fail(ErrorCode::peer_closed, "the back-end closed the connection");
-    }
-    if (enable_calls()) {
-        return {};
-    }
-    std::vector<int> calls;
-    bool polled = false;
-    for (auto& [number, driver] : front_end_.queues()) {
-        if (driver.started() && driver.call()) {
-            calls.push_back(driver.call().number());
-        }
-        polled |= driver.started() && !driver.call() && driver.in_flight() != 0;
-    }
-    const auto woken = front_end_.connection().wait(
-        calls, std::min<Deadline>(deadline, Clock::now() + (polled ? polled_interval : called_interval)));
-    if (!woken) {
-        return tl::unexpected(woken.error());
-    }
-    for (auto& [number, driver] : front_end_.queues()) {
-        if (*woken && driver.started() && driver.call()) {
-            (void)vutrace::take_event(driver.call());
-        }
-    }
-    return {};
-}
-
-template <class Done>
-Status Replayer::wait_until(Done done) {
-    Deadline deadline = Clock::now() + options_.timeout;
-    while (true) {
-        if (collect() != 0) {
-            deadline = Clock::now() + options_.timeout;
-        }
-        if (done()) {
-            return {};
-        }
-        if (Clock::now() >= deadline) {
-            return fail(ErrorCode::timeout, fmt::format("nothing happened for {} ms", options_.timeout.count()));
-        }
-        if (const auto waited = wait_for_event(deadline); !waited) {
-            // what arrived before the end still counts
-            (void)collect();
-            return done() ? Status{} : waited;
-        }
-    }
 }
 
 void Replayer::diverge(Divergence divergence, std::uint64_t sequence, std::uint16_t queue, std::string subject) {

@@ -8,6 +8,12 @@
 
 namespace vutrace::capture::testing {
 
+namespace {
+
+constexpr std::size_t ring_area = 1U << 20U;  // the parts of the ring lie in the first megabyte
+
+}  // namespace
+
 RingPair::RingPair(std::uint32_t size) : file_(::memfd_create("guest", MFD_CLOEXEC)) {
     layout_ = {size, guest_address, guest_address + 0x80000, guest_address + 0xa0000};
     if (::ftruncate(file_.number(), static_cast<off_t>(memory_size)) != 0) {
@@ -36,6 +42,16 @@ session::KnownRegion RingPair::region(std::uint32_t descriptor_id) const {
 
 void RingPair::write(std::uint64_t address, ByteView bytes) {
     std::memcpy(at<std::byte>(address), bytes.data(), bytes.size());
+}
+
+void RingPair::copy_ring(std::uint64_t by) {
+    std::memcpy(at<std::byte>(guest_address + by), at<std::byte>(guest_address), ring_area);
+}
+
+void RingPair::move_ring(std::uint64_t by) {
+    layout_.descriptor += by;
+    layout_.available += by;
+    layout_.used += by;
 }
 
 void RingPair::describe(std::uint16_t index, const virtio::RingDescriptor& descriptor) {

@@ -40,6 +40,10 @@ class RingPair {
         return __atomic_load_n(at<T>(address), __ATOMIC_ACQUIRE);
     }
 
+    // Elsewhere in guest memory, `by` bytes further on: first a copy of all three parts, then both ends go on there.
+    void copy_ring(std::uint64_t by);
+    void move_ring(std::uint64_t by);
+
     // Driver.
     struct Buffer {
         std::uint64_t address;

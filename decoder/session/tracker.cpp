@@ -81,9 +81,9 @@ class ChainPass {
     // The fields were read in the same pass as the entries. An index in them that is behind the entries (a record that
     // does not hold them) says nothing.
     void finish(trace::RingFields fields) {
-        queue_.fields = fields;
         fields.available_index = later(queue_.next_available, fields.available_index);
         fields.used_index = later(queue_.next_used, fields.used_index);
+        queue_.fields = fields;
         if (ring_) {
             write_fields(session_.memory, *ring_, fields);
         }
@@ -96,7 +96,7 @@ class ChainPass {
 
     ChainContext take_available(const trace::ChainEntry& entry, std::uint64_t sequence) {
         ++queue_.chains_available;
-        queue_.next_available = static_cast<std::uint16_t>(entry.index + 1);
+        queue_.fields.available_index = queue_.next_available = static_cast<std::uint16_t>(entry.index + 1);
         if (ring_) {
             write_available(session_.memory, *ring_, entry);
         }
@@ -112,7 +112,7 @@ class ChainPass {
 
     ChainContext take_used(const trace::ChainEntry& entry) {
         ++queue_.chains_used;
-        queue_.next_used = static_cast<std::uint16_t>(entry.index + 1);
+        queue_.fields.used_index = queue_.next_used = static_cast<std::uint16_t>(entry.index + 1);
         ChainContext context;
         if (auto open = queue_.open.extract(entry.head)) {
             OpenChain& chain = open.mapped();

@@ -100,6 +100,20 @@ TEST(Tracker, MakesTheRingAndTheBuffersReadableFromMemory) {
     EXPECT_TRUE(tracker.session(1)->queues.at(0).open.empty());
 }
 
+TEST(Tracker, MovesTheIndicesWithEachEntryOfARecord) {
+    SessionBuilder builder;
+    BlockSession::start(builder);
+    Tracker tracker = tracker_of(builder);
+    const trace::ChainRecord both{0,
+                                  {2, 0, 0, 1, 0, 0},
+                                  {BlockSession::write_request(5, 0, 8, 0x100000, data),
+                                   BlockSession::write_request(7, 1, 8, 0x200000, data), used_entry(5, 0, ok_status)}};
+    (void)tracker.apply_first(trace::Record{100, 5000, 1, both}, 1);
+    const QueueProgress& queue = tracker.session(1)->queues.at(0);
+    EXPECT_EQ(queue.fields.available_index, 1U) << "as many as were made available";
+    EXPECT_EQ(queue.fields.used_index, 0U);
+}
+
 TEST(Tracker, WritesIndirectTablesWhereTheyStand) {
     SessionBuilder builder;
     BlockSession::start(builder);

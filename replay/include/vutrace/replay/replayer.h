@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -36,11 +37,16 @@ class Replayer {
     [[nodiscard]] Result<Report> run(const std::string& path);
 
   private:
+    struct Offer {
+        std::uint64_t sequence{0};
+        bool device_fills{false};  // only writable buffers: it is used when the device has something to tell
+    };
     struct QueueReplay {
         bool broken{false};
-        bool incomplete{false};  // chains were lost or skipped: its ring position cannot be compared
-        std::multimap<std::uint16_t, Completion> completed;   // by head, not met in the trace yet
-        std::multimap<std::uint16_t, std::uint64_t> offered;  // by head: sequence of the offer, until met as used
+        bool waits_for_device{false};  // the device did not fill a buffer in time: the next ones are not waited for
+        bool incomplete{false};        // chains were lost or skipped: its ring position cannot be compared
+        std::multimap<std::uint16_t, Completion> completed;  // by head, not met in the trace yet
+        std::multimap<std::uint16_t, Offer> offered;         // by head, until met as used
     };
 
     [[nodiscard]] Status take(const trace::Record& record);
@@ -57,9 +63,10 @@ class Replayer {
 
     [[nodiscard]] Status pace(std::int64_t time);
     [[nodiscard]] Status publish_all();
-    // Waits until `done()` holds. Errors: timeout (nothing happened for the timeout), peer_closed, system.
-    template <class Done>
-    [[nodiscard]] Status wait_until(Done done);
+    // Waits until `done()` holds. Errors: timeout (nothing happened for so long), peer_closed, system.
+    [[nodiscard]] Status wait_until(const std::function<bool()>& done, std::chrono::milliseconds patience);
+    [[nodiscard]] Status settle();
+    [[nodiscard]] std::uint64_t count_unanswered() const;
     [[nodiscard]] Status wait_for_event(Deadline deadline);
     std::size_t collect();  // completions of all queues
     [[nodiscard]] bool enable_calls();
@@ -79,6 +86,7 @@ class Replayer {
     std::optional<std::int64_t> first_time_;
     Deadline started_;
     bool ended_{false};
+    bool half_closed_{false};
 };
 
 // What a kernel timer can keep apart; shorter waits are left out.

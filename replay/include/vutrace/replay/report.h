@@ -1,6 +1,7 @@
 // What a replay found: counts, divergences, and how the back-end ended.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -45,6 +46,22 @@ struct BackEndOutcome {
 [[nodiscard]] std::string_view name_of(BackEndOutcome::State state) noexcept;
 [[nodiscard]] std::string describe(const BackEndOutcome& outcome);
 
+// Why a recorded chain was not offered.
+enum class SkipReason : std::uint8_t {
+    not_credible,  // the trace does not vouch for it, and it points outside the guest's memory
+    not_running,   // its queue was not started, or is broken
+    ring_full,     // completions before it were lost in the capture
+    device_holds,  // the device fills this queue's buffers by itself and still has the last one of that head
+};
+inline constexpr std::size_t skip_reason_count = 4;
+// The end of the sentence "chains not sent: …".
+[[nodiscard]] std::string_view describe(SkipReason reason) noexcept;
+
+struct SkippedChains {
+    std::uint64_t count{0};
+    std::uint64_t first_sequence{0};
+};
+
 struct Report {
     std::uint64_t messages_sent{0};
     std::uint64_t replies_compared{0};
@@ -52,8 +69,13 @@ struct Report {
     std::uint64_t chains_submitted{0};
     std::uint64_t chains_completed{0};
     std::uint64_t chains_diverged{0};
-    std::uint64_t chains_skipped{0};   // could not be offered: their start was not recorded, or their queue is broken
-    std::uint64_t chains_doubtful{0};  // differ from bytes that the trace itself does not vouch for
+    std::uint64_t chains_skipped{0};                       // not offered, in all
+    std::array<SkippedChains, skip_reason_count> skipped;  // by SkipReason
+    std::uint64_t completions_skipped{0};  // of chains that were not offered, or whose start is not in the trace
+    // Completions of buffers that the device fills by itself (packets, input) and did not fill this time.
+    std::uint64_t chains_not_filled{0};
+    std::uint64_t chains_in_flight{0};  // offered, with no completion in the trace
+    std::uint64_t chains_doubtful{0};   // differ from bytes that the trace itself does not vouch for
     std::uint64_t bytes_compared{0};
     std::uint64_t messages_skipped{0};  // of channels that are not replayed
     std::uint64_t divergence_count{0};
@@ -63,6 +85,7 @@ struct Report {
 
     static constexpr std::size_t max_divergences = 10'000;
     void add(Divergence divergence);
+    void skip(SkipReason reason, std::uint64_t sequence);
 };
 
 // One JSON object, as docs/man/vutrace-replay.1 describes it.

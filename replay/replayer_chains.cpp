@@ -1,0 +1,320 @@
+// The replayer's chains: offering them, waiting for them, comparing what came back.
+#include "vutrace/replay/replayer.h"
+
+#include <vutrace/replay/comparison.h>
+#include <vutrace/system/event_descriptor.h>
+#include <vutrace/virtio/devices/block.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace vutrace::replay {
+namespace {
+
+// The rings are looked at again after this long even without a call: a back-end may be polled only (no call
+// descriptor), or lose a call.
+constexpr std::chrono::milliseconds polled_interval{1};
+constexpr std::chrono::milliseconds called_interval{50};
+
+// How long the device gets to fill a buffer that waits for the world outside, once for each queue.
+constexpr std::chrono::milliseconds fill_patience{500};
+
+bool only_writable(const trace::ChainEntry& entry) {
+    bool any = false;
+    for (const trace::ChainDescriptor& descriptor : entry.descriptors) {
+        const bool is_table = (descriptor.flags & virtio::descriptor_indirect) != 0;
+        if (!is_table && (descriptor.flags & virtio::descriptor_write) == 0) {
+            return false;
+        }
+        any |= !is_table;
+    }
+    return any;
+}
+
+std::string head_name(std::uint16_t queue, std::uint16_t head) {
+    return fmt::format("queue {} head {}", queue, head);
+}
+
+// Could the guest have offered this? A chain read too late may consist of what its memory held afterwards; sending such
+// a thing would kill a back-end that never saw it. A chain that is proven goes out whatever it looks like.
+bool is_credible(const MappedMemory& memory, const trace::ChainEntry& entry) {
+    if (entry.proof == trace::Proof::verified) {
+        return true;
+    }
+    const auto inside = [&memory](const trace::ChainDescriptor& descriptor) {
+        for (std::uint64_t done = 0; done < descriptor.length;) {
+            const std::size_t size = memory.piece(descriptor.address + done, descriptor.length - done).size();
+            if (size == 0) {
+                return false;
+            }
+            done += size;
+        }
+        return descriptor.length != 0;
+    };
+    return entry.problem == 0 && !entry.descriptors.empty() &&
+           std::all_of(entry.descriptors.begin(), entry.descriptors.end(), inside);
+}
+
+}  // namespace
+
+Status Replayer::take_chain(const trace::Record& record, const trace::ChainRecord& chain) {
+    std::uint64_t sequence = record.sequence;
+    for (const trace::ChainEntry& entry : chain.entries) {
+        const bool available = entry.state == trace::ChainEntry::State::available;
+        if (available) {
+            if (const auto paced = pace(trace::time_of(record, entry)); !paced) {
+                return paced;
+            }
+        }
+        const auto done = available ? offer(sequence, chain.queue, entry) : expect_used(sequence, chain.queue, entry);
+        if (!done) {
+            return done;
+        }
+        ++sequence;
+    }
+    return {};
+}
+
+Status Replayer::offer(std::uint64_t sequence, std::uint16_t number, const trace::ChainEntry& entry) {
+    QueueReplay& queue = queues_[number];
+    QueueDriver* driver = front_end_.queue(number);
+    const auto skip = [&](SkipReason reason) {
+        report_.skip(reason, sequence);
+        queue.incomplete = true;
+        return Status{};
+    };
+    if (queue.broken || driver == nullptr || !driver->started()) {
+        return skip(SkipReason::not_running);
+    }
+    if (!is_credible(front_end_.memory(), entry)) {
+        return skip(SkipReason::not_credible);
+    }
+    // its descriptors must not be overwritten while the device has them
+    if (queue.waits_for_device && driver->offered().count(entry.head) != 0) {
+        return skip(SkipReason::device_holds);
+    }
+    const auto offered = driver->offer(entry, sequence);
+    if (!offered && offered.error().code == ErrorCode::limit) {
+        return skip(SkipReason::ring_full);
+    }
+    if (!offered && !driver->started()) {
+        queue_broke(number, offered.error());
+        return {};
+    }
+    queue.offered.emplace(entry.head, Offer{sequence, only_writable(entry)});
+    ++report_.chains_submitted;
+    return {};
+}
+
+Status Replayer::expect_used(std::uint64_t sequence, std::uint16_t number, const trace::ChainEntry& entry) {
+    QueueReplay& queue = queues_[number];
+    const auto offered = queue.offered.find(entry.head);
+    if (offered == queue.offered.end()) {
+        ++(queue.waits_for_device ? report_.chains_not_filled : report_.completions_skipped);
+        queue.incomplete = true;
+        return {};
+    }
+    if (const auto published = publish_all(); !published) {
+        return published;
+    }
+    const bool device_fills = offered->second.device_fills;
+    const auto patience = !device_fills            ? options_.timeout
+                          : queue.waits_for_device ? std::chrono::milliseconds(0)
+                                                   : std::min(options_.timeout, fill_patience);
+    const auto waited = wait_until([&] { return queue.broken || queue.completed.count(entry.head) != 0; }, patience);
+    queue.offered.erase(offered);
+    const auto completion = queue.completed.find(entry.head);
+    if (completion != queue.completed.end()) {
+        compare(sequence, number, entry, completion->second);
+        queue.completed.erase(completion);
+        return {};
+    }
+    if (device_fills && !waited && waited.error().code == ErrorCode::timeout) {
+        queue.waits_for_device = queue.incomplete = true;
+        ++report_.chains_not_filled;
+        return {};
+    }
+    Divergence missing;
+    missing.kind = Divergence::Kind::completion;
+    missing.expected = fmt::format("used with length {}", entry.used_length);
+    missing.actual = waited ? std::string("the device broke the queue") : describe(waited.error());
+    ++report_.chains_diverged;
+    diverge(std::move(missing), sequence, number, head_name(number, entry.head));
+    return waited;
+}
+
+void Replayer::compare(std::uint64_t sequence, std::uint16_t queue, const trace::ChainEntry& entry,
+                       const Completion& completion) {
+    UsedComparison comparison = compare_used(entry, completion.length, completion.chain.descriptors,
+                                             front_end_.memory(), preview_.device_type == virtio::block::device_id);
+    report_.bytes_compared += comparison.bytes_compared;
+    report_.chains_doubtful += comparison.doubtful ? 1U : 0U;
+    report_.chains_diverged += comparison.divergences.empty() ? 0U : 1U;
+    for (Divergence& divergence : comparison.divergences) {
+        diverge(std::move(divergence), sequence, queue, head_name(queue, entry.head));
+    }
+}
+
+std::size_t Replayer::collect() {
+    std::size_t count = 0;
+    std::vector<Completion> completions;
+    for (auto& [number, driver] : front_end_.queues()) {
+        completions.clear();
+        const auto taken = driver.take_used(completions);
+        count += completions.size();
+        for (Completion& completion : completions) {
+            if (completion.known) {
+                ++report_.chains_completed;
+                queues_[number].completed.emplace(completion.head, std::move(completion));
+                continue;
+            }
+            Divergence divergence;
+            divergence.kind = Divergence::Kind::completion;
+            divergence.expected = "completions of chains that the device has";
+            divergence.actual = fmt::format("used id {} length {}", completion.id, completion.length);
+            diverge(std::move(divergence), sequence_, number, head_name(number, completion.head));
+        }
+        if (!taken) {
+            queue_broke(number, taken.error());
+            ++count;
+        }
+    }
+    return count;
+}
+
+void Replayer::queue_broke(std::uint16_t number, const Error& error) {
+    queues_[number].broken = true;
+    Divergence divergence;
+    divergence.kind = Divergence::Kind::ring;
+    divergence.expected = "a ring that both sides keep in order";
+    divergence.actual = describe(error);
+    diverge(std::move(divergence), sequence_, number, fmt::format("queue {}", number));
+}
+
+std::vector<AddressRange> Replayer::live_ranges() {
+    std::vector<AddressRange> ranges;
+    const auto add_chain = [&](const OfferedChain& chain) {
+        for (const trace::ChainDescriptor& descriptor : chain.descriptors) {
+            ranges.push_back(range_of(descriptor.address, descriptor.length));
+        }
+    };
+    for (auto& [number, driver] : front_end_.queues()) {
+        if (driver.started()) {
+            const virtio::SplitRingLayout& layout = driver.layout();
+            ranges.push_back(range_of(layout.descriptor, layout.descriptor_bytes()));
+            ranges.push_back(range_of(layout.available, layout.available_bytes()));
+            ranges.push_back(range_of(layout.used, layout.used_bytes()));
+        }
+        for (const auto& [head, chain] : driver.offered()) {
+            add_chain(chain);
+        }
+        for (const auto& [head, completion] : queues_[number].completed) {
+            add_chain(completion.chain);
+        }
+    }
+    return ranges;
+}
+
+Status Replayer::publish_all() {
+    for (auto& [number, driver] : front_end_.queues()) {
+        if (!driver.started()) {
+            continue;
+        }
+        if (const auto published = driver.publish(); !published) {
+            if (published.error().code != ErrorCode::bad_input) {
+                return published;
+            }
+            queue_broke(number, published.error());
+        }
+    }
+    return {};
+}
+
+// --- Time and waiting
+
+Status Replayer::pace(std::int64_t time) {
+    if (options_.time_scale == 0) {
+        return {};
+    }
+    if (!first_time_) {
+        first_time_ = time;
+        started_ = Clock::now();
+    }
+    // a hostile trace may hold any time: bounded before it becomes a duration
+    constexpr double longest = 1e9 * 86400 * 365;
+    const double since =
+        std::clamp((static_cast<double>(time) - static_cast<double>(*first_time_)) * options_.time_scale, 0.0, longest);
+    const Deadline due = started_ + std::chrono::nanoseconds(static_cast<std::int64_t>(since));
+    if (due - Clock::now() < shortest_pause) {
+        return {};
+    }
+    if (const auto published = publish_all(); !published) {
+        return published;
+    }
+    while (Clock::now() < due) {
+        (void)collect();
+        if (const auto waited = wait_for_event(due); !waited) {
+            return waited;
+        }
+    }
+    return {};
+}
+
+bool Replayer::enable_calls() {
+    bool more = false;
+    for (auto& [number, driver] : front_end_.queues()) {
+        more |= driver.enable_call();
+    }
+    return more;
+}
+
+Status Replayer::wait_for_event(Deadline deadline) {
+    if (front_end_.connection().closed_by_peer()) {
+        return fail(ErrorCode::peer_closed, "the back-end closed the connection");
+    }
+    if (enable_calls()) {
+        return {};
+    }
+    std::vector<int> calls;
+    bool polled = false;
+    for (auto& [number, driver] : front_end_.queues()) {
+        if (driver.started() && driver.call()) {
+            calls.push_back(driver.call().number());
+        }
+        polled |= driver.started() && !driver.call() && driver.in_flight() != 0;
+    }
+    const auto woken = front_end_.connection().wait(
+        calls, std::min<Deadline>(deadline, Clock::now() + (polled ? polled_interval : called_interval)));
+    if (!woken) {
+        return tl::unexpected(woken.error());
+    }
+    for (auto& [number, driver] : front_end_.queues()) {
+        if (*woken && driver.started() && driver.call()) {
+            (void)vutrace::take_event(driver.call());
+        }
+    }
+    return {};
+}
+
+Status Replayer::wait_until(const std::function<bool()>& done, std::chrono::milliseconds patience) {
+    Deadline deadline = Clock::now() + patience;
+    while (true) {
+        if (collect() != 0) {
+            deadline = Clock::now() + patience;
+        }
+        if (done()) {
+            return {};
+        }
+        if (Clock::now() >= deadline) {
+            return fail(ErrorCode::timeout, fmt::format("nothing happened for {} ms", patience.count()));
+        }
+        if (const auto waited = wait_for_event(deadline); !waited) {
+            // what arrived before the end still counts
+            (void)collect();
+            return done() ? Status{} : waited;
+        }
+    }
+}
+
+}  // namespace vutrace::replay
