@@ -176,7 +176,7 @@ Status parse(Options& options) {
     }
     options.address = *address;
     options.length = *length;
-    return {};
+    return keep_input(options.file, options.output);
 }
 
 ExitStatus run(Options& options) {

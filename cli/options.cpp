@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <filesystem>
 #include <map>
 #include <string_view>
 
@@ -52,6 +53,14 @@ void add_colour_option(CLI::App& app, ColourChoice& choice) {
         ->transform(CLI::CheckedTransformer(std::map<std::string, ColourChoice>{
             {"auto", ColourChoice::automatic}, {"always", ColourChoice::always}, {"never", ColourChoice::never}}))
         ->option_text("auto|always|never");
+}
+
+Status keep_input(const std::string& input, const std::string& output) {
+    std::error_code ignored;  // where one of them does not exist they are not the same
+    if (!output.empty() && std::filesystem::equivalent(input, output, ignored)) {
+        return fail(ErrorCode::usage, fmt::format("'{}' is the trace that is read: write to another file", output));
+    }
+    return {};
 }
 
 ExitStatus report_input(const char* command, const std::string& file, const Error& error) {

@@ -20,6 +20,9 @@ namespace vutrace::cli {
 
 void add_colour_option(CLI::App& app, ColourChoice& choice);
 
+// Error, usage: what a command is about to create is the trace that it reads.
+[[nodiscard]] Status keep_input(const std::string& input, const std::string& output);
+
 // For a trace that cannot be opened: names the file.
 ExitStatus report_input(const char* command, const std::string& file, const Error& error);
 

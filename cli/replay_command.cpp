@@ -1,4 +1,5 @@
 #include "commands.h"
+#include "options.h"
 #include "progress.h"
 
 #include <vutrace/replay/preview.h>
@@ -203,6 +204,11 @@ ExitStatus run(const Options& options) {
     }
     if (!(options.timeout > 0) || options.timeout > 86400) {
         return usage_error("--timeout needs seconds between 0 and 86400");
+    }
+    for (const std::string& output : {options.recording, options.report}) {
+        if (const auto kept = keep_input(options.trace, output); !kept) {
+            return report(name, kept.error());
+        }
     }
     const auto trace = preview(options);
     if (!trace) {
