@@ -1,5 +1,6 @@
 #include "vutrace/capture/data_path.h"
 
+#include "guest_mappings.h"
 #include "testing/fake_recorder.h"
 #include "testing/ring_pair.h"
 
@@ -509,6 +510,25 @@ TEST_F(DataPathTest, RecordsTheRingPartsWhenAQueueStarts) {
     EXPECT_THAT(parts, ::testing::ElementsAre(std::pair{Part::descriptor, ring.layout().descriptor},
                                               std::pair{Part::available, ring.layout().available},
                                               std::pair{Part::used, ring.layout().used}));
+}
+
+// Else a front-end could make every allocation of every session fail.
+TEST_F(DataPathTest, LeavesAddressSpaceToTheProcess) {
+    const FileDescriptor file(::memfd_create("endless", MFD_CLOEXEC));
+    constexpr std::uint64_t size = std::uint64_t{20} << 40U;
+    open(DataPathMode::tap);
+    for (std::uint64_t i = 0; i < 8; ++i) {
+        const protocol::MemoryRegion region{i * size, size, i * size, 0};
+        (void)send(FrontEndRequest::ADD_MEM_REG, protocol::serialise_region(region, false),
+                   one(std::move(*file.duplicate())));
+    }
+    std::size_t refused = 0;
+    for (const auto& note : recorder.all<trace::NoteRecord>()) {
+        refused += note.text.find("is not recorded") != std::string::npos ? 1U : 0U;
+    }
+    EXPECT_EQ(refused, 6U) << "two regions of 20 TiB fit";
+    path.reset();
+    EXPECT_TRUE(AddressSpaceClaim::create(AddressSpaceClaim::most_bytes)) << "all was given back";
 }
 
 // --- Whole guest memory

@@ -5,10 +5,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 namespace vutrace::capture {
 namespace {
+
+std::atomic<std::uint64_t> claimed_bytes{0};  // by every session
 
 std::shared_ptr<const MappedRegion> find_kept(const GuestMappings* previous, const session::KnownRegion& known) {
     if (previous == nullptr || known.descriptor_id == 0) {
@@ -31,7 +34,39 @@ FileDescriptor take_descriptor(const GuestMappings::Received& received, std::uin
     return index < received.descriptors->size() ? std::move((*received.descriptors)[index]) : FileDescriptor{};
 }
 
+Status map_region(MappedRegion& region) {
+    auto claim = AddressSpaceClaim::create(region.region.size);
+    if (!claim) {
+        return tl::unexpected(claim.error());
+    }
+    auto mapping =
+        Mapping::create(region.file, region.region.mmap_offset, region.region.size, Mapping::Access::read_only);
+    if (!mapping) {
+        return tl::unexpected(mapping.error());
+    }
+    region.claim = std::move(*claim);
+    region.mapping = std::move(*mapping);
+    return {};
+}
+
 }  // namespace
+
+Result<AddressSpaceClaim> AddressSpaceClaim::create(std::uint64_t bytes) {
+    std::uint64_t before = claimed_bytes.load();
+    do {
+        if (bytes > most_bytes - before) {
+            return fail(ErrorCode::limit,
+                        fmt::format("{} bytes do not fit beside the {} bytes that are mapped: at most "
+                                    "{} may be",
+                                    bytes, before, most_bytes));
+        }
+    } while (!claimed_bytes.compare_exchange_weak(before, before + bytes));
+    return AddressSpaceClaim(bytes);
+}
+
+AddressSpaceClaim::~AddressSpaceClaim() {
+    claimed_bytes -= bytes_;
+}
 
 GuestMappings::Built GuestMappings::next(const GuestMappings* previous,
                                          const std::vector<session::KnownRegion>& regions, Received received,
@@ -53,13 +88,9 @@ GuestMappings::Built GuestMappings::next(const GuestMappings* previous,
                             "not recorded",
                             known.region.guest_address));
         } else if (map) {
-            auto mapping =
-                Mapping::create(region->file, known.region.mmap_offset, known.region.size, Mapping::Access::read_only);
-            if (mapping) {
-                region->mapping = std::move(*mapping);
-            } else {
+            if (const Status mapped = map_region(*region); !mapped) {
                 built.problems.push_back(fmt::format("the memory region at {:#x} is not recorded: {}",
-                                                     known.region.guest_address, describe(mapping.error())));
+                                                     known.region.guest_address, describe(mapped.error())));
             }
         }
         next->regions_.push_back(std::move(region));

@@ -7,17 +7,45 @@
 #include <vutrace/system/mapping.h>
 #include <vutrace/virtio/guest_memory.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace vutrace::capture {
 
+// A share of the process's address space. Regions may be of any size, also over sparse files, and there may be many:
+// all together must leave room for everything else, or a hostile front-end could make every allocation of every session
+// fail.
+class AddressSpaceClaim {
+  public:
+    static constexpr std::uint64_t most_bytes = std::uint64_t{48} << 40U;  // of the 128 TiB that x86-64 gives a process
+
+    AddressSpaceClaim() noexcept = default;
+    AddressSpaceClaim(AddressSpaceClaim&& from) noexcept : bytes_(std::exchange(from.bytes_, 0)) {}
+    AddressSpaceClaim& operator=(AddressSpaceClaim&& from) noexcept {
+        std::swap(bytes_, from.bytes_);
+        return *this;
+    }
+    AddressSpaceClaim(const AddressSpaceClaim&) = delete;
+    AddressSpaceClaim& operator=(const AddressSpaceClaim&) = delete;
+    ~AddressSpaceClaim();
+
+    // Any thread. Error: limit, where that much is not left.
+    [[nodiscard]] static Result<AddressSpaceClaim> create(std::uint64_t bytes);
+
+  private:
+    explicit AddressSpaceClaim(std::uint64_t bytes) noexcept : bytes_(bytes) {}
+    std::uint64_t bytes_{0};
+};
+
 struct MappedRegion {
     virtio::Region region;
     std::uint32_t descriptor_id{0};
-    FileDescriptor file;  // none where the message carried too few
-    Mapping mapping;      // none where the file could not be mapped, or must not be
+    FileDescriptor file;      // none where the message carried too few
+    AddressSpaceClaim claim;  // of the mapping
+    Mapping mapping;          // none where the file could not be mapped, or must not be
 };
 
 class GuestMappings final : public virtio::GuestMemory {
