@@ -72,17 +72,16 @@ struct Source {
 
 class EndpointCapture final : public Capture {
   public:
-    EndpointCapture(CaptureOptions options, Recorder& recorder, EventLoop loop, FileDescriptor session_ended)
+    EndpointCapture(CaptureOptions options, EventLoop loop, FileDescriptor session_ended)
         : options_(std::move(options)),
           loop_(std::move(loop)),
           session_ended_(std::move(session_ended)),
           front_end_{options_.front_end, {}, false, {}},
-          back_end_{options_.back_end, {}, false, {}},
-          shared_{options_, recorder, session_count_, [this] { (void)signal_event(session_ended_); }} {}
+          back_end_{options_.back_end, {}, false, {}} {}
 
     [[nodiscard]] Status open();
     EventLoop& loop() noexcept override { return loop_; }
-    Status run() override;
+    Status run(Recorder& recorder) override;
     void stop() noexcept override { loop_.stop(); }
     std::uint32_t sessions() const noexcept override { return session_count_; }
 
@@ -105,7 +104,7 @@ class EndpointCapture final : public Capture {
     Source front_end_;
     Source back_end_;
     std::atomic<std::uint32_t> session_count_{0};
-    SessionThread::Shared shared_;
+    std::optional<SessionThread::Shared> shared_;  // while it runs
     std::vector<std::unique_ptr<SessionThread>> sessions_;
     bool waiting_to_meet_again_{false};
     std::optional<Error> failure_;
@@ -141,7 +140,9 @@ void EndpointCapture::watch_again() {
     }
 }
 
-Status EndpointCapture::run() {
+Status EndpointCapture::run(Recorder& recorder) {
+    shared_.emplace(
+        SessionThread::Shared{options_, recorder, session_count_, [this] { (void)signal_event(session_ended_); }});
     pair();
     Status served = loop_.run();
     for (const auto& session : sessions_) {
@@ -181,7 +182,7 @@ void EndpointCapture::pair() {
             return;
         }
         SessionThread::Connections connections{front_end_.take(), back_end_.take()};
-        auto session = SessionThread::start(std::move(connections), shared_);
+        auto session = SessionThread::start(std::move(connections), *shared_);
         if (!session) {
             log(fmt::format("a session could not begin: {}", describe(session.error())));
             after_session(session.error());
@@ -226,7 +227,7 @@ void EndpointCapture::after_session(const std::optional<Error>& failure) {
 
 }  // namespace
 
-Result<std::unique_ptr<Capture>> Capture::create(CaptureOptions options, Recorder& recorder) {
+Result<std::unique_ptr<Capture>> Capture::create(CaptureOptions options) {
     auto loop = EventLoop::create();
     if (!loop) {
         return tl::unexpected(loop.error());
@@ -235,8 +236,7 @@ Result<std::unique_ptr<Capture>> Capture::create(CaptureOptions options, Recorde
     if (!session_ended) {
         return tl::unexpected(session_ended.error());
     }
-    auto capture =
-        std::make_unique<EndpointCapture>(std::move(options), recorder, std::move(*loop), std::move(*session_ended));
+    auto capture = std::make_unique<EndpointCapture>(std::move(options), std::move(*loop), std::move(*session_ended));
     if (auto opened = capture->open(); !opened) {
         return tl::unexpected(opened.error());
     }

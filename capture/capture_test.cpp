@@ -69,12 +69,12 @@ class CaptureTest : public ::testing::Test {
         return options;
     }
     void create(CaptureOptions options) {
-        auto created = Capture::create(std::move(options), recorder);
+        auto created = Capture::create(std::move(options));
         ASSERT_TRUE(created) << describe(created.error());
         capture = std::move(*created);
     }
     void run() {
-        thread = std::thread([this] { served = capture->run(); });
+        thread = std::thread([this] { served = capture->run(recorder); });
     }
     void stop() {
         if (thread.joinable()) {
@@ -202,12 +202,12 @@ TEST_F(CaptureTest, MeetsPeersThatBothListenAgainAfterASession) {
 TEST_F(CaptureTest, SaysWhatIsWrongWithItsEndpoints) {
     CaptureOptions options = both_listen();
     options.front_end = {Endpoint::Kind::inherited, {}, 9999};
-    auto created = Capture::create(options, recorder);
+    auto created = Capture::create(options);
     ASSERT_FALSE(created);
     EXPECT_EQ(created.error().code, ErrorCode::usage);
     options = both_listen();
     options.back_end.path = path("no/such/socket");
-    created = Capture::create(options, recorder);
+    created = Capture::create(options);
     ASSERT_FALSE(created);
     EXPECT_EQ(created.error().code, ErrorCode::system);
     EXPECT_THAT(created.error().text, HasSubstr("no/such/socket"));

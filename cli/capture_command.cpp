@@ -146,20 +146,22 @@ ExitStatus run(const Options& options) {
     if (!signal_descriptor) {
         return report(command_name, signal_descriptor.error());
     }
+    const bool in_background = capture_options->data_path.lowest_priority;
+    const std::string ready = fmt::format("ready: front-end {} back-end {} → {}", to_string(capture_options->front_end),
+                                          to_string(capture_options->back_end), options.file);
+    const auto capture = capture::Capture::create(std::move(*capture_options));
+    if (!capture) {
+        return report(command_name, capture.error());
+    }
+    // Only now: a wrong endpoint must not cost the trace that the file may hold.
     capture::Recorder::Options recorder_options;
     recorder_options.path = options.file;
     recorder_options.queue_bytes = options.queue_size;
-    recorder_options.in_background = capture_options->data_path.lowest_priority;
+    recorder_options.in_background = in_background;
     recorder_options.log = print_line;
     const auto recorder = capture::Recorder::start(std::move(recorder_options));
     if (!recorder) {
         return report(command_name, recorder.error());
-    }
-    const std::string ready = fmt::format("ready: front-end {} back-end {} → {}", to_string(capture_options->front_end),
-                                          to_string(capture_options->back_end), options.file);
-    const auto capture = capture::Capture::create(std::move(*capture_options), **recorder);
-    if (!capture) {
-        return report(command_name, capture.error());
     }
     const Status watched = (*capture)->loop().add(*signal_descriptor, EPOLLIN, [&](std::uint32_t) {
         (*capture)->loop().remove(*signal_descriptor);
@@ -173,7 +175,7 @@ ExitStatus run(const Options& options) {
         return report(command_name, watched.error());
     }
     print_line(ready);
-    const Status served = (*capture)->run();
+    const Status served = (*capture)->run(**recorder);
     const Status recorded = (*recorder)->finish();
     print_summary(**capture, **recorder, options.file);
     if (!served || !recorded) {

@@ -341,5 +341,13 @@ TEST_F(CaptureTest, FailsWhereItsSocketCannotBeCreated) {
     EXPECT_TRUE(connect_to(path("front"))) << "it is still somebody else's";
 }
 
+TEST_F(CaptureTest, KeepsTheTraceThatIsThereWhereAnEndpointIsWrong) {
+    std::ofstream(file()) << "an old trace";
+    EXPECT_EQ(run("capture " + path("no/such/front") + " " + path("back") + " -w " + file()).status, 4);
+    std::string text;
+    std::getline(std::ifstream(file()), text);
+    EXPECT_EQ(text, "an old trace");
+}
+
 }  // namespace
 }  // namespace vutrace::cli::test

@@ -28,17 +28,17 @@ struct CaptureOptions {
 
 class Capture {
   public:
-    // Creates the listening sockets and takes over inherited ones: peers may connect from here on. `recorder` outlives
-    // the capture. Errors: usage (an endpoint that makes no sense), system.
-    [[nodiscard]] static Result<std::unique_ptr<Capture>> create(CaptureOptions options, Recorder& recorder);
+    // Creates the listening sockets and takes over inherited ones: peers may connect from here on, and wait for `run`.
+    // Errors: usage (an endpoint that makes no sense), system.
+    [[nodiscard]] static Result<std::unique_ptr<Capture>> create(CaptureOptions options);
     virtual ~Capture() = default;
 
     // The loop that `run` serves, for what else the caller must watch (signals).
     [[nodiscard]] virtual EventLoop& loop() noexcept = 0;
     // Serves sessions until `stop`, the end of the first (`once`), or until no further one can come (inherited
     // sockets). Then ends those that still run, with everything recorded. Errors: system (cannot wait for events, or
-    // the only peer there could be was not met).
-    [[nodiscard]] virtual Status run() = 0;
+    // the only peer there could be was not met). Once. `recorder` outlives the call.
+    [[nodiscard]] virtual Status run(Recorder& recorder) = 0;
     virtual void stop() noexcept = 0;                                   // any thread
     [[nodiscard]] virtual std::uint32_t sessions() const noexcept = 0;  // begun so far
 };
