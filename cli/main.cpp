@@ -4,6 +4,8 @@
 
 #include <array>
 #include <csignal>
+#include <cstdio>
+#include <exception>
 #include <span>
 #include <vector>
 
@@ -58,5 +60,10 @@ ExitStatus report(const char* command, const Error& error) {
 }  // namespace vutrace::cli
 
 int main(int argument_count, char** arguments) {
-    return vutrace::cli::run(argument_count, arguments);
+    try {
+        return vutrace::cli::run(argument_count, arguments);
+    } catch (const std::exception& error) {  // no memory left, as a rule
+        (void)std::fprintf(stderr, "vutrace: error: %s\n", error.what());
+        return static_cast<int>(vutrace::cli::ExitStatus::environment);
+    }
 }
