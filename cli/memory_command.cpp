@@ -1,7 +1,6 @@
 #include "commands.h"
 #include "options.h"
 #include "output.h"
-#include "progress.h"
 
 #include <vutrace/render/hexdump.h>
 #include <vutrace/render/json.h>
@@ -183,23 +182,8 @@ ExitStatus run(Options& options) {
     if (const Status status = parse(options); !status) {
         return report(command_name, status.error());
     }
-    auto timeline = session::Timeline::open(options.file);
-    if (!timeline) {
-        return report_input(command_name, options.file, timeline.error());
-    }
-    Progress progress("reading");
-    const auto tracker = timeline->state_after(
-        options.at, [&](std::uint64_t done, std::uint64_t total) { progress.update(done, total); });
-    progress.clear();
-    if (!tracker) {
-        return report(command_name, tracker.error());
-    }
-    const auto state = choose_session(*tracker, options.session);
-    if (!state) {
-        return report(command_name, state.error());
-    }
-    report_memory(command_name, **state);
-    return show((*state)->memory, options);
+    return with_state_after({command_name, options.file, options.at, options.session},
+                            [&](const session::SessionState& state) { return show(state.memory, options); });
 }
 
 std::function<ExitStatus()> configure(CLI::App& app) {

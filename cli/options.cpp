@@ -1,5 +1,7 @@
 #include "options.h"
 
+#include "progress.h"
+
 #include <fmt/format.h>
 
 #include <charconv>
@@ -120,6 +122,27 @@ void report_memory(const char* command, const session::SessionState& state) {
                    "following them would take many times the trace's size: all of it is shown as unknown\n",
                    command, state.number);
     }
+}
+
+ExitStatus with_state_after(const StateQuery& query,
+                            const std::function<ExitStatus(const session::SessionState& state)>& show) {
+    auto timeline = session::Timeline::open(query.file);
+    if (!timeline) {
+        return report_input(query.command, query.file, timeline.error());
+    }
+    Progress progress("reading");
+    const auto tracker =
+        timeline->state_after(query.at, [&](std::uint64_t done, std::uint64_t total) { progress.update(done, total); });
+    progress.clear();
+    if (!tracker) {
+        return report(query.command, tracker.error());
+    }
+    const auto state = choose_session(*tracker, query.session);
+    if (!state) {
+        return report(query.command, state.error());
+    }
+    report_memory(query.command, **state);
+    return show(**state);
 }
 
 }  // namespace vutrace::cli

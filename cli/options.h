@@ -8,6 +8,7 @@
 #include <vutrace/trace/reader.h>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -35,5 +36,16 @@ ExitStatus report_reading(const char* command, const trace::ReadProblems& proble
                                                                   std::optional<std::uint32_t> number);
 // A warning where the session's guest memory was too costly to follow.
 void report_memory(const char* command, const session::SessionState& state);
+
+struct StateQuery {
+    const char* command;
+    const std::string& file;
+    std::uint64_t at;                      // record number
+    std::optional<std::uint32_t> session;  // as for `choose_session`
+};
+// Reads the trace up to a record, with a progress bar, and shows one session as it stood then. What goes wrong before
+// that is reported.
+ExitStatus with_state_after(const StateQuery& query,
+                            const std::function<ExitStatus(const session::SessionState& state)>& show);
 
 }  // namespace vutrace::cli

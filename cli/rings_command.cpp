@@ -1,7 +1,6 @@
 #include "commands.h"
 #include "options.h"
 #include "output.h"
-#include "progress.h"
 
 #include <vutrace/render/ring_view.h>
 #include <vutrace/session/timeline.h>
@@ -48,25 +47,12 @@ Status print(const session::SessionState& state, const Options& options) {
 }
 
 ExitStatus run(const Options& options) {
-    auto timeline = session::Timeline::open(options.file);
-    if (!timeline) {
-        return report_input(command_name, options.file, timeline.error());
-    }
-    Progress progress("reading");
-    const auto tracker = timeline->state_after(
-        options.at, [&](std::uint64_t done, std::uint64_t total) { progress.update(done, total); });
-    progress.clear();
-    if (!tracker) {
-        return report(command_name, tracker.error());
-    }
-    const auto state = choose_session(*tracker, options.session);
-    if (!state) {
-        return report(command_name, state.error());
-    }
-    report_memory(command_name, **state);
-    const Status status = print(**state, options);
-    return status || status.error().code == ErrorCode::peer_closed ? ExitStatus::ok
-                                                                   : report(command_name, status.error());
+    return with_state_after(
+        {command_name, options.file, options.at, options.session}, [&](const session::SessionState& state) {
+            const Status status = print(state, options);
+            return status || status.error().code == ErrorCode::peer_closed ? ExitStatus::ok
+                                                                           : report(command_name, status.error());
+        });
 }
 
 std::function<ExitStatus()> configure(CLI::App& app) {
