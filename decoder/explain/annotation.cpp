@@ -6,6 +6,8 @@
 namespace vutrace::explain {
 namespace {
 
+using protocol::ProblemKind;
+
 // Enough for the header and the 256 segments that a block request shows.
 constexpr std::size_t max_parsed_bytes = virtio::block::request_header_size + 256 * 16;
 
@@ -127,7 +129,8 @@ void Annotator::annotate_message(const trace::Record& record, const trace::Messa
         if (const auto header = protocol::parse_header(message.bytes)) {
             current_[key] = *header;
         } else {
-            out.problems.push_back("the message ends inside its header: " + header.error().text);
+            out.problems.push_back(
+                {ProblemKind::cut_off, "the message ends inside its header: " + header.error().text});
         }
     }
     if (const auto current = current_.find(key); current != current_.end()) {
@@ -146,10 +149,11 @@ void Annotator::annotate_message(const trace::Record& record, const trace::Messa
         out.parsed = false;
     }
     if (message.incomplete) {
-        out.problems.emplace_back("the connection ended before the announced size arrived");
+        out.problems.push_back({ProblemKind::cut_off, "the connection ended before the announced size arrived"});
     }
     if (message.descriptors_truncated) {
-        out.problems.emplace_back("the kernel handed over fewer descriptors than were sent");
+        out.problems.push_back(
+            {ProblemKind::lost_descriptors, "the kernel handed over fewer descriptors than were sent"});
     }
 }
 
@@ -172,7 +176,7 @@ void Annotator::annotate_payload(const trace::Record& record, const trace::Messa
     out.fields = std::move(decoded.fields);
     out.parsed = decoded.problems.empty() && (out.payload.empty() || !out.fields.empty());
     if (out.whole) {
-        for (std::string& problem : decoded.problems) {
+        for (protocol::Problem& problem : decoded.problems) {
             if (std::find(out.problems.begin(), out.problems.end(), problem) == out.problems.end()) {
                 out.problems.push_back(std::move(problem));
             }

@@ -103,8 +103,9 @@ class PayloadDecoder {
             if (offset + field.size <= payload_.size()) {
                 decode_field(field, offset, out);
             } else if (offset < payload_.size()) {
-                out_.problems.push_back(fmt::format("payload ends inside `{}`: {} of its {} bytes are there",
-                                                    field.name, payload_.size() - offset, field.size));
+                out_.problems.push_back(
+                    {ProblemKind::payload_size, fmt::format("payload ends inside `{}`: {} of its {} bytes are there",
+                                                            field.name, payload_.size() - offset, field.size)});
                 return;
             }
         }
@@ -135,7 +136,8 @@ class PayloadDecoder {
 
     bool is_shown(const FieldLayout& layout, ByteView bytes, const Field& field) {
         if (layout.role == FieldRole::reserved && field.number != 0) {
-            out_.problems.push_back(fmt::format("`{}` is 0x{:x}, must be 0", layout.name, field.number));
+            out_.problems.push_back(
+                {ProblemKind::reserved_field, fmt::format("`{}` is 0x{:x}, must be 0", layout.name, field.number)});
         }
         switch (layout.role) {
             case FieldRole::reserved:
@@ -181,8 +183,9 @@ class PayloadDecoder {
         const std::size_t available = size / one;
         const std::uint64_t count = announced(available);
         if (count != available || size % one != 0) {
-            out_.problems.push_back(fmt::format("`{}` has {} elements of {} bytes, {} bytes are there for them",
-                                                tail.name, count, one, size));
+            out_.problems.push_back(
+                {ProblemKind::payload_size, fmt::format("`{}` has {} elements of {} bytes, {} bytes are there for them",
+                                                        tail.name, count, one, size)});
         }
         const std::size_t present = static_cast<std::size_t>(std::min<std::uint64_t>(count, available));
         if (tail.element.empty()) {
@@ -241,10 +244,11 @@ class PayloadDecoder {
 
     void check_end() {
         if (payload_.size() < layout_.size_min) {
-            out_.problems.push_back(
-                fmt::format("payload has {} bytes, its fields need {}", payload_.size(), layout_.size_min));
+            out_.problems.push_back({ProblemKind::payload_size, fmt::format("payload has {} bytes, its fields need {}",
+                                                                            payload_.size(), layout_.size_min)});
         } else if (layout_.tail.rule == CountRule::none && payload_.size() > layout_.size_max) {
-            out_.problems.push_back(fmt::format("{} bytes follow the last field", payload_.size() - layout_.size_max));
+            out_.problems.push_back({ProblemKind::payload_size, fmt::format("{} bytes follow the last field",
+                                                                            payload_.size() - layout_.size_max)});
         }
     }
 

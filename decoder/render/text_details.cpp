@@ -104,8 +104,8 @@ void message_details(Details& details, const trace::MessageRecord& record, const
         }
         details.line("fd", text);
     }
-    for (const std::string& problem : message.problems) {
-        details.marked(Tone::bad, "!! " + printable(problem));
+    for (const protocol::Problem& problem : message.problems) {
+        details.marked(Tone::bad, "!! " + printable(problem.text));
     }
 }
 
