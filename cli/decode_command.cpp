@@ -4,7 +4,6 @@
 #include "progress.h"
 
 #include <vutrace/explain/annotation.h>
-#include <vutrace/explain/devices.h>
 #include <vutrace/render/json.h>
 #include <vutrace/render/text.h>
 #include <vutrace/trace/reader.h>
@@ -79,17 +78,6 @@ class Selection {
     std::optional<std::uint32_t> session_;
 };
 
-Result<std::optional<std::uint32_t>> parse_device(const Options& options) {
-    if (options.device.empty()) {
-        return std::optional<std::uint32_t>();
-    }
-    const auto type = explain::find_device(options.device);
-    if (!type) {
-        return fail(ErrorCode::usage, "no device \"" + options.device + "\": one of " + explain::device_names());
-    }
-    return type;
-}
-
 class Decoder {
   public:
     Decoder(const Options& options, Selection selection, std::optional<std::uint32_t> device)
@@ -159,7 +147,7 @@ ExitStatus run(const Options& options) {
     if (!selection) {
         return report(command_name, selection.error());
     }
-    const auto device = parse_device(options);
+    const auto device = parse_device(options.device);
     if (!device) {
         return report(command_name, device.error());
     }

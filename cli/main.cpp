@@ -13,8 +13,8 @@ namespace vutrace::cli {
 namespace {
 
 // In the order in which --help shows them.
-constexpr std::array commands{&capture_command, &decode_command, &info_command, &rings_command,
-                              &memory_command,  &replay_command, &demo_command};
+constexpr std::array commands{&capture_command, &decode_command, &info_command,   &rings_command,
+                              &memory_command,  &check_command,  &replay_command, &demo_command};
 
 int run(int argument_count, char** arguments) {
     CLI::App app{"Capture, decode and replay vhost-user sessions.", "vutrace"};

@@ -2,6 +2,8 @@
 
 #include "progress.h"
 
+#include <vutrace/explain/devices.h>
+
 #include <fmt/format.h>
 
 #include <charconv>
@@ -47,6 +49,17 @@ Result<std::uint64_t> parse_size(const std::string& text) {
         return fail(ErrorCode::usage, "\"" + text + "\" is more than 64 bits hold");
     }
     return *value << shift;
+}
+
+Result<std::optional<std::uint32_t>> parse_device(const std::string& name) {
+    if (name.empty()) {
+        return std::optional<std::uint32_t>();
+    }
+    const auto type = explain::find_device(name);
+    if (!type) {
+        return fail(ErrorCode::usage, "no device \"" + name + "\": one of " + explain::device_names());
+    }
+    return type;
 }
 
 void add_colour_option(CLI::App& app, ColourChoice& choice) {

@@ -19,6 +19,9 @@ namespace vutrace::cli {
 // The same with one of the suffixes k, M, G, T (powers of 1024; either case). Error: usage.
 [[nodiscard]] Result<std::uint64_t> parse_size(const std::string& text);
 
+// The virtio device type that --device names; none where `name` is empty. Error: usage.
+[[nodiscard]] Result<std::optional<std::uint32_t>> parse_device(const std::string& name);
+
 void add_colour_option(CLI::App& app, ColourChoice& choice);
 
 // Error, usage: what a command is about to create is the trace that it reads.

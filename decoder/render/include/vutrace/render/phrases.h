@@ -25,6 +25,9 @@ namespace vutrace::render {
 // Lower-case hex digits without separators.
 void append_hex(std::string& out, ByteView bytes);
 
+// "1,234,567": a count for people.
+[[nodiscard]] std::string grouped(std::uint64_t number);
+
 // "1 chain", "3 chains".
 [[nodiscard]] std::string count_text(std::uint64_t count, std::string_view noun);
 
