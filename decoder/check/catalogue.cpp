@@ -31,7 +31,13 @@ bool is_number_of(std::string_view number, std::string_view id) noexcept {
 }  // namespace
 
 std::span<const RuleRows> all_rows() noexcept {
-    static const std::array sections{framing_rules()};
+    static const std::array sections{framing_rules(),
+                                     negotiated_feature_rules(),
+                                     negotiation_order_rules(),
+                                     negotiated_device_rules(),
+                                     memory_rules(),
+                                     memory_use_rules(),
+                                     memory_answer_rules()};
     return sections;
 }
 

@@ -141,6 +141,12 @@ class MessageRule final : public Rule {
 
 // One span for each section of the catalogue; `all_rows` has them in the order of the numbers.
 [[nodiscard]] RuleRows framing_rules() noexcept;
+[[nodiscard]] RuleRows negotiated_feature_rules() noexcept;
+[[nodiscard]] RuleRows negotiation_order_rules() noexcept;
+[[nodiscard]] RuleRows negotiated_device_rules() noexcept;
+[[nodiscard]] RuleRows memory_rules() noexcept;
+[[nodiscard]] RuleRows memory_use_rules() noexcept;
+[[nodiscard]] RuleRows memory_answer_rules() noexcept;
 [[nodiscard]] std::span<const RuleRows> all_rows() noexcept;
 
 }  // namespace vutrace::check
