@@ -2,6 +2,7 @@
 #include "options.h"
 #include "output.h"
 
+#include <vutrace/base/hex.h>
 #include <vutrace/render/hexdump.h>
 #include <vutrace/render/json.h>
 #include <vutrace/render/phrases.h>
@@ -97,7 +98,7 @@ Status print_json(const session::SparseMemory& memory, const Options& options, s
                                                address + from, size, static_cast<bool>(*begin));
                 if (*begin) {
                     output.buffer() += R"(,"bytes":")";
-                    render::append_hex(output.buffer(), ByteView(bytes).subspan(from, size));
+                    append_hex(output.buffer(), ByteView(bytes).subspan(from, size));
                     output.buffer() += '"';
                 }
                 output.buffer() += '}';
