@@ -65,8 +65,10 @@ class HostileTestCase(PeerTestCase):
         capture = self.start(vutrace.Capture(self.workspace, self.back_end.path, datapath=datapath, memory=memory,
                                              once=False, name=f"{datapath}-{memory}", **more))
         self.relayed = datapath == "relay"
-        with self.session(capture) as session:  # what is opened once and kept is there from here on
+        before = self.descriptors(capture)
+        with self.session(capture) as session:  # opens what is opened once and kept: the folder of descriptors
             session.pass_on(UNKNOWN, b"", [self.event()])
+        self.settle(capture, before + 1)
         return capture
 
     def session(self, capture):
