@@ -64,7 +64,9 @@ void Details::bits(std::uint64_t mask, const std::vector<std::string>& names, st
     std::size_t next = 0;
     for (unsigned bit = 0; bit < 64 && next < names.size(); ++bit) {
         if (((mask >> bit) & 1U) != 0) {
-            line(fmt::format("bit {}", bit), names[next++], depth);
+            const std::string number = fmt::format("bit {}", bit);
+            const std::string& name = names[next++];
+            line(number, name == number ? "unknown" : name, depth);
         }
     }
 }

@@ -110,6 +110,15 @@ TEST(TextVerbose, NamesEveryFeatureBit) {
     EXPECT_THAT(text, HasSubstr("2023-11-14"));
 }
 
+TEST(TextVerbose, SaysOnceThatABitIsUnknown) {
+    TraceBuilder trace;
+    trace.request(FrontEndRequest::SET_FEATURES, protocol::serialise_u64(0x4));  // a device's own, and none is known
+    const std::string text = lines_of(trace.records, {TimeFormat::relative, false, true, false})[0];
+    EXPECT_THAT(text, HasSubstr("bit 2  "));
+    EXPECT_THAT(text, HasSubstr("unknown\n"));
+    EXPECT_EQ(text.find("bit 2"), text.rfind("bit 2")) << text;
+}
+
 TEST(TextVerbose, ListsTheDescriptorsOfAUsedChain) {
     TraceBuilder trace;
     trace.chain(block_write(3, 0, 512));
