@@ -135,7 +135,8 @@ ExitStatus with_state_after(const StateQuery& query,
         timeline->state_after(query.at, [&](std::uint64_t done, std::uint64_t total) { progress.update(done, total); });
     progress.clear();
     if (!tracker) {
-        return report(query.command, tracker.error());
+        return tracker.error().code == ErrorCode::usage ? report(query.command, tracker.error())
+                                                        : report_input(query.command, query.file, tracker.error());
     }
     const auto state = choose_session(*tracker, query.session);
     if (!state) {
