@@ -83,6 +83,18 @@ TEST_F(State, RingsSayWhatIsNotThere) {
 
 TEST_F(State, MemoryShowsKnownBytes) {
     const Outcome outcome = memory("--address 0x40000 --length 16");
+TEST_F(State, NamesTheSessionsAndQueuesThereAre) {
+    for (const std::string command : {"rings", "memory --address 0 --length 1"}) {
+        const Outcome outcome = run(command + " --session 9 --at " + done_at_ + " " + path());
+        EXPECT_EQ(outcome.status, 2) << command;
+        EXPECT_THAT(outcome.errors, HasSubstr("the sessions there are 1\n")) << command;
+    }
+    const Outcome queue = run("rings --queue 7 --at " + done_at_ + " " + path());
+    EXPECT_EQ(queue.status, 2);
+    EXPECT_THAT(queue.errors, HasSubstr("no queue 7 of session 1 up to record " + done_at_));
+    EXPECT_THAT(queue.errors, HasSubstr("the queues there are 0\n"));
+}
+
     EXPECT_EQ(outcome.status, 0) << outcome.errors;
     EXPECT_EQ(split_lines(outcome.output)[0],
               "00040000  41 41 41 41 41 41 41 41  41 41 41 41 41 41 41 41  |AAAAAAAAAAAAAAAA|");
