@@ -1,13 +1,11 @@
+#include <vutrace/explain/annotation.h>
 #include <vutrace/protocol/features.h>
-#include <vutrace/render/annotation.h>
 
 #include <algorithm>
 
-namespace vutrace::render {
+namespace vutrace::explain {
 namespace {
 
-// A request that was never answered must not be kept for ever.
-constexpr std::size_t max_pending = 256;
 // Enough for the header and the 256 segments that a block request shows.
 constexpr std::size_t max_parsed_bytes = virtio::block::request_header_size + 256 * 16;
 
@@ -99,12 +97,8 @@ std::optional<std::uint32_t> queue_of(const trace::RecordBody& body) {
 
 }  // namespace
 
-std::int64_t time_of(const trace::Record& record, std::size_t entry) noexcept {
-    const auto* chain = std::get_if<trace::ChainRecord>(&record.body);
-    return chain != nullptr ? trace::time_of(record, chain->entries[entry]) : record.time;
-}
-
 const Annotation& Annotator::annotate(const trace::Record& record) {
+    const Answer answer = answer_due(record);  // as negotiated before the record
     std::vector<session::ChainContext> contexts = tracker_.apply(record);
     annotation_.record = &record;
     annotation_.queue = queue_of(record.body);
@@ -112,7 +106,7 @@ const Annotation& Annotator::annotate(const trace::Record& record) {
     if (const auto* message = std::get_if<trace::MessageRecord>(&record.body)) {
         device_types_.erase(record.session);
         annotation_.device = device_of(record.session);
-        annotate_message(record, *message);
+        annotate_message(record, *message, answer);
         annotation_.queue = annotation_.message.queue;
         return annotation_;
     }
@@ -123,9 +117,10 @@ const Annotation& Annotator::annotate(const trace::Record& record) {
     return annotation_;
 }
 
-void Annotator::annotate_message(const trace::Record& record, const trace::MessageRecord& message) {
+void Annotator::annotate_message(const trace::Record& record, const trace::MessageRecord& message, Answer answer) {
     MessageAnnotation& out = annotation_.message;
     out = {};
+    out.asks = message.sender == protocol::requester(message.channel);
     const SenderKey key{record.session, message.channel, message.sender};
     if (message.offset == 0) {
         current_.erase(key);
@@ -145,7 +140,7 @@ void Annotator::annotate_message(const trace::Record& record, const trace::Messa
     out.payload = ByteView(message.bytes).subspan(has_header ? protocol::header_size : 0);
     if (has_header) {
         annotate_payload(record, message);
-        pair_reply(record, message);
+        pair(record, message, answer);
     } else {
         out.whole = false;
         out.parsed = false;
@@ -188,28 +183,40 @@ void Annotator::annotate_payload(const trace::Record& record, const trace::Messa
     }
 }
 
-void Annotator::pair_reply(const trace::Record& record, const trace::MessageRecord& message) {
+Answer Annotator::answer_due(const trace::Record& record) const noexcept {
+    const auto* message = std::get_if<trace::MessageRecord>(&record.body);
+    if (message == nullptr || message->offset != 0 || message->sender != protocol::requester(message->channel)) {
+        return Answer::none;
+    }
+    const auto header = protocol::parse_header(message->bytes);
+    if (!header) {
+        return Answer::none;
+    }
+    static const session::DeviceState nothing_negotiated;
+    const session::SessionState* state = tracker_.session(record.session);
+    return expected_answer(message->channel, *header, ByteView(message->bytes).subspan(protocol::header_size),
+                           state == nullptr ? nothing_negotiated : state->device);
+}
+
+void Annotator::pair(const trace::Record& record, const trace::MessageRecord& message, Answer answer) {
     MessageAnnotation& out = annotation_.message;
-    std::deque<Pending>& pending = pending_[{record.session, message.channel}];
-    const bool asks = message.sender == protocol::requester(message.channel);
-    if (asks && !out.header->is_reply()) {
-        pending.push_back({out.header->request, record.sequence, record.time});
-        if (pending.size() > max_pending) {
-            pending.pop_front();
-        }
+    Conversation& conversation = conversations_[{record.session, message.channel}];
+    if (out.asks) {
+        out.answer = answer;
+        const ByteView kept = answer == Answer::none ? ByteView{} : out.payload;
+        conversation.asked({*out.header, record.sequence, record.time, answer, {kept.begin(), kept.end()}});
         return;
     }
-    if (asks) {
-        return;
-    }
-    // Replies come in the order of their requests, so what is before the one answered here never had one.
-    const auto request = std::find_if(pending.begin(), pending.end(),
-                                      [&](const Pending& one) { return one.code == out.header->request; });
-    if (request != pending.end()) {
+    out.exchange = conversation.answered(*out.header);
+    if (const auto& request = out.exchange.answered) {
         out.answers = request->sequence;
         out.latency = elapsed(request->time, record.time);
-        pending.erase(pending.begin(), request + 1);
     }
+}
+
+const Conversation* Annotator::conversation(std::uint32_t session, Channel channel) const noexcept {
+    const auto found = conversations_.find({session, channel});
+    return found == conversations_.end() ? nullptr : &found->second;
 }
 
 void Annotator::annotate_chain(const trace::Record& record, const trace::ChainRecord& chain,
@@ -224,7 +231,7 @@ void Annotator::annotate_chain(const trace::Record& record, const trace::ChainRe
         }
         describe_buffers(entry.descriptors.empty() ? out.context.descriptors : entry.descriptors, out);
         if (entry.state == trace::ChainEntry::State::used && out.context.available_sequence != 0) {
-            out.latency = elapsed(out.context.available_time, time_of(record, i));
+            out.latency = elapsed(out.context.available_time, trace::time_of(record, i));
         }
         if (annotation_.device == virtio::block::device_id && out.descriptors_known) {
             read_block_request(entry, out, scratch);
@@ -246,4 +253,4 @@ std::uint32_t Annotator::device_of(std::uint32_t session) {
     return type;
 }
 
-}  // namespace vutrace::render
+}  // namespace vutrace::explain
