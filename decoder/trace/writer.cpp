@@ -65,11 +65,12 @@ FileDescriptor open_for_writing(const std::string& path, std::chrono::millisecon
 
 Result<FileDescriptor> create_private_file(const std::string& path, std::chrono::milliseconds patience, bool& regular) {
     FileDescriptor file = open_for_writing(path, patience);
-    if (!file && errno == ENXIO) {
-        return fail_errno(fmt::format("cannot write to '{}', which nobody reads", path));
-    }
     if (!file) {
-        return fail_errno(fmt::format("cannot create '{}'", path));
+        const int reason = errno;
+        const bool nobody_reads = reason == ENXIO && is_pipe(path);
+        return fail_errno(nobody_reads ? fmt::format("'{}' is a pipe that nobody reads", path)
+                                       : fmt::format("cannot create '{}'", path),
+                          reason);
     }
     struct stat status {};
     if (::fstat(file.number(), &status) != 0) {

@@ -40,7 +40,7 @@ class CapturePipe : public testing::Test {
 TEST_F(CapturePipe, FailsWhereNobodyReadsIt) {
     CaptureProcess capture(arguments({"--wait", "0.05"}));
     EXPECT_EQ(capture.wait(), 4) << capture.said();
-    EXPECT_THAT(capture.said(), HasSubstr("which nobody reads"));
+    EXPECT_THAT(capture.said(), HasSubstr("is a pipe that nobody reads"));
     EXPECT_THAT(capture.said(), Not(HasSubstr("ready")));
     EXPECT_FALSE(std::filesystem::exists(folder_.path("front")));
 }
