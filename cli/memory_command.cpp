@@ -3,6 +3,7 @@
 #include "options.h"
 #include "output.h"
 
+#include <vutrace/base/hex.h>
 #include <vutrace/render/hexdump.h>
 #include <vutrace/render/json.h>
 #include <vutrace/render/phrases.h>
@@ -75,7 +76,7 @@ void append_runs(std::string& out, const MemoryPiece& piece, const char*& separa
         append_run(piece.address + from, size, known);
         if (known) {
             out += R"(,"bytes":")";
-            render::append_hex(out, piece.bytes.subspan(from, size));
+            append_hex(out, piece.bytes.subspan(from, size));
             out += '"';
         }
         out += '}';

@@ -1,3 +1,5 @@
+#include "configuration.h"
+
 #include <vutrace/explain/annotation.h>
 #include <vutrace/protocol/features.h>
 
@@ -5,6 +7,8 @@
 
 namespace vutrace::explain {
 namespace {
+
+using protocol::ProblemKind;
 
 // Enough for the header and the 256 segments that a block request shows.
 constexpr std::size_t max_parsed_bytes = virtio::block::request_header_size + 256 * 16;
@@ -95,6 +99,14 @@ std::optional<std::uint32_t> queue_of(const trace::RecordBody& body) {
     return queue == trace::no_queue ? std::nullopt : std::optional<std::uint32_t>(queue);
 }
 
+// A request to read the configuration space holds zeros in the place of the answer.
+bool shows_configuration(const trace::MessageRecord& message, const protocol::Header& header) noexcept {
+    using protocol::FrontEndRequest;
+    return message.channel == Channel::front_end &&
+           header.request == static_cast<std::uint32_t>(message.sender == Side::back_end ? FrontEndRequest::GET_CONFIG
+                                                                                         : FrontEndRequest::SET_CONFIG);
+}
+
 }  // namespace
 
 const Annotation& Annotator::annotate(const trace::Record& record) {
@@ -127,7 +139,8 @@ void Annotator::annotate_message(const trace::Record& record, const trace::Messa
         if (const auto header = protocol::parse_header(message.bytes)) {
             current_[key] = *header;
         } else {
-            out.problems.push_back("the message ends inside its header: " + header.error().text);
+            out.problems.push_back(
+                {ProblemKind::cut_off, "the message ends inside its header: " + header.error().text});
         }
     }
     if (const auto current = current_.find(key); current != current_.end()) {
@@ -146,10 +159,11 @@ void Annotator::annotate_message(const trace::Record& record, const trace::Messa
         out.parsed = false;
     }
     if (message.incomplete) {
-        out.problems.emplace_back("the connection ended before the announced size arrived");
+        out.problems.push_back({ProblemKind::cut_off, "the connection ended before the announced size arrived"});
     }
     if (message.descriptors_truncated) {
-        out.problems.emplace_back("the kernel handed over fewer descriptors than were sent");
+        out.problems.push_back(
+            {ProblemKind::lost_descriptors, "the kernel handed over fewer descriptors than were sent"});
     }
 }
 
@@ -172,7 +186,7 @@ void Annotator::annotate_payload(const trace::Record& record, const trace::Messa
     out.fields = std::move(decoded.fields);
     out.parsed = decoded.problems.empty() && (out.payload.empty() || !out.fields.empty());
     if (out.whole) {
-        for (std::string& problem : decoded.problems) {
+        for (protocol::Problem& problem : decoded.problems) {
             if (std::find(out.problems.begin(), out.problems.end(), problem) == out.problems.end()) {
                 out.problems.push_back(std::move(problem));
             }
@@ -180,6 +194,11 @@ void Annotator::annotate_payload(const trace::Record& record, const trace::Messa
     }
     if (out.info != nullptr) {
         out.queue = queue_of(*out.info, out.payload);
+    }
+    if (shows_configuration(message, *out.header)) {
+        if (auto configuration = decode_configuration(annotation_.device, out.payload)) {
+            out.fields.push_back(std::move(*configuration));
+        }
     }
 }
 

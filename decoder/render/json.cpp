@@ -154,8 +154,11 @@ void write_message(JsonWriter& json, const trace::MessageRecord& record, const e
         json.key("latency").signed_number(*message.latency);
     }
     if (!message.problems.empty()) {
-        json.key("problems");
-        write_strings(json, message.problems);
+        json.key("problems").begin_array();
+        for (const protocol::Problem& problem : message.problems) {
+            json.text(problem.text);
+        }
+        json.end_array();
     }
 }
 

@@ -68,10 +68,10 @@ void append_descriptors(std::string& out, const Style& style, const std::vector<
     style.append(out, Tone::good, text);
 }
 
-void append_problems(std::string& out, const Style& style, const std::vector<std::string>& problems) {
-    for (const std::string& problem : problems) {
+void append_problems(std::string& out, const Style& style, const std::vector<protocol::Problem>& problems) {
+    for (const protocol::Problem& problem : problems) {
         out += "  ";
-        style.append(out, Tone::bad, "!! " + printable(problem));
+        style.append(out, Tone::bad, "!! " + printable(problem.text));
     }
 }
 

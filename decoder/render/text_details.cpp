@@ -1,11 +1,13 @@
 #include "text_parts.h"
 
+#include <vutrace/base/hex.h>
 #include <vutrace/protocol/features.h>
 #include <vutrace/render/hexdump.h>
 #include <vutrace/render/phrases.h>
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <iterator>
 #include <string_view>
@@ -22,7 +24,8 @@ class Details {
 
     void line(std::string_view name, std::string_view value, std::size_t depth = 0) {
         out_.append(base_indent + 2 * depth, ' ');
-        const std::size_t width = name_width > 2 * depth ? name_width - 2 * depth : 0;
+        const std::size_t column = name_width > 2 * depth ? name_width - 2 * depth : 0;
+        const std::size_t width = std::max(column, name.size() + 1);
         style_.append(out_, Tone::faint, fmt::format("{:<{}}", name, width));
         fmt::format_to(std::back_inserter(out_), "{}\n", value);
     }
@@ -48,7 +51,9 @@ void Details::field(const protocol::Field& field, std::uint32_t device, std::siz
         append_field_value(value, field);
     }
     if (field.size != 0) {
-        value += style_.paint(Tone::faint, fmt::format("  [{}..{}]", field.offset, field.offset + field.size - 1));
+        const std::uint32_t last = field.offset + field.size - 1;
+        value += style_.paint(Tone::faint, last == field.offset ? fmt::format("  [{}]", last)
+                                                                : fmt::format("  [{}..{}]", field.offset, last));
     }
     line(field.name.empty() ? "-" : field.name, value, depth);
     if (field.format == protocol::FieldFormat::features) {
@@ -92,9 +97,7 @@ void message_details(Details& details, const trace::MessageRecord& record, const
         details.field(field, annotation.device, 0);
     }
     if (!message.parsed && !message.payload.empty() && record.offset == 0) {
-        std::string hex;
-        append_hex(hex, message.payload);
-        details.line("payload", hex);
+        details.line("payload", hex(message.payload));
     }
     for (const trace::Descriptor& descriptor : record.descriptors) {
         const DescriptorDescription& what = descriptor.description;
@@ -108,8 +111,8 @@ void message_details(Details& details, const trace::MessageRecord& record, const
         }
         details.line("fd", text);
     }
-    for (const std::string& problem : message.problems) {
-        details.marked(Tone::bad, "!! " + printable(problem));
+    for (const protocol::Problem& problem : message.problems) {
+        details.marked(Tone::bad, "!! " + printable(problem.text));
     }
 }
 

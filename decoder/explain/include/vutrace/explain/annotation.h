@@ -30,7 +30,7 @@ struct MessageAnnotation {
     bool whole{true};                     // the record holds all of the payload
     bool parsed{true};                    // every payload byte found its place in `fields`
     std::vector<protocol::Field> fields;  // empty for a piece that does not begin the message
-    std::vector<std::string> problems;    // each a sentence
+    std::vector<protocol::Problem> problems;
     std::optional<std::uint32_t> queue;   // for requests about one vring
     bool asks{false};                     // sent by the side that asks on its channel; otherwise it answers
     Answer answer{Answer::none};          // of what asks: what is due
