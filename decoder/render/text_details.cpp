@@ -8,7 +8,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <iterator>
+#include <string_view>
 
 namespace vutrace::render {
 namespace {
@@ -68,7 +70,9 @@ void Details::bits(std::uint64_t mask, const std::vector<std::string>& names, st
     std::size_t next = 0;
     for (unsigned bit = 0; bit < 64 && next < names.size(); ++bit) {
         if (((mask >> bit) & 1U) != 0) {
-            line(fmt::format("bit {}", bit), names[next++], depth);
+            const std::string number = fmt::format("bit {}", bit);
+            const std::string& name = names[next++];
+            line(number, name == number ? "unknown" : name, depth);
         }
     }
 }
@@ -112,6 +116,21 @@ void message_details(Details& details, const trace::MessageRecord& record, const
     }
 }
 
+// What a proof that is none means for what is shown, by trace::Proof.
+constexpr std::array<std::string_view, 3> request_doubts{
+    "nothing of it was captured when it was made available: the request is not known",
+    "only part of it was captured when it was made available: the request may lack what is missing",
+    "it was read after the device could have been done with it: descriptors and request may be a later chain's"};
+constexpr std::array<std::string_view, 3> written_doubts{
+    "none of the bytes that the device wrote were captured", "only part of what the device wrote was captured",
+    "what the device wrote was read after the driver could have reused the buffers: it may be something else"};
+
+void doubt(Details& details, const std::array<std::string_view, 3>& doubts, trace::Proof proof) {
+    if (const auto index = static_cast<std::size_t>(proof); index < doubts.size()) {
+        details.marked(Tone::doubtful, fmt::format("doubtful: {}", doubts[index]));
+    }
+}
+
 void chain_details(Details& details, const trace::ChainRecord& record, std::size_t index,
                    const explain::Annotation& annotation) {
     const trace::ChainEntry& entry = record.entries[index];
@@ -121,10 +140,14 @@ void chain_details(Details& details, const trace::ChainRecord& record, std::size
     details.line("content", fmt::format("{} of {} captured, {}", entry.content.size() - entry.content.missing(),
                                         count_text(entry.content.size(), "byte"), trace::name_of(entry.proof)));
     if (used) {
+        doubt(details, written_doubts, entry.content.empty() ? trace::Proof::verified : entry.proof);
         details.line("used length", fmt::format("{}", entry.used_length));
         details.line("made available", known.context.available_sequence == 0
                                            ? std::string("before the trace saw it")
                                            : fmt::format("record {}", known.context.available_sequence));
+    }
+    if (known.descriptors_known) {
+        doubt(details, request_doubts, known.context.proof);
     }
     for (const trace::ChainDescriptor& descriptor :
          entry.descriptors.empty() ? known.context.descriptors : entry.descriptors) {
