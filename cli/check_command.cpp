@@ -105,6 +105,7 @@ class Reading {
         for (;;) {
             auto record = reader.next();
             if (!record) {
+                reading_failed_ = true;
                 return tl::unexpected(record.error());
             }
             if (!*record || (options_.at && (*record)->sequence > *options_.at)) {
@@ -119,6 +120,8 @@ class Reading {
         checker_.finish();
         return all_there(reader.position().next_sequence - 1);
     }
+    // Whether an error of `run` is one of the trace, not of the output.
+    [[nodiscard]] bool reading_failed() const noexcept { return reading_failed_; }
     [[nodiscard]] std::uint64_t records() const noexcept { return records_; }
 
   private:
@@ -151,6 +154,7 @@ class Reading {
     Findings& findings_;
     std::uint64_t records_{0};
     bool session_seen_{false};
+    bool reading_failed_{false};
 };
 
 ExitStatus check_trace(const Options& options) {
@@ -171,6 +175,9 @@ ExitStatus check_trace(const Options& options) {
         *selection, [&findings](const check::Finding& finding) { findings.take(finding); }, *device);
     Reading reading(options, checker, findings);
     Status status = reading.run(*reader);
+    if (reading.reading_failed()) {
+        return report_input(command_name, options.file, status.error());
+    }
     if (status) {
         status = findings.finish();
     }
