@@ -5,6 +5,7 @@
 
 #include <vutrace/check/checker.h>
 #include <vutrace/render/findings.h>
+#include <vutrace/session/inventory.h>
 #include <vutrace/trace/reader.h>
 
 #include <fmt/format.h>
@@ -99,7 +100,7 @@ class Reading {
     Reading(const Options& options, check::Checker& checker, Findings& findings)
         : options_(options), checker_(checker), findings_(findings) {}
 
-    // Error: peer_closed, usage (a record or session that is not there), system.
+    // Error: peer_closed, system.
     [[nodiscard]] Status run(trace::Reader& reader) {
         Progress progress("checking");
         for (;;) {
@@ -118,7 +119,15 @@ class Reading {
             progress.update(reader.position().offset, reader.file_size());
         }
         checker_.finish();
-        return all_there(reader.position().next_sequence - 1);
+        return {};
+    }
+    // Whether the trace has what the options name, of which `reader` read up to the last record. Error: usage.
+    [[nodiscard]] Status check_names(const trace::Reader& reader) const {
+        const std::uint64_t count = reader.position().next_sequence - 1;
+        if (options_.at && (*options_.at == 0 || *options_.at > count)) {
+            return fail(ErrorCode::usage, fmt::format("there is no record {}: the trace has {}", *options_.at, count));
+        }
+        return inventory_.check(options_.session, std::nullopt, options_.at ? "up to that record" : "in the trace");
     }
     // Whether an error of `run` is one of the trace, not of the output.
     [[nodiscard]] bool reading_failed() const noexcept { return reading_failed_; }
@@ -134,26 +143,17 @@ class Reading {
             const std::uint64_t wanted = *options_.at - record.sequence + 1;
             chain->entries.resize(std::min<std::uint64_t>(chain->entries.size(), wanted));
         }
+        inventory_.add(record.session);
         if (!options_.session || record.session == *options_.session) {
-            session_seen_ = true;
             checker_.take(record);
         }
-    }
-    [[nodiscard]] Status all_there(std::uint64_t count) const {
-        if (options_.at && (*options_.at == 0 || *options_.at > count)) {
-            return fail(ErrorCode::usage, fmt::format("there is no record {}: the trace has {}", *options_.at, count));
-        }
-        if (options_.session && !session_seen_) {
-            return fail(ErrorCode::usage, fmt::format("no session {} in what was read", *options_.session));
-        }
-        return {};
     }
 
     const Options& options_;
     check::Checker& checker_;
     Findings& findings_;
     std::uint64_t records_{0};
-    bool session_seen_{false};
+    session::Inventory inventory_;
     bool reading_failed_{false};
 };
 
@@ -178,14 +178,20 @@ ExitStatus check_trace(const Options& options) {
     if (reading.reading_failed()) {
         return report_input(command_name, options.file, status.error());
     }
+    const ExitStatus read = report_reading(command_name, reader->problems(), reading.records());
+    if (read != ExitStatus::ok) {
+        return read;
+    }
+    if (const Status named = reading.check_names(*reader); status && !named) {
+        return report(command_name, named.error());
+    }
     if (status) {
         status = findings.finish();
     }
     if (!status && status.error().code != ErrorCode::peer_closed) {
         return report(command_name, status.error());
     }
-    const ExitStatus read = report_reading(command_name, reader->problems(), reading.records());
-    return read == ExitStatus::ok && findings.serious() ? ExitStatus::findings : read;
+    return findings.serious() ? ExitStatus::findings : ExitStatus::ok;
 }
 
 ExitStatus print_rules(const std::vector<const check::RuleInfo*>& rules, const Options& options) {

@@ -107,14 +107,15 @@ class RegionSizes final : public Rule {
 };
 
 // VU039. Where the back-end never said how many it takes, 8 are in order and up to 32 a habit of rust-vmm and crosvm.
-class RegionCount final : public Rule {
+class RegionCount final : public RuleOnHistory {
   public:
     void message(const MessageSight& sight) override {
         if (const auto answer = number_of(sight); answer && sight.answers(FrontEndRequest::GET_MAX_MEM_SLOTS)) {
             slots_ = *answer;
         }
         const bool adds = sight.asks(FrontEndRequest::ADD_MEM_REG);
-        if (!adds && !hands_over_table(sight)) {
+        const bool may_have_asked = adds && !slots_ && !all_seen(sight);
+        if (may_have_asked || (!adds && !hands_over_table(sight))) {
             return;
         }
         const std::size_t given = given_regions(sight).size();
@@ -298,7 +299,7 @@ constexpr std::array rows{
              "are then a note, because rust-vmm and crosvm take them.",
              ""},
             make_rule<RegionCount>,
-            wants_messages},
+            wants_history},
     RuleRow{{"VU040", Severity::error, Violator::front_end, "The file behind a region is long enough for it.",
              regions_section,
              "The back-end is killed by SIGBUS where it touches what is beyond the end of the file. The length is the "

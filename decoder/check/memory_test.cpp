@@ -135,6 +135,17 @@ TEST(Memory, RegionsBeyondTheSlotsOfTheBackEndAreAnError) {
                                                              HasSubstr("GET_MAX_MEM_SLOTS was answered 2"))));
 }
 
+TEST(Memory, SlotsThatTheTraceDoesNotShowAreNotMissed) {
+    SessionBuilder whole = opened();
+    SessionBuilder begun_before;
+    for (const MemoryRegion& added : many(33)) {
+        add_region(whole, added);
+        add_region(begun_before, added);
+    }
+    EXPECT_THAT(texts(whole, {"VU039"}), SizeIs(33 - 8));
+    EXPECT_THAT(texts(begun_before, {"VU039"}), IsEmpty());
+}
+
 TEST(Memory, AnAcknowledgementInPostcopyIsNoTable) {
     SessionBuilder session = opened();
     session.request(FrontEndRequest::POSTCOPY_LISTEN);

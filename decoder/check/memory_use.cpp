@@ -39,9 +39,9 @@ bool meet(std::uint64_t a, std::uint64_t a_bytes, std::uint64_t b, std::uint64_t
     return a < b ? b - a < a_bytes : a - b < b_bytes;
 }
 
-// Ring addresses are guest addresses or user addresses of the front-end; with ACCESS_PLATFORM neither.
+// Ring addresses are guest addresses or user addresses of the front-end; with ACCESS_PLATFORM and on Xen neither.
 bool rings_in_regions(const session::DeviceState& state) noexcept {
-    return !state.has_feature(protocol::feature::ACCESS_PLATFORM);
+    return !state.has_feature(protocol::feature::ACCESS_PLATFORM) && !state.has_protocol_feature(pf::XEN_MMAP);
 }
 
 // VU042.
@@ -162,7 +162,8 @@ constexpr std::array rows{
              "vhost-user, Front-end message types: VHOST_USER_REM_MEM_REG",
              "The back-end unmaps it and dies at the next access. A ring in a region that REM_MEM_REG names is an "
              "error; a buffer that has been in flight for a second and more is a warning, also where SET_MEM_TABLE "
-             "leaves its region out. Where addresses are IOVAs (ACCESS_PLATFORM), or chains of the queue were lost, "
+             "leaves its region out. Where addresses are IOVAs (ACCESS_PLATFORM) or Xen's, or chains of the queue were "
+             "lost, "
              "nothing is said. A ring that SET_MEM_TABLE leaves outside is VU043.",
              ""},
             make_rule<RegionInUse>,

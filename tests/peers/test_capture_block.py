@@ -34,6 +34,7 @@ class CaptureBlock(PeerTestCase):
         self.guest = self.start(QemuGuest(self.workspace, devices, script, processors=2))
         output = self.guest.wait_for_end(120)
         capture.finish()
+        vutrace.require_healthy(self.workspace, capture.trace)
         return output, capture
 
     def assert_data_came_through(self, output):

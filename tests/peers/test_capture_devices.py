@@ -41,6 +41,7 @@ class CaptureDevices(PeerTestCase):
         capture.finish()
         self.assertTrue(output.startswith("from the host\n"))
         self.assertEqual(sorted(path.name for path in (folder / "folder").iterdir()), list("12345678"))
+        vutrace.require_healthy(self.workspace, capture.trace, name=f"check-{datapath}")
         records = vutrace.decode(self.workspace, capture.trace, name=f"decode-{datapath}")
         self.assertEqual(decoded_messages(ask.messages(records)), qemu_messages(guest.trace))
         return records
@@ -70,6 +71,7 @@ class CaptureDevices(PeerTestCase):
         self.assertEqual(front_end.finish(), frames(1))
         capture.finish()
         self.assertEqual(back_end.finish(), frames(2))
+        vutrace.require_healthy(self.workspace, capture.trace, name=f"check-{name}")
         records = vutrace.decode(self.workspace, capture.trace, name=f"decode-{name}")
         self.assertEqual(decoded_requests(ask.messages(records)), dpdk_requests(back_end.stderr))
 

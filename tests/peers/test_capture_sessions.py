@@ -47,6 +47,7 @@ class CaptureSessions(PeerTestCase):
         bios.qmp().command("quit")
         bios.wait(20)
         capture.finish()
+        vutrace.require_healthy(self.workspace, capture.trace)
         records = vutrace.decode(self.workspace, capture.trace)
         self.assertEqual(decoded_messages(ask.messages(records)), qemu_messages(bios.trace))
         self.assert_chains_balance(records)
@@ -63,6 +64,7 @@ class CaptureSessions(PeerTestCase):
         guest.say("go on")
         self.assert_data_came_through(guest.wait_for_end())
         capture.finish()
+        vutrace.require_healthy(self.workspace, capture.trace)
         records = vutrace.decode(self.workspace, capture.trace)
         self.assertEqual(decoded_messages(ask.messages(records)), qemu_messages(guest.trace))
         self.assert_chains_balance(records)
@@ -99,6 +101,7 @@ class CaptureSessions(PeerTestCase):
             bios.wait(20)
             expected[number] = qemu_messages(bios.trace)
         capture.interrupt()
+        vutrace.require_healthy(self.workspace, capture.trace)
         records = vutrace.decode(self.workspace, capture.trace)
         self.assertEqual(self.messages_by_session(records), expected)
         self.assert_chains_balance(records)
@@ -121,6 +124,7 @@ class CaptureSessions(PeerTestCase):
         for guest in guests:
             self.assert_data_came_through(guest.wait_for_end())
         capture.interrupt()
+        vutrace.require_healthy(self.workspace, capture.trace)
         records = vutrace.decode(self.workspace, capture.trace)
         self.assertEqual(self.messages_by_session(records),
                          {number: qemu_messages(guest.trace) for number, guest in enumerate(guests, 1)})

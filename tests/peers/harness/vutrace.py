@@ -71,6 +71,13 @@ def decode(workspace, trace, *options, name="decode"):
     return [json.loads(line) for line in text.splitlines()]
 
 
+def require_healthy(workspace, trace, name="check"):
+    """What real peers say to each other breaks no rule: notes at most."""
+    done = run(workspace, name, "check", trace, "--severity", "warn", expect=None)
+    if done.status != 0:
+        raise AssertionError(f"vutrace check ended with status {done.status}: {done.stdout}{done.stderr}")
+
+
 def replay(workspace, trace, *options, name="replay", expect=0, seconds=COMMAND_SECONDS):
     """Replays and returns the report."""
     report = workspace.log(f"{name}.report")
