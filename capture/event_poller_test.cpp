@@ -112,6 +112,48 @@ TEST_P(EventPollerTest, ForgetsAndTakesTheTokenForAnother) {
     EXPECT_THAT(drain(), IsEmpty());
 }
 
+TEST_P(EventPollerTest, SeesNothingWhileItIsMuted) {
+    const auto event = watch(5);
+    for (int round = 0; round < 3; ++round) {
+        ASSERT_TRUE(signal_event(event));
+        poller->mute(true);
+        poller->mute(true);
+        ASSERT_TRUE(signal_event(event));
+        EXPECT_FALSE(ready(0));
+        EXPECT_THAT(drain(), IsEmpty());
+        EXPECT_EQ(*take_event(event), 2U);
+        poller->mute(false);
+        poller->mute(false);
+        EXPECT_FALSE(ready(0)) << "what was taken meanwhile is past";
+        ASSERT_TRUE(signal_event(event));
+        ASSERT_TRUE(ready(patience_ms));
+        EXPECT_THAT(drain(), ElementsAre(5)) << "watched once";
+        EXPECT_EQ(*take_event(event), 1U);
+    }
+}
+
+TEST_P(EventPollerTest, SeesWhatStillWaitsWhenItListensAgain) {
+    const auto event = watch(5);
+    poller->mute(true);
+    ASSERT_TRUE(signal_event(event));
+    poller->mute(false);
+    ASSERT_TRUE(ready(patience_ms));
+    EXPECT_THAT(drain(), ElementsAre(5));
+}
+
+TEST_P(EventPollerTest, TakesAndForgetsWhileItIsMuted) {
+    poller->mute(true);
+    const auto kept = watch(6);
+    const auto dropped = watch(7);
+    ASSERT_TRUE(signal_event(kept));
+    ASSERT_TRUE(signal_event(dropped));
+    EXPECT_FALSE(ready(0));
+    poller->forget(7);
+    poller->mute(false);
+    ASSERT_TRUE(ready(patience_ms));
+    EXPECT_THAT(drain(), ElementsAre(6));
+}
+
 TEST_P(EventPollerTest, WatchesMoreThanOneBatch) {
     std::vector<FileDescriptor> events;
     for (std::uint32_t token = 0; token < 200; ++token) {

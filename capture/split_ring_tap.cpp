@@ -78,6 +78,7 @@ SplitRingTap::ScanResult SplitRingTap::scan() {
             break;
         }
     }
+    result.bytes = bytes_copied_;
     return result;
 }
 
