@@ -140,7 +140,8 @@ class RingPoller final : public EventPoller {
     }
     void prepare_removal(std::uint32_t token, const Watched& watched) {
         if (io_uring_sqe* const entry = take_entry(); entry != nullptr) {
-            ::io_uring_prep_poll_remove(entry, key_of(token, watched));
+            // Not a poll removal: that one fails while a wake-up is on its way, and the poll stays.
+            ::io_uring_prep_cancel64(entry, key_of(token, watched), 0);
             ::io_uring_sqe_set_data64(entry, no_token);
         }
     }

@@ -7,6 +7,8 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <atomic>
+#include <thread>
 #include <vector>
 
 namespace vutrace::capture {
@@ -130,6 +132,26 @@ TEST_P(EventPollerTest, SeesNothingWhileItIsMuted) {
         EXPECT_THAT(drain(), ElementsAre(5)) << "watched once";
         EXPECT_EQ(*take_event(event), 1U);
     }
+}
+
+TEST_P(EventPollerTest, StaysMutedThoughItIsMutedInAStorm) {
+    const auto event = watch(5);
+    std::atomic<bool> stop{false};
+    std::thread storm([&] {
+        while (!stop) {
+            EXPECT_TRUE(signal_event(event));
+        }
+    });
+    for (int round = 0; round < 300; ++round) {
+        ASSERT_TRUE(ready(patience_ms));
+        poller->mute(true);
+        EXPECT_FALSE(ready(0)) << round;
+        EXPECT_FALSE(ready(0)) << round;
+        EXPECT_THAT(drain(), IsEmpty()) << round;
+        poller->mute(false);
+    }
+    stop = true;
+    storm.join();
 }
 
 TEST_P(EventPollerTest, SeesWhatStillWaitsWhenItListensAgain) {
