@@ -510,7 +510,8 @@ TEST_F(DataPathTest, BeyondItsBudgetItIsNotWokenAndLooksByItself) {
             ASSERT_TRUE(signal_event(kick.first));
             wait_until([&] { return recorder.counts().kicks != before || recorder.counts().notes != 0 ? 1U : 0U; });
         }
-        EXPECT_EQ(*take_event(kick.second), recorder.counts().kicks) << "all were seen until then";
+        // The last one may have come between the look that was one too many and the end of listening.
+        EXPECT_LE(*take_event(kick.second) - recorder.counts().kicks, 1U) << "all were seen until then";
         ring.offer(0);  // without a kick
         wait_until([&] { return recorder.counts().offers; });
         // What it saves up lets it be woken again.

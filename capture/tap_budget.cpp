@@ -50,8 +50,8 @@ TapBudget::Clocks TapBudget::system_clocks() {
 TapBudget::TapBudget(double share, unsigned processors, Clocks clocks)
     : bounded_(share < unbounded),
       clocks_(std::move(clocks)),
-      notifiers_(share, store, clocks_.now()),
-      machine_(share * std::max(processors, 1U), store, clocks_.now()),
+      notifiers_(share, notifiers_store, clocks_.now()),
+      machine_(share * std::max(processors, 1U), machine_store, clocks_.now()),
       used_before_(clocks_.used()) {}
 
 void TapBudget::looked() {
