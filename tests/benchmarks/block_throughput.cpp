@@ -34,7 +34,7 @@ constexpr std::array workloads{Workload{"read 4 KiB, depth 1", RequestType::IN, 
 
 struct Options {
     std::string vutrace;
-    std::vector<std::string> ways{"off", "tap", "relay"};
+    std::vector<std::string> ways{"off", "tap", "tap --budget 100", "relay"};
     std::vector<std::size_t> rows{0, 1, 2, 3, 4};
     std::size_t pairs{9};
     double seconds{0.4};
@@ -95,11 +95,11 @@ void add_pair(BlockSessions& sessions, Options& options, const Workload& workloa
 
 void print_cell(const std::string& way, const Cell& cell) {
     const MedianInterval ratio = median_interval(cell.ratios);
-    fmt::print("  {:<6} {:.3f} ({:.3f} to {:.3f}), plain {:.0f}/s; {:.3f} cores; others {:.2f}, {} disturbed\n", way,
+    fmt::print("  {:<16} {:.3f} ({:.3f} to {:.3f}), plain {:.0f}/s; {:.3f} cores; others {:.2f}, {} disturbed\n", way,
                ratio.median, ratio.low, ratio.high, median_interval(cell.plain).median,
                median_interval(cell.cpu).median, median_interval(cell.others).median, cell.disturbed);
     if (const TraceCounts& counts = cell.counts; counts.chains + counts.lost != 0) {
-        fmt::print("         chains {}, lost {}; steps:", counts.chains, counts.lost);
+        fmt::print("                   chains {}, lost {}; steps:", counts.chains, counts.lost);
         for (std::size_t proof = counts.proofs.size(); proof-- > 0;) {
             fmt::print(" {} {}", trace::name_of(static_cast<trace::Proof>(proof)), counts.proofs.at(proof));
         }
