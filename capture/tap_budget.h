@@ -50,7 +50,7 @@ class TapBudget {
     static constexpr Nanoseconds mebibyte_price = std::chrono::microseconds{700};
     // What a guest's bursts need: it boots, or writes back some megabytes, and is quiet again.
     static constexpr Nanoseconds notifiers_store = std::chrono::milliseconds{20};
-    static constexpr Nanoseconds machine_store = std::chrono::milliseconds{20};
+    static constexpr Nanoseconds machine_store = std::chrono::milliseconds{100};
     // Saved up before we may be woken again: so many wake-ups follow one another then, and what they show hangs
     // together.
     static constexpr Nanoseconds reserve = std::chrono::milliseconds{1};

@@ -40,7 +40,7 @@ struct Options {
     std::string file;
     std::string data_path{"tap"};
     std::string priority{"background"};
-    double budget_percent{2};
+    double budget_percent{1};
     std::string memory;
     std::uint64_t snap_length{UINT64_MAX};
     std::uint64_t queue_size{std::uint64_t{64} << 20U};
@@ -228,7 +228,7 @@ std::function<ExitStatus()> configure(CLI::App& app) {
                    "For tap: how much of the machine's processor time looking at a session may take, and of the peers' "
                    "time to be woken by them, in percent. Beyond it the rings are looked at from time to time, more is "
                    "late or lost, and counted; 100 bounds nothing")
-        ->option_text("PERCENT=2")
+        ->option_text("PERCENT=1")
         ->check(CLI::Range(0.01, 100.0));
     app.add_flag("--once", options->once, "End after the first session");
     return [options] { return run(*options); };

@@ -31,7 +31,7 @@ using virtio::block::RequestType;
 
 constexpr std::uint64_t image_bytes = std::uint64_t{256} << 20U;
 constexpr std::uint32_t most_data = 131072;  // of one request
-constexpr Seconds warm_up{0.4};              // also uses up the burst that tap's budget lets through
+constexpr Seconds warm_up{0.6};              // also uses up the burst that tap's budget lets through
 
 [[noreturn]] void die(const Error& error) {
     fmt::print(stderr, "block_throughput: {}\n", describe(error));
