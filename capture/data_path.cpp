@@ -5,12 +5,14 @@
 #include "notifications.h"
 #include "poll_pacer.h"
 #include "queue_taps.h"
+#include "tap_budget.h"
 
 #include <vutrace/protocol/payloads.h>
 #include <vutrace/protocol/requests.h>
 
 #include <algorithm>
 #include <optional>
+#include <thread>
 #include <utility>
 
 namespace vutrace::capture {
@@ -46,6 +48,8 @@ class SessionDataPath final : public DataPath {
           snapshot_(options.memory == MemoryMode::full ? std::make_unique<MemorySnapshot>(session, recorder) : nullptr),
           taps_(options, session, recorder, state, recorded_callback()),
           pacer_(loop, [this] { poll(); }),
+          budget_(options.mode == DataPathMode::tap ? options.budget : TapBudget::unbounded,
+                  std::thread::hardware_concurrency()),
           notifications_(Notifications::create(
               options.mode, loop,
               [this](Kind kind, std::uint16_t queue, std::uint64_t count) { notified(kind, queue, count); },
@@ -104,8 +108,7 @@ class SessionDataPath final : public DataPath {
         if (change.queue_changed) {
             taps_.update(*change.queue_changed);
         }
-        const bool found = kicked && taps_.scan_all();
-        pacer_.need(taps_.need(), found);
+        looked(kicked && taps_.scan_all());
     }
 
     void session_ended() override {
@@ -127,13 +130,40 @@ class SessionDataPath final : public DataPath {
 
     void notified(Kind kind, std::uint16_t queue, std::uint64_t count) {
         (void)recorder_.record(session_, trace::EventRecord{kind, queue, count});
-        const bool found = kind != Kind::err && taps_.scan(queue);
-        pacer_.need(taps_.need(), found);
+        budget_.woken(count);
+        looked(kind != Kind::err && taps_.scan(queue));
     }
 
     void poll() {
-        const bool found = taps_.scan_those_in_need();
-        pacer_.need(taps_.need(), found);
+        const bool was_muted = muted_;
+        if (budget_.may_be_woken()) {
+            set_muted(false);  // before the look, so that nothing passes unseen between the two
+        }
+        looked(was_muted ? taps_.scan_all() : taps_.scan_those_in_need());
+    }
+
+    // After each look.
+    void looked(bool found) {
+        budget_.recorded(taps_.take_copied_bytes());
+        budget_.looked();
+        if (!budget_.may_be_woken()) {
+            set_muted(true);
+        }
+        const PollPacer::Need need = taps_.need();
+        pacer_.need(muted_ ? std::max(need, PollPacer::Need::poll) : need, found, budget_.rest());
+    }
+
+    void set_muted(bool muted) {
+        if (notifications_ == nullptr || std::exchange(muted_, muted) == muted) {
+            return;
+        }
+        notifications_->mute(muted);
+        if (muted && !std::exchange(said_muted_, true)) {
+            note(
+                "notifications come faster than the budget allows to be woken: from here on some are not seen, and "
+                "the rings are looked at from time to time",
+                trace::NoteRecord::Severity::info);
+        }
     }
 
     void take_eventfd(Kind kind, ForwardedMessage& message) {
@@ -191,9 +221,8 @@ class SessionDataPath final : public DataPath {
         }
     }
 
-    void note(std::string text) {
-        (void)recorder_.record(
-            session_, trace::NoteRecord{trace::NoteRecord::Severity::warning, trace::no_queue, std::move(text)});
+    void note(std::string text, trace::NoteRecord::Severity severity = trace::NoteRecord::Severity::warning) {
+        (void)recorder_.record(session_, trace::NoteRecord{severity, trace::no_queue, std::move(text)});
     }
 
     DataPathOptions options_;
@@ -205,6 +234,9 @@ class SessionDataPath final : public DataPath {
     std::unique_ptr<MemorySnapshot> snapshot_;
     QueueTaps taps_;
     PollPacer pacer_;
+    TapBudget budget_;
+    bool muted_{false};
+    bool said_muted_{false};
     std::unique_ptr<Notifications> notifications_;
 };
 

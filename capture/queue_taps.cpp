@@ -147,6 +147,7 @@ bool QueueTaps::scan(Entry& entry) {
     }
     const SplitRingTap::ScanResult result = entry.tap->scan();
     entry.more = result.more;
+    copied_bytes_ += result.bytes;
     return result.entries != 0;
 }
 

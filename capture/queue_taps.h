@@ -14,6 +14,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <utility>
 
 namespace vutrace::capture {
 
@@ -40,6 +41,8 @@ class QueueTaps {
     bool scan_all();
     bool scan_those_in_need();
     [[nodiscard]] PollPacer::Need need() const;
+    // Copied since the last call, by all taps.
+    [[nodiscard]] std::uint64_t take_copied_bytes() noexcept { return std::exchange(copied_bytes_, 0); }
 
   private:
     struct Entry {
@@ -64,6 +67,7 @@ class QueueTaps {
     Recorded recorded_;
     std::shared_ptr<const GuestMappings> mappings_;
     std::map<std::uint32_t, Entry> entries_;
+    std::uint64_t copied_bytes_{0};
     bool said_unsupported_{false};
 };
 

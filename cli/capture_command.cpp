@@ -40,6 +40,7 @@ struct Options {
     std::string file;
     std::string data_path{"tap"};
     std::string priority{"background"};
+    double budget_percent{1};
     std::string memory;
     std::uint64_t snap_length{UINT64_MAX};
     std::uint64_t queue_size{std::uint64_t{64} << 20U};
@@ -91,7 +92,7 @@ Result<capture::CaptureOptions> read_options(const Options& options) {
     result.front_end = std::move(*front_end);
     result.back_end = std::move(*back_end);
     const bool lowest_priority = *mode != capture::DataPathMode::relay && options.priority == "background";
-    result.data_path = {*mode, *memory_mode, options.snap_length, lowest_priority};
+    result.data_path = {*mode, *memory_mode, options.snap_length, lowest_priority, options.budget_percent / 100};
     result.once = options.once;
     result.patience = std::chrono::milliseconds(static_cast<std::int64_t>(options.wait_seconds * 1000));
     result.version = VUTRACE_VERSION;
@@ -199,8 +200,8 @@ std::function<ExitStatus()> configure(CLI::App& app) {
         ->required()
         ->type_name("FILE");
     app.add_option("--datapath", options->data_path,
-                   "What is seen of the queues: off (messages only), tap (adds no wake-up to the path, counts what it "
-                   "missed), relay (complete for notified I/O, one wake-up more each way)")
+                   "What is seen of the queues: off (messages only), tap (looks from beside the path, within a budget, "
+                   "counts what it missed), relay (complete for notified I/O, one wake-up more each way)")
         ->type_name("off|tap|relay")
         ->capture_default_str();
     app.add_option("--memory", options->memory,
@@ -226,6 +227,12 @@ std::function<ExitStatus()> configure(CLI::App& app) {
                    "takes no time from the session and loses more on a busy machine; normal takes its share")
         ->type_name("background|normal")
         ->capture_default_str();
+    app.add_option("--budget", options->budget_percent,
+                   "For tap: how much of the machine's processor time looking at a session may take, and of the peers' "
+                   "time to be woken by them, in percent. Beyond it the rings are looked at from time to time, more is "
+                   "late or lost, and counted; 100 bounds nothing")
+        ->option_text("PERCENT=1")
+        ->check(CLI::Range(0.01, 100.0));
     app.add_flag("--once", options->once, "End after the first session");
     return [options] { return run(*options); };
 }
@@ -243,7 +250,8 @@ const Command capture_command{
     "      messages only, where the front-end is the socket's server\n"
     "\n"
     "Costs: off adds a copy to each message and nothing to I/O. tap reads rings and buffers beside the path, with\n"
-    "processor time that nobody else wants and with memory bandwidth. relay adds a wake-up to each kick and call. full "
+    "processor time that nobody else wants and no more than --budget allows. relay adds a wake-up to each kick and "
+    "call. full "
     "reads all of the guest's\n"
     "memory. The trace grows as fast as the guest's I/O: mind the disk, or use --snaplen. When the disk is full the\n"
     "session goes on and what could not be written is counted.\n"

@@ -22,8 +22,9 @@ enum class MemoryMode : std::uint8_t { none, rings, buffers, full };
 struct DataPathOptions {
     DataPathMode mode{DataPathMode::tap};
     MemoryMode memory{MemoryMode::buffers};
-    std::uint64_t snap_length{UINT64_MAX};                // bytes kept of each buffer
-    bool lowest_priority{true};                           // tap and off: look only when nobody else wants the processor
+    std::uint64_t snap_length{UINT64_MAX};  // bytes kept of each buffer
+    bool lowest_priority{true};             // tap and off: look only when nobody else wants the processor
+    double budget{0.01};                    // tap: share of the machine's and the peers' time, above 0; 1: all
     std::chrono::milliseconds snapshot_patience{30'000};  // how long a session's end waits for `full` to be written
 };
 
