@@ -25,6 +25,7 @@ void add_capture_attributes(trace::SessionRecord& record, const CaptureOptions& 
     auto& attributes = record.attributes;
     attributes.emplace_back("datapath", name_of(options.data_path.mode));
     attributes.emplace_back("memory", name_of(options.data_path.memory));
+    attributes.emplace_back("channels", name_of(options.channels));
     if (options.data_path.snap_length != UINT64_MAX) {
         attributes.emplace_back("snaplen", std::to_string(options.data_path.snap_length));
     }
@@ -63,6 +64,10 @@ const char* name_of(MemoryMode mode) noexcept {
             return "full";
     }
     return "unknown";
+}
+
+const char* name_of(RelayedChannels channels) noexcept {
+    return channels == RelayedChannels::all ? "all" : "main";
 }
 
 }  // namespace vutrace::capture

@@ -17,5 +17,6 @@ void add_capture_attributes(trace::SessionRecord& record, const CaptureOptions& 
 // As the command line and the trace spell them.
 [[nodiscard]] const char* name_of(DataPathMode mode) noexcept;
 [[nodiscard]] const char* name_of(MemoryMode mode) noexcept;
+[[nodiscard]] const char* name_of(RelayedChannels channels) noexcept;
 
 }  // namespace vutrace::capture
