@@ -3,8 +3,8 @@
 #include "output.h"
 #include "progress.h"
 
-#include <vutrace/render/annotation.h>
-#include <vutrace/render/devices.h>
+#include <vutrace/explain/annotation.h>
+#include <vutrace/explain/devices.h>
 #include <vutrace/render/json.h>
 #include <vutrace/render/text.h>
 #include <vutrace/trace/reader.h>
@@ -68,7 +68,7 @@ class Selection {
         return selection;
     }
 
-    [[nodiscard]] bool shows(const render::Annotation& annotation) const {
+    [[nodiscard]] bool shows(const explain::Annotation& annotation) const {
         return types_.test(static_cast<std::size_t>(trace::type_of(annotation.record->body))) &&
                (!session_ || annotation.record->session == *session_) && (!queue_ || annotation.queue == queue_);
     }
@@ -83,9 +83,9 @@ Result<std::optional<std::uint32_t>> parse_device(const Options& options) {
     if (options.device.empty()) {
         return std::optional<std::uint32_t>();
     }
-    const auto type = render::find_device(options.device);
+    const auto type = explain::find_device(options.device);
     if (!type) {
-        return fail(ErrorCode::usage, "no device \"" + options.device + "\": one of " + render::device_names());
+        return fail(ErrorCode::usage, "no device \"" + options.device + "\": one of " + explain::device_names());
     }
     return type;
 }
@@ -124,7 +124,7 @@ class Decoder {
         if (records_++ == 0) {
             text_.set_start(record.time);
         }
-        const render::Annotation& annotation = annotator_.annotate(record);
+        const explain::Annotation& annotation = annotator_.annotate(record);
         if (!selection_.shows(annotation)) {
             return {};
         }
@@ -141,7 +141,7 @@ class Decoder {
 
     const Options& options_;
     Selection selection_;
-    render::Annotator annotator_;
+    explain::Annotator annotator_;
     render::TextRenderer text_;
     Output output_;
     std::uint64_t left_;

@@ -3,7 +3,7 @@
 #include "output.h"
 #include "progress.h"
 
-#include <vutrace/render/annotation.h>
+#include <vutrace/explain/annotation.h>
 #include <vutrace/render/summary.h>
 #include <vutrace/trace/reader.h>
 
@@ -26,7 +26,7 @@ ExitStatus run(const Options& options) {
     if (!reader) {
         return report_input(command_name, options.file, reader.error());
     }
-    render::Annotator annotator;
+    explain::Annotator annotator;
     render::Summary summary;
     {
         Progress progress("reading");

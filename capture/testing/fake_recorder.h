@@ -4,6 +4,7 @@
 #include <vutrace/capture/recorder.h>
 
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -98,5 +99,12 @@ class FakeRecorder final : public Recorder {
     std::vector<trace::RecordBody> bodies_;
     Counts counts_;
 };
+
+// What is recorded of a content as text; '?' where bytes are missing.
+[[nodiscard]] inline std::string text_of(const trace::Content& content) {
+    std::string text(content.size(), '?');
+    (void)content.read(0, std::as_writable_bytes(std::span(text)));
+    return text;
+}
 
 }  // namespace vutrace::capture::testing

@@ -1,5 +1,4 @@
 #include "json_writer.h"
-#include "names.h"
 
 #include <vutrace/protocol/features.h>
 #include <vutrace/render/json.h>
@@ -117,9 +116,9 @@ void write_descriptors(JsonWriter& json, const std::vector<trace::Descriptor>& d
     json.end_array();
 }
 
-void write_message(JsonWriter& json, const trace::MessageRecord& record, const Annotation& annotation,
+void write_message(JsonWriter& json, const trace::MessageRecord& record, const explain::Annotation& annotation,
                    const JsonOptions& options) {
-    const MessageAnnotation& message = annotation.message;
+    const explain::MessageAnnotation& message = annotation.message;
     json.key("channel").text(name_of(record.channel));
     json.key("sender").text(name_of(record.sender));
     if (message.header) {
@@ -214,10 +213,10 @@ void write_buffers(JsonWriter& json, const std::vector<trace::ChainDescriptor>& 
     json.end_array();
 }
 
-void write_chain(JsonWriter& json, const trace::ChainRecord& record, std::size_t index, const Annotation& annotation,
-                 const JsonOptions& options) {
+void write_chain(JsonWriter& json, const trace::ChainRecord& record, std::size_t index,
+                 const explain::Annotation& annotation, const JsonOptions& options) {
     const trace::ChainEntry& entry = record.entries[index];
-    const EntryAnnotation& known = annotation.entries[index];
+    const explain::EntryAnnotation& known = annotation.entries[index];
     const bool used = entry.state == trace::ChainEntry::State::used;
     json.key("queue").number(record.queue);
     json.key("head").number(entry.head);
@@ -258,7 +257,7 @@ void write_chain(JsonWriter& json, const trace::ChainRecord& record, std::size_t
 }
 
 void write_session(JsonWriter& json, const trace::SessionRecord& record) {
-    json.key("event").text(session_event_name(record.kind));
+    json.key("event").text(trace::name_of(record.kind));
     json.key("attributes").begin_object();
     for (const auto& [key, value] : record.attributes) {
         json.foreign_key(key).text(value);
@@ -267,7 +266,7 @@ void write_session(JsonWriter& json, const trace::SessionRecord& record) {
 }
 
 void write_event(JsonWriter& json, const trace::EventRecord& record) {
-    json.key("fd").text(event_name(record.kind));
+    json.key("fd").text(trace::name_of(record.kind));
     json.key("count").number(record.count);
 }
 
@@ -291,19 +290,20 @@ void write_gap(JsonWriter& json, const trace::GapRecord& record) {
 }
 
 void write_note(JsonWriter& json, const trace::NoteRecord& record) {
-    json.key("severity").text(severity_name(record.severity));
+    json.key("severity").text(trace::name_of(record.severity));
     json.key("text").text(record.text);
 }
 
 }  // namespace
 
-void append_json(std::string& out, const Annotation& annotation, std::size_t entry, const JsonOptions& options) {
+void append_json(std::string& out, const explain::Annotation& annotation, std::size_t entry,
+                 const JsonOptions& options) {
     const trace::Record& record = *annotation.record;
     JsonWriter json(out);
     json.begin_object();
     const auto* chain = std::get_if<trace::ChainRecord>(&record.body);
     json.key("seq").number(record.sequence + entry);
-    json.key("time").signed_number(time_of(record, entry));
+    json.key("time").signed_number(trace::time_of(record, entry));
     json.key("session").number(record.session);
     json.key("record").text(trace::name_of(trace::type_of(record.body)));
     if (annotation.queue && chain == nullptr && !std::holds_alternative<trace::MessageRecord>(record.body)) {

@@ -150,7 +150,7 @@ TEST(JsonOfChain, DecodesABlockWriteUntilItIsUsed) {
     TraceBuilder trace;
     trace.start_block_device();
     const std::uint64_t available = trace.chain(block_write(3, 2048, 4096)).sequence;
-    Annotator annotator(virtio::block::device_id);
+    explain::Annotator annotator(virtio::block::device_id);
     std::string line;
     trace.chain(block_write_done(3, 0));
     for (const trace::Record& record : trace.records) {

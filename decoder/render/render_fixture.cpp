@@ -104,10 +104,10 @@ trace::ChainEntry block_write_done(std::uint16_t head, std::uint8_t status) {
 }
 
 std::vector<std::string> json_lines(const std::vector<trace::Record>& records, bool raw) {
-    Annotator annotator;
+    explain::Annotator annotator;
     std::vector<std::string> lines;
     for (const trace::Record& record : records) {
-        const Annotation& annotation = annotator.annotate(record);
+        const explain::Annotation& annotation = annotator.annotate(record);
         for (std::size_t entry = 0; entry < trace::sequence_count(record); ++entry) {
             std::string line;
             append_json(line, annotation, entry, {raw});

@@ -1,9 +1,9 @@
 // Records built from typed values, for the tests of this room.
 #pragma once
 
+#include <vutrace/explain/annotation.h>
 #include <vutrace/protocol/payloads.h>
 #include <vutrace/protocol/requests.h>
-#include <vutrace/render/annotation.h>
 #include <vutrace/trace/records.h>
 
 #include <cstdint>

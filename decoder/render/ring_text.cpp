@@ -1,4 +1,3 @@
-#include "names.h"
 
 #include <vutrace/render/phrases.h>
 #include <vutrace/render/ring_view.h>

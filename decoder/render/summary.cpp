@@ -17,13 +17,13 @@ std::uint64_t captured(const trace::Content& content) noexcept {
 
 }  // namespace
 
-void Summary::add(const Annotation& annotation, const session::Tracker& tracker) {
+void Summary::add(const explain::Annotation& annotation, const session::Tracker& tracker) {
     const trace::Record& record = *annotation.record;
     const std::uint64_t count = trace::sequence_count(record);
     if (records_ == 0) {
         first_time_ = record.time;
     }
-    last_time_ = time_of(record, static_cast<std::size_t>(count - 1));
+    last_time_ = trace::time_of(record, static_cast<std::size_t>(count - 1));
     records_ += count;
     if (const auto* gap = std::get_if<trace::GapRecord>(&record.body)) {
         const bool room = gaps_.size() < max_reasons || gaps_.count(gap->reason) != 0;
@@ -60,9 +60,10 @@ void Summary::add(const Annotation& annotation, const session::Tracker& tracker)
     }
 }
 
-void Summary::add_message(SessionSummary& session, const Annotation& annotation, const session::Tracker& tracker) {
+void Summary::add_message(SessionSummary& session, const explain::Annotation& annotation,
+                          const session::Tracker& tracker) {
     const auto& record = std::get<trace::MessageRecord>(annotation.record->body);
-    const MessageAnnotation& message = annotation.message;
+    const explain::MessageAnnotation& message = annotation.message;
     session.message_bytes += record.bytes.size();
     session.problems += message.problems.empty() ? 0U : 1U;
     if (record.offset == 0) {

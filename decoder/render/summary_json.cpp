@@ -1,7 +1,6 @@
-#include "names.h"
 
+#include <vutrace/explain/devices.h>
 #include <vutrace/protocol/features.h>
-#include <vutrace/render/devices.h>
 #include <vutrace/render/summary.h>
 
 #include <fmt/format.h>
@@ -90,7 +89,7 @@ Json session_json(const SessionSummary& session, const session::SessionState* st
     Json json{{"session", session.number},
               {"first_time", session.first_time},
               {"last_time", session.last_time},
-              {"duration", elapsed(session.first_time, session.last_time)},
+              {"duration", explain::elapsed(session.first_time, session.last_time)},
               {"records", session.records},
               {"message_bytes", session.message_bytes},
               {"content_bytes", session.content_bytes},
@@ -105,7 +104,7 @@ Json session_json(const SessionSummary& session, const session::SessionState* st
     json["opened"] = attributes_json(state->opened);
     json["closed"] = attributes_json(state->closed);
     json["ended"] = state->ended;
-    json["device"] = {{"type", type}, {"name", device_name(type)}, {"reason", device.device_type_reason()}};
+    json["device"] = {{"type", type}, {"name", explain::device_name(type)}, {"reason", device.device_type_reason()}};
     json["offered_features"] = features_json(device.offered_features(), type);
     json["features"] = features_json(device.features(), type);
     json["offered_protocol_features"] = protocol_features_json(device.offered_protocol_features());
@@ -131,7 +130,7 @@ Json notes_json(const Summary& summary) {
     for (const NoteSummary& note : summary.notes()) {
         list.push_back({{"seq", note.sequence},
                         {"session", note.session},
-                        {"severity", severity_name(note.note.severity)},
+                        {"severity", trace::name_of(note.note.severity)},
                         {"text", note.note.text}});
     }
     return list;
@@ -161,7 +160,7 @@ std::string summary_json(const Summary& summary, const session::Tracker& tracker
                     {"records", summary.records()},
                     {"first_time", summary.first_time()},
                     {"last_time", summary.last_time()},
-                    {"duration", elapsed(summary.first_time(), summary.last_time())},
+                    {"duration", explain::elapsed(summary.first_time(), summary.last_time())},
                     {"sessions", std::move(sessions)},
                     {"gaps", gaps_json(summary)},
                     {"notes", notes_json(summary)},

@@ -23,7 +23,7 @@ class SummaryTest : public testing::Test {
     json as_json() { return json::parse(summary_json(summary_, annotator_.tracker())); }
     std::string as_text() { return summary_text(summary_, annotator_.tracker(), Style(false)); }
 
-    Annotator annotator_;
+    explain::Annotator annotator_;
     Summary summary_;
 };
 

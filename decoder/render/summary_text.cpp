@@ -1,7 +1,6 @@
-#include "names.h"
 
+#include <vutrace/explain/devices.h>
 #include <vutrace/protocol/features.h>
-#include <vutrace/render/devices.h>
 #include <vutrace/render/phrases.h>
 #include <vutrace/render/summary.h>
 
@@ -58,7 +57,7 @@ void file_lines(Page& page, const Summary& summary) {
     if (summary.records() != 0) {
         page.line("from", absolute_time_text(summary.first_time()));
         page.line("to", fmt::format("{}  ({})", absolute_time_text(summary.last_time()),
-                                    duration_text(elapsed(summary.first_time(), summary.last_time()))));
+                                    duration_text(explain::elapsed(summary.first_time(), summary.last_time()))));
     }
 }
 
@@ -93,7 +92,7 @@ void loss_lines(Page& page, const Summary& summary) {
 
 void feature_lines(Page& page, const session::DeviceState& device) {
     const std::uint32_t type = device.device_type();
-    const std::string_view name = device_name(type);
+    const std::string_view name = explain::device_name(type);
     page.line("device", type == 0 ? std::string("unknown: no message proves a type")
                                   : fmt::format("{} (type {}): {}", name.empty() ? "?" : name, type,
                                                 device.device_type_reason()));
@@ -159,7 +158,7 @@ void session_lines(Page& page, const SessionSummary& session, const session::Ses
         }
         page.line("end", end.empty() ? "closed" : end);
     }
-    page.line("duration", fmt::format("{}  {}", duration_text(elapsed(session.first_time, session.last_time)),
+    page.line("duration", fmt::format("{}  {}", duration_text(explain::elapsed(session.first_time, session.last_time)),
                                       count_text(session.records, "record")));
     if (state != nullptr) {
         feature_lines(page, state->device);
@@ -192,7 +191,7 @@ std::string summary_text(const Summary& summary, const session::Tracker& tracker
         const Tone tone = note.note.severity == trace::NoteRecord::Severity::info      ? Tone::plain
                           : note.note.severity == trace::NoteRecord::Severity::warning ? Tone::doubtful
                                                                                        : Tone::bad;
-        page.line(severity_name(note.note.severity),
+        page.line(trace::name_of(note.note.severity),
                   fmt::format("record {}: {}", note.sequence, printable(note.note.text)), tone);
     }
     if (summary.note_count() > summary.notes().size()) {

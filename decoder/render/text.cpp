@@ -1,4 +1,3 @@
-#include "names.h"
 #include "text_parts.h"
 
 #include <vutrace/render/phrases.h>
@@ -22,7 +21,7 @@ auto end_of(std::string& out) {
     return std::back_inserter(out);
 }
 
-std::string_view direction_of(const Annotation& annotation, std::size_t entry) {
+std::string_view direction_of(const explain::Annotation& annotation, std::size_t entry) {
     const trace::RecordBody& body = annotation.record->body;
     if (const auto* message = std::get_if<trace::MessageRecord>(&body)) {
         return message->sender == Side::front_end ? to_back_end : to_front_end;
@@ -84,8 +83,8 @@ void append_latency(std::string& out, const Style& style, const std::optional<st
 }
 
 void append_message(std::string& out, const Style& style, const trace::MessageRecord& record,
-                    const Annotation& annotation) {
-    const MessageAnnotation& message = annotation.message;
+                    const explain::Annotation& annotation) {
+    const explain::MessageAnnotation& message = annotation.message;
     std::string name = message.header && message.header->is_reply() ? "↳ " : "";
     name += message.request;
     if (message.header && message.info == nullptr) {
@@ -113,12 +112,12 @@ void append_message(std::string& out, const Style& style, const trace::MessageRe
 }
 
 void append_chain(std::string& out, const Style& style, const trace::ChainRecord& record, std::size_t index,
-                  const Annotation& annotation) {
+                  const explain::Annotation& annotation) {
     const trace::ChainEntry& entry = record.entries[index];
-    const EntryAnnotation& known = annotation.entries[index];
+    const explain::EntryAnnotation& known = annotation.entries[index];
     const bool used = entry.state == trace::ChainEntry::State::used;
     fmt::format_to(end_of(out), "queue {:<3} head {:<5} ", record.queue, entry.head);
-    style.append(out, used ? Tone::good : Tone::strong, fmt::format("{:<9}", state_name(entry.state)));
+    style.append(out, used ? Tone::good : Tone::strong, fmt::format("{:<9}", trace::name_of(entry.state)));
     if (known.block) {
         out += "  ";
         append_block_request(out, style, *known.block);
@@ -149,7 +148,7 @@ bool is_headline(std::string_view key) {
 }
 
 void append_session(std::string& out, const Style& style, const trace::SessionRecord& record) {
-    style.append(out, Tone::strong, fmt::format("session {}", session_event_name(record.kind)));
+    style.append(out, Tone::strong, fmt::format("session {}", trace::name_of(record.kind)));
     for (const auto& [key, value] : record.attributes) {
         if (record.kind != trace::SessionRecord::Kind::opened || is_headline(key)) {
             fmt::format_to(end_of(out), "  {}={}", printable(key), printable(value, 120));
@@ -161,7 +160,8 @@ void append_event(std::string& out, const Style& style, const trace::EventRecord
     if (record.queue != trace::no_queue) {
         fmt::format_to(end_of(out), "queue {:<3} ", record.queue);
     }
-    style.append(out, record.kind == trace::EventRecord::Kind::err ? Tone::bad : Tone::strong, event_name(record.kind));
+    style.append(out, record.kind == trace::EventRecord::Kind::err ? Tone::bad : Tone::strong,
+                 trace::name_of(record.kind));
     if (record.count != 1) {
         fmt::format_to(end_of(out), " ×{}", record.count);
     }
@@ -207,14 +207,14 @@ void append_note(std::string& out, const Style& style, const trace::NoteRecord& 
                                                                                 : Tone::plain;
     std::string text = record.severity == trace::NoteRecord::Severity::info
                            ? std::string("note")
-                           : std::string(severity_name(record.severity));
+                           : std::string(trace::name_of(record.severity));
     if (record.queue != trace::no_queue) {
         text += fmt::format(" on queue {}", record.queue);
     }
     style.append(out, tone, text + ": " + printable(record.text));
 }
 
-void append_what(std::string& out, const Style& style, const Annotation& annotation, std::size_t entry) {
+void append_what(std::string& out, const Style& style, const explain::Annotation& annotation, std::size_t entry) {
     const trace::RecordBody& body = annotation.record->body;
     if (const auto* chain = std::get_if<trace::ChainRecord>(&body)) {
         append_chain(out, style, *chain, entry, annotation);
@@ -296,22 +296,22 @@ void append_block_request(std::string& out, const Style& style, const virtio::bl
     }
 }
 
-void TextRenderer::append_prefix(std::string& out, const Annotation& annotation, std::size_t entry) {
+void TextRenderer::append_prefix(std::string& out, const explain::Annotation& annotation, std::size_t entry) {
     const trace::Record& record = *annotation.record;
-    const std::int64_t time = time_of(record, entry);
+    const std::int64_t time = trace::time_of(record, entry);
     if (!start_) {
         start_ = time;
     }
     std::string shown;
     switch (options_.time) {
         case TimeFormat::relative:
-            shown = seconds_text(elapsed(*start_, time));
+            shown = seconds_text(explain::elapsed(*start_, time));
             break;
         case TimeFormat::absolute:
             shown = absolute_time_text(time);
             break;
         case TimeFormat::delta:
-            shown = seconds_text(elapsed(previous_.value_or(time), time));
+            shown = seconds_text(explain::elapsed(previous_.value_or(time), time));
             break;
     }
     previous_ = time;
@@ -322,7 +322,7 @@ void TextRenderer::append_prefix(std::string& out, const Annotation& annotation,
     out += "  ";
 }
 
-void TextRenderer::append(std::string& out, const Annotation& annotation, std::size_t entry) {
+void TextRenderer::append(std::string& out, const explain::Annotation& annotation, std::size_t entry) {
     append_prefix(out, annotation, entry);
     append_what(out, style_, annotation, entry);
     while (out.back() == ' ') {

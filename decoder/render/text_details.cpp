@@ -1,4 +1,3 @@
-#include "names.h"
 #include "text_parts.h"
 
 #include <vutrace/protocol/features.h>
@@ -73,8 +72,8 @@ std::string joined(const std::vector<std::string>& parts) {
     return fmt::format("{}", fmt::join(parts, ", "));
 }
 
-void message_details(Details& details, const trace::MessageRecord& record, const Annotation& annotation) {
-    const MessageAnnotation& message = annotation.message;
+void message_details(Details& details, const trace::MessageRecord& record, const explain::Annotation& annotation) {
+    const explain::MessageAnnotation& message = annotation.message;
     details.line("channel", name_of(record.channel));
     if (message.header) {
         const protocol::Header& header = *message.header;
@@ -111,9 +110,9 @@ void message_details(Details& details, const trace::MessageRecord& record, const
 }
 
 void chain_details(Details& details, const trace::ChainRecord& record, std::size_t index,
-                   const Annotation& annotation) {
+                   const explain::Annotation& annotation) {
     const trace::ChainEntry& entry = record.entries[index];
-    const EntryAnnotation& known = annotation.entries[index];
+    const explain::EntryAnnotation& known = annotation.entries[index];
     const bool used = entry.state == trace::ChainEntry::State::used;
     details.line("ring index", fmt::format("{}", entry.index));
     details.line("content", fmt::format("{} of {} captured, {}", entry.content.size() - entry.content.missing(),
@@ -159,10 +158,10 @@ void append_content(std::string& out, const Style& style, const trace::Content& 
 
 }  // namespace
 
-void append_details(std::string& out, const Style& style, const Annotation& annotation, std::size_t entry) {
+void append_details(std::string& out, const Style& style, const explain::Annotation& annotation, std::size_t entry) {
     const trace::RecordBody& body = annotation.record->body;
     Details details(out, style);
-    details.line("time", absolute_time_text(time_of(*annotation.record, entry)));
+    details.line("time", absolute_time_text(trace::time_of(*annotation.record, entry)));
     if (const auto* chain = std::get_if<trace::ChainRecord>(&body)) {
         chain_details(details, *chain, entry, annotation);
     } else if (const auto* message = std::get_if<trace::MessageRecord>(&body)) {
@@ -174,7 +173,7 @@ void append_details(std::string& out, const Style& style, const Annotation& anno
     }
 }
 
-void append_raw(std::string& out, const Style& style, const Annotation& annotation, std::size_t entry) {
+void append_raw(std::string& out, const Style& style, const explain::Annotation& annotation, std::size_t entry) {
     const trace::RecordBody& body = annotation.record->body;
     if (const auto* chain = std::get_if<trace::ChainRecord>(&body)) {
         append_content(out, style, chain->entries[entry].content);

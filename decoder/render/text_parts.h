@@ -1,7 +1,7 @@
 // The parts that lines of `text.h` are made of.
 #pragma once
 
-#include <vutrace/render/annotation.h>
+#include <vutrace/explain/annotation.h>
 #include <vutrace/render/style.h>
 #include <vutrace/render/text.h>
 
@@ -16,8 +16,8 @@ void append_field_value(std::string& out, const protocol::Field& field);
 void append_block_request(std::string& out, const Style& style, const virtio::block::Request& request);
 
 // All that is known of one entry, a line each, indented.
-void append_details(std::string& out, const Style& style, const Annotation& annotation, std::size_t entry);
+void append_details(std::string& out, const Style& style, const explain::Annotation& annotation, std::size_t entry);
 // The captured bytes of one entry as a hexdump, indented.
-void append_raw(std::string& out, const Style& style, const Annotation& annotation, std::size_t entry);
+void append_raw(std::string& out, const Style& style, const explain::Annotation& annotation, std::size_t entry);
 
 }  // namespace vutrace::render

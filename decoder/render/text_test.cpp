@@ -15,11 +15,11 @@ using testing::HasSubstr;
 using testing::Not;
 
 std::vector<std::string> lines_of(const std::vector<trace::Record>& records, TextOptions options = {}) {
-    Annotator annotator(virtio::block::device_id);
+    explain::Annotator annotator(virtio::block::device_id);
     TextRenderer renderer(options);
     std::vector<std::string> lines;
     for (const trace::Record& record : records) {
-        const Annotation& annotation = annotator.annotate(record);
+        const explain::Annotation& annotation = annotator.annotate(record);
         for (std::size_t entry = 0; entry < trace::sequence_count(record); ++entry) {
             std::string line;
             renderer.append(line, annotation, entry);

@@ -71,6 +71,18 @@ const char* name_of(DescriptorKind kind) noexcept {
     return "other";
 }
 
+std::vector<std::string> seal_names(std::uint32_t seals) {
+    // linux/fcntl.h, F_SEAL_SEAL to F_SEAL_EXEC.
+    constexpr std::array names{"seal", "shrink", "grow", "write", "future-write", "exec"};
+    std::vector<std::string> result;
+    for (unsigned bit = 0; bit < 32; ++bit) {
+        if (((seals >> bit) & 1U) != 0) {
+            result.push_back(bit < names.size() ? names[bit] : "bit " + std::to_string(bit));
+        }
+    }
+    return result;
+}
+
 DescriptorDescription describe_descriptor(const FileDescriptor& descriptor) noexcept {
     DescriptorDescription result;
     const int number = descriptor.number();

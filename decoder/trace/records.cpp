@@ -37,6 +37,26 @@ const char* name_of(MemoryRecord::Part part) noexcept {
     return look_up(names, part);
 }
 
+const char* name_of(SessionRecord::Kind kind) noexcept {
+    constexpr std::array names{"opened", "half-closed", "closed"};
+    return look_up(names, kind, 1);
+}
+
+const char* name_of(EventRecord::Kind kind) noexcept {
+    constexpr std::array names{"kick", "call", "err"};
+    return look_up(names, kind);
+}
+
+const char* name_of(NoteRecord::Severity severity) noexcept {
+    constexpr std::array names{"info", "warning", "error"};
+    return look_up(names, severity);
+}
+
+const char* name_of(ChainEntry::State state) noexcept {
+    constexpr std::array names{"available", "used"};
+    return look_up(names, state);
+}
+
 RecordType type_of(const RecordBody& body) noexcept {
     return static_cast<RecordType>(body.index() + 1);
 }
@@ -49,6 +69,11 @@ std::uint64_t sequence_count(const Record& record) noexcept {
 std::int64_t time_of(const Record& record, const ChainEntry& entry) noexcept {
     std::int64_t time = 0;
     return __builtin_add_overflow(record.time, std::int64_t{entry.time_offset}, &time) ? INT64_MAX : time;
+}
+
+std::int64_t time_of(const Record& record, std::size_t entry) noexcept {
+    const auto* chain = std::get_if<ChainRecord>(&record.body);
+    return chain != nullptr ? time_of(record, chain->entries[entry]) : record.time;
 }
 
 }  // namespace vutrace::trace

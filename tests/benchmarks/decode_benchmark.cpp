@@ -114,15 +114,15 @@ void read_only(benchmark::State& state) {
 }
 
 void read_and_annotate(benchmark::State& state) {
-    render::Annotator annotator(virtio::block::device_id);
+    explain::Annotator annotator(virtio::block::device_id);
     read_all(state, [&](const trace::Record& record) { benchmark::DoNotOptimize(annotator.annotate(record)); });
 }
 
 void read_to_json(benchmark::State& state) {
-    render::Annotator annotator(virtio::block::device_id);
+    explain::Annotator annotator(virtio::block::device_id);
     std::string out;
     read_all(state, [&](const trace::Record& record) {
-        const render::Annotation& annotation = annotator.annotate(record);
+        const explain::Annotation& annotation = annotator.annotate(record);
         out.clear();
         for (std::size_t entry = 0; entry < trace::sequence_count(record); ++entry) {
             render::append_json(out, annotation, entry, {});
@@ -131,11 +131,11 @@ void read_to_json(benchmark::State& state) {
 }
 
 void read_to_text(benchmark::State& state) {
-    render::Annotator annotator(virtio::block::device_id);
+    explain::Annotator annotator(virtio::block::device_id);
     render::TextRenderer text({});
     std::string out;
     read_all(state, [&](const trace::Record& record) {
-        const render::Annotation& annotation = annotator.annotate(record);
+        const explain::Annotation& annotation = annotator.annotate(record);
         out.clear();
         for (std::size_t entry = 0; entry < trace::sequence_count(record); ++entry) {
             text.append(out, annotation, entry);
@@ -153,9 +153,9 @@ TraceBuilder one_chain() {
 
 void one_object_by_our_writer(benchmark::State& state) {
     const TraceBuilder trace = one_chain();
-    render::Annotator annotator(virtio::block::device_id);
+    explain::Annotator annotator(virtio::block::device_id);
     (void)annotator.annotate(trace.records[0]);
-    const render::Annotation& annotation = annotator.annotate(trace.records[1]);
+    const explain::Annotation& annotation = annotator.annotate(trace.records[1]);
     std::string out;
     for (auto _ : state) {
         out.clear();
@@ -167,7 +167,7 @@ void one_object_by_our_writer(benchmark::State& state) {
 
 void one_object_by_nlohmann(benchmark::State& state) {
     const TraceBuilder trace = one_chain();
-    render::Annotator annotator(virtio::block::device_id);
+    explain::Annotator annotator(virtio::block::device_id);
     (void)annotator.annotate(trace.records[0]);
     std::string line;
     render::append_json(line, annotator.annotate(trace.records[1]), 0, {});

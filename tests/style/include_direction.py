@@ -18,7 +18,8 @@ MAY_INCLUDE = {
     "trace": {"base", "system"},
     "virtio": {"base"},
     "session": {"base", "system", "protocol", "trace", "virtio"},
-    "render": DECODER,
+    "explain": DECODER,
+    "render": DECODER | {"explain"},
     "capture": DECODER,
     "replay": DECODER,
 }

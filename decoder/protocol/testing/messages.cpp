@@ -217,8 +217,11 @@ std::uint32_t RandomMessages::random_flags() {
 
 Bytes RandomMessages::random_bytes(std::size_t size) {
     Bytes bytes(size);
-    for (std::byte& byte : bytes) {
-        byte = static_cast<std::byte>(random() & 0xff);
+    for (std::size_t offset = 0; offset < size; offset += sizeof(std::uint64_t)) {
+        std::uint64_t eight = random();
+        for (std::size_t i = offset; i < std::min(size, offset + sizeof(eight)); ++i, eight >>= 8) {
+            bytes[i] = static_cast<std::byte>(eight & 0xff);
+        }
     }
     return bytes;
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <vutrace/base/error.h>
-#include <vutrace/render/annotation.h>
+#include <vutrace/explain/annotation.h>
 #include <vutrace/render/style.h>
 #include <vutrace/trace/reader.h>
 
@@ -50,7 +50,7 @@ class Summary {
   public:
     static constexpr std::size_t max_notes = 1000;
 
-    void add(const Annotation& annotation, const session::Tracker& tracker);
+    void add(const explain::Annotation& annotation, const session::Tracker& tracker);
     // After the last record.
     void set_file(std::string path, std::uint64_t size, const trace::ReadProblems& problems);
 
@@ -66,7 +66,7 @@ class Summary {
     [[nodiscard]] const trace::ReadProblems& problems() const noexcept { return problems_; }
 
   private:
-    void add_message(SessionSummary& session, const Annotation& annotation, const session::Tracker& tracker);
+    void add_message(SessionSummary& session, const explain::Annotation& annotation, const session::Tracker& tracker);
 
     std::map<std::uint32_t, SessionSummary> sessions_;
     std::map<std::string, GapSummary> gaps_;

@@ -1,7 +1,7 @@
 // One line a record, for people.
 #pragma once
 
-#include <vutrace/render/annotation.h>
+#include <vutrace/explain/annotation.h>
 #include <vutrace/render/style.h>
 
 #include <cstddef>
@@ -34,10 +34,10 @@ class TextRenderer {
     void set_start(std::int64_t time) noexcept { start_ = time; }
 
     // Appends the line (lines, where verbose or raw) of one entry of a record; `entry` as for `append_json`.
-    void append(std::string& out, const Annotation& annotation, std::size_t entry);
+    void append(std::string& out, const explain::Annotation& annotation, std::size_t entry);
 
   private:
-    void append_prefix(std::string& out, const Annotation& annotation, std::size_t entry);
+    void append_prefix(std::string& out, const explain::Annotation& annotation, std::size_t entry);
 
     TextOptions options_;
     Style style_;

@@ -4,6 +4,8 @@
 #include <vutrace/system/file_descriptor.h>
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 namespace vutrace {
 
@@ -31,6 +33,9 @@ struct DescriptorDescription {
     std::uint64_t size{0};          // st_size in bytes, 0 for what has no size
     bool operator==(const DescriptorDescription&) const = default;
 };
+
+// Of the bits that F_GET_SEALS gives, "write" for F_SEAL_WRITE; a bit without a name is "bit N".
+[[nodiscard]] std::vector<std::string> seal_names(std::uint32_t seals);
 
 // Asks the kernel: fstat, fstatfs, F_GET_SEALS and the /proc link. Never fails: what cannot be
 // found out stays `other` or 0.

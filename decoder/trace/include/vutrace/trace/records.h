@@ -28,6 +28,7 @@ struct SessionRecord {
     std::vector<std::pair<std::string, std::string>> attributes;
     bool operator==(const SessionRecord&) const = default;
 };
+[[nodiscard]] const char* name_of(SessionRecord::Kind kind) noexcept;
 
 // A descriptor that came with a message. `id` is ours: unique in the session, never reused.
 struct Descriptor {
@@ -57,6 +58,7 @@ struct EventRecord {
     std::uint64_t count{0};  // notifications seen as one: the counter's value in relay, wake-ups in tap
     bool operator==(const EventRecord&) const = default;
 };
+[[nodiscard]] const char* name_of(EventRecord::Kind kind) noexcept;
 
 // A virtqueue descriptor, bit for bit as in the ring or table (little-endian fields of a split ring).
 struct ChainDescriptor {
@@ -88,6 +90,7 @@ struct ChainEntry {
     Content content;
     bool operator==(const ChainEntry&) const = default;
 };
+[[nodiscard]] const char* name_of(ChainEntry::State state) noexcept;
 
 // Fields of both rings next to the entries, read in the same pass.
 struct RingFields {
@@ -143,6 +146,7 @@ struct NoteRecord {
     std::string text;
     bool operator==(const NoteRecord&) const = default;
 };
+[[nodiscard]] const char* name_of(NoteRecord::Severity severity) noexcept;
 
 using RecordBody =
     std::variant<SessionRecord, MessageRecord, EventRecord, ChainRecord, MemoryRecord, GapRecord, NoteRecord>;
@@ -163,5 +167,7 @@ struct Record {
 // Nanoseconds since the epoch of an entry of a chain record. Saturates for a record made by hand: what the reader gives
 // ends long before.
 [[nodiscard]] std::int64_t time_of(const Record& record, const ChainEntry& entry) noexcept;
+// The same of any record by the number of its entry, which must be below `sequence_count(record)`.
+[[nodiscard]] std::int64_t time_of(const Record& record, std::size_t entry) noexcept;
 
 }  // namespace vutrace::trace

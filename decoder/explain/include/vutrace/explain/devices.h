@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace vutrace::render {
+namespace vutrace::explain {
 
 // "blk" for 2; empty where the type has no name here (0 included).
 [[nodiscard]] std::string_view device_name(std::uint32_t type) noexcept;
@@ -16,4 +16,4 @@ namespace vutrace::render {
 // All names, for the text of an error: "net, blk, …".
 [[nodiscard]] std::string device_names();
 
-}  // namespace vutrace::render
+}  // namespace vutrace::explain

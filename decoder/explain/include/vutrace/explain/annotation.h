@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-namespace vutrace::render {
+namespace vutrace::explain {
 
 struct MessageAnnotation {
     std::optional<protocol::Header> header;  // of the message; empty where its first record was never seen
@@ -54,8 +54,6 @@ struct Annotation {
     std::vector<EntryAnnotation> entries;  // chain records only: one per entry
 };
 
-// Nanoseconds since the epoch of one entry of a record (`entry` is 0 but for chain records).
-[[nodiscard]] std::int64_t time_of(const trace::Record& record, std::size_t entry) noexcept;
 // Wraps for times that no clock shows, instead of overflowing.
 [[nodiscard]] constexpr std::int64_t elapsed(std::int64_t from, std::int64_t to) noexcept {
     return static_cast<std::int64_t>(static_cast<std::uint64_t>(to) - static_cast<std::uint64_t>(from));
@@ -98,4 +96,4 @@ class Annotator {
     std::map<std::uint32_t, std::uint32_t> device_types_;  // by session, forgotten with each of its messages
 };
 
-}  // namespace vutrace::render
+}  // namespace vutrace::explain

@@ -1,9 +1,9 @@
+#include <vutrace/explain/annotation.h>
 #include <vutrace/protocol/features.h>
-#include <vutrace/render/annotation.h>
 
 #include <algorithm>
 
-namespace vutrace::render {
+namespace vutrace::explain {
 namespace {
 
 // A request that was never answered must not be kept for ever.
@@ -98,11 +98,6 @@ std::optional<std::uint32_t> queue_of(const trace::RecordBody& body) {
 }
 
 }  // namespace
-
-std::int64_t time_of(const trace::Record& record, std::size_t entry) noexcept {
-    const auto* chain = std::get_if<trace::ChainRecord>(&record.body);
-    return chain != nullptr ? trace::time_of(record, chain->entries[entry]) : record.time;
-}
 
 const Annotation& Annotator::annotate(const trace::Record& record) {
     std::vector<session::ChainContext> contexts = tracker_.apply(record);
@@ -224,7 +219,7 @@ void Annotator::annotate_chain(const trace::Record& record, const trace::ChainRe
         }
         describe_buffers(entry.descriptors.empty() ? out.context.descriptors : entry.descriptors, out);
         if (entry.state == trace::ChainEntry::State::used && out.context.available_sequence != 0) {
-            out.latency = elapsed(out.context.available_time, time_of(record, i));
+            out.latency = elapsed(out.context.available_time, trace::time_of(record, i));
         }
         if (annotation_.device == virtio::block::device_id && out.descriptors_known) {
             read_block_request(entry, out, scratch);
@@ -246,4 +241,4 @@ std::uint32_t Annotator::device_of(std::uint32_t session) {
     return type;
 }
 
-}  // namespace vutrace::render
+}  // namespace vutrace::explain

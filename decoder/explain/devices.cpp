@@ -1,8 +1,8 @@
-#include <vutrace/render/devices.h>
+#include <vutrace/explain/devices.h>
 
 #include <array>
 
-namespace vutrace::render {
+namespace vutrace::explain {
 namespace {
 
 struct Device {
@@ -45,4 +45,4 @@ std::string device_names() {
     return names;
 }
 
-}  // namespace vutrace::render
+}  // namespace vutrace::explain
