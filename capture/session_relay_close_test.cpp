@@ -114,7 +114,7 @@ TEST(SessionRelay, LeavesNoDescriptorOpenHoweverASessionEnds) {
                            [](const session::DeviceState&) { return std::make_unique<OffDataPath>(); });
         ASSERT_TRUE(relay.start());
         ASSERT_TRUE(loop.run());
-        relay.finish({"stopped", std::nullopt, {}});
+        relay.finish({"stopped", std::nullopt, {}, 0});
         EXPECT_EQ(relay.end().side, round % 2 == 0 ? Side::front_end : Side::back_end);
     }
     EXPECT_EQ(open_descriptors(), before);
