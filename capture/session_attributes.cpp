@@ -5,19 +5,48 @@
 
 #include <fmt/format.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <string>
+#include <utility>
 
 namespace vutrace::capture {
+namespace {
+
+// Empty where the process is gone, or another user's.
+std::string executable_of(pid_t pid) {
+    std::array<char, 4096> target{};
+    const std::string link = fmt::format("/proc/{}/exe", pid);
+    const ssize_t length = ::readlink(link.c_str(), target.data(), target.size());
+    return {target.data(), length > 0 ? static_cast<std::size_t>(length) : 0};
+}
+
+}  // namespace
+
+std::string without_control_characters(std::string text) {
+    std::replace_if(
+        text.begin(), text.end(), [](char byte) { return (byte >= 0 && byte < ' ') || byte == '\x7f'; }, '?');
+    return text;
+}
 
 void add_peer_attributes(trace::SessionRecord& record, Side side, const Endpoint& endpoint,
                          const FileDescriptor& socket) {
     const std::string prefix = std::string(vutrace::name_of(side)) + ".";
     record.attributes.emplace_back(prefix + "endpoint", to_string(endpoint));
-    if (const auto peer = peer_credentials(socket)) {
-        record.attributes.emplace_back(prefix + "pid", std::to_string(peer->pid));
-        record.attributes.emplace_back(prefix + "uid", std::to_string(peer->uid));
-        record.attributes.emplace_back(prefix + "command", peer->command_line);
+    const auto peer = peer_credentials(socket);
+    if (!peer) {
+        return;
+    }
+    record.attributes.emplace_back(prefix + "pid", std::to_string(peer->pid));
+    record.attributes.emplace_back(prefix + "uid", std::to_string(peer->uid));
+    record.attributes.emplace_back(prefix + "gid", std::to_string(peer->gid));
+    for (const auto& [key, text] :
+         {std::pair{"command", peer->command_line}, std::pair{"executable", executable_of(peer->pid)}}) {
+        if (!text.empty()) {
+            record.attributes.emplace_back(prefix + key, without_control_characters(text));
+        }
     }
 }
 

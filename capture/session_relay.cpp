@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <exception>
+#include <span>
 #include <utility>
 
 namespace vutrace::capture {
@@ -23,9 +24,13 @@ constexpr std::array kept_by_data_path{
     FrontEndRequest::SET_INFLIGHT_FD,
 };
 
-bool may_be_kept(const protocol::Header& header) noexcept {
-    return std::find(kept_by_data_path.begin(), kept_by_data_path.end(),
-                     static_cast<FrontEndRequest>(header.request)) != kept_by_data_path.end();
+// From then on pages of guest memory may be missing.
+constexpr std::array incomplete_memory{FrontEndRequest::POSTCOPY_ADVISE, FrontEndRequest::POSTCOPY_LISTEN};
+
+constexpr std::array device_state{FrontEndRequest::SET_DEVICE_STATE_FD};
+
+bool is_any_of(const protocol::Header& header, std::span<const FrontEndRequest> requests) noexcept {
+    return std::find(requests.begin(), requests.end(), static_cast<FrontEndRequest>(header.request)) != requests.end();
 }
 
 }  // namespace
@@ -107,6 +112,8 @@ void SessionRelay::replace_descriptors(Side sender, const protocol::Header& head
 void SessionRelay::before_last_piece(Side sender, const protocol::Header& header, ByteView payload) noexcept {
     if (sender == Side::back_end && header.is_reply()) {
         guard("the data path before a reply was forwarded", [&] { data_path_->before_reply(header, payload); });
+    } else if (sender == Side::front_end && !header.is_reply() && is_any_of(header, incomplete_memory)) {
+        guard("the data path before postcopy", [&] { data_path_->release_memory(); });
     }
 }
 
@@ -118,7 +125,13 @@ void SessionRelay::message_forwarded(Side sender, const protocol::Header& header
                                      std::vector<FileDescriptor>& descriptors,
                                      const std::vector<std::uint32_t>& descriptor_ids) noexcept {
     guard("a channel that was handed over", [&] { side_channels_.message_forwarded(sender, header, descriptors); });
-    if (!may_be_kept(header)) {
+    if (!descriptors.empty() && is_any_of(header, device_state)) {
+        message_recorder_.note(trace::NoteRecord::Severity::info,
+                               fmt::format("the pipe of the device's state that the {} gives is passed on untouched: "
+                                           "what goes through it is not recorded",
+                                           name_of(sender)));
+    }
+    if (!is_any_of(header, kept_by_data_path)) {
         for (FileDescriptor& descriptor : descriptors) {
             descriptor.reset();
         }

@@ -91,6 +91,8 @@ TEST_F(SessionRelayTest, AResetWithoutUnreadDataIsACloseToTheOtherSide) {
     EXPECT_EQ(end_of(back_end_), ErrorCode::peer_closed);
     EXPECT_THAT(closed(), Contains(Pair("reason", "reset")));
     EXPECT_THAT(closed(), Contains(Pair("side", "front-end")));
+    EXPECT_THAT(closed(), Contains(Pair("first", "front-end")));
+    EXPECT_THAT(closed(), Contains(Pair("errno", std::to_string(ECONNRESET))));
 }
 
 std::size_t open_descriptors() {
