@@ -19,9 +19,10 @@ MAY_INCLUDE = {
     "virtio": {"base"},
     "session": {"base", "system", "protocol", "trace", "virtio"},
     "explain": DECODER,
+    "check": DECODER | {"explain"},
     "render": DECODER | {"explain"},
     "capture": DECODER,
-    "replay": DECODER,
+    "replay": DECODER | {"explain"},
 }
 
 
