@@ -10,6 +10,8 @@
 #include <vutrace/protocol/payloads.h>
 #include <vutrace/protocol/requests.h>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
 #include <thread>
@@ -84,9 +86,16 @@ class SessionDataPath final : public DataPath {
         }
     }
 
+    void release_memory() override {
+        taps_.pause(true);
+        if (snapshot_ != nullptr) {
+            snapshot_->pause(true);
+        }
+    }
+
     void forwarded(ForwardedMessage message, const session::Change& change) override {
-        if (change.postcopy) {
-            postcopy_changed();
+        if (change.memory_incomplete) {
+            state_.memory_incomplete() ? leave_memory() : use_memory_again();
         }
         if (change.memory) {
             memory_changed(message);
@@ -114,7 +123,9 @@ class SessionDataPath final : public DataPath {
     void session_ended() override {
         taps_.end_all();
         pacer_.need(PollPacer::Need::none, false);
-        if (snapshot_ != nullptr) {
+        if (without_memory_) {
+            say_what_was_not_seen();
+        } else if (snapshot_ != nullptr) {
             add_to_snapshot(nullptr);
         }
         notifications_.reset();
@@ -129,6 +140,7 @@ class SessionDataPath final : public DataPath {
     }
 
     void notified(Kind kind, std::uint16_t queue, std::uint64_t count) {
+        notifications_without_memory_ += without_memory_ ? count : 0;
         (void)recorder_.record(session_, trace::EventRecord{kind, queue, count});
         budget_.woken(count);
         looked(kind != Kind::err && taps_.scan(queue));
@@ -179,13 +191,43 @@ class SessionDataPath final : public DataPath {
         }
     }
 
-    void postcopy_changed() {
-        const bool active = state_.postcopy_active();
+    void leave_memory() {
+        release_memory();
+        without_memory_ = true;
+        notifications_without_memory_ = 0;
+        note(
+            "postcopy: from here on pages of guest memory may be missing, it is not touched and chains are not "
+            "recorded");
+    }
+
+    // What the rings still hold of the meantime is recorded, what they do not is counted by their taps.
+    void use_memory_again() {
+        without_memory_ = false;
+        taps_.pause(false);
         if (snapshot_ != nullptr) {
-            snapshot_->pause(active);
+            snapshot_->pause(false);
         }
-        note(active ? "postcopy begins: guest memory is not touched until it ends, chains are not recorded"
-                    : "postcopy ended: guest memory is recorded again");
+        note(
+            fmt::format("postcopy is over: guest memory is recorded again; {} notifications came meanwhile, for which "
+                        "no ring was looked at",
+                        notifications_without_memory_));
+        (void)taps_.scan_all();
+    }
+
+    void say_what_was_not_seen() {
+        const std::uint64_t queues = taps_.count();
+        note(
+            fmt::format("the session ended during postcopy: {} queues were not looked at since it began, {} "
+                        "notifications came meanwhile",
+                        queues, notifications_without_memory_));
+        if (snapshot_ != nullptr && mappings_ != nullptr) {
+            std::uint64_t bytes = 0;
+            for (const auto& region : mappings_->regions()) {
+                bytes += region->region.size;
+            }
+            recorder_.lost(session_, {trace::no_queue, 0, 0, bytes,
+                                      "the session ended during postcopy: guest memory was not recorded again"});
+        }
     }
 
     void memory_changed(ForwardedMessage& message) {
@@ -230,6 +272,8 @@ class SessionDataPath final : public DataPath {
     Recorder& recorder_;
     const session::DeviceState& state_;
     std::shared_ptr<const GuestMappings> mappings_;
+    bool without_memory_{false};  // postcopy: it must not be touched
+    std::uint64_t notifications_without_memory_{0};
     // Members below use those above: notifications, which pass on what waits when they go, go first.
     std::unique_ptr<MemorySnapshot> snapshot_;
     QueueTaps taps_;

@@ -35,6 +35,9 @@ class QueueTaps {
     void update_all();
     void end(std::uint32_t queue);  // after a last look
     void end_all();
+    // While paused no ring is looked at: a page that is missing must not be touched.
+    void pause(bool paused) noexcept { paused_ = paused; }
+    [[nodiscard]] std::size_t count() const noexcept { return entries_.size(); }
 
     // True where something was found.
     bool scan(std::uint32_t queue);
@@ -68,6 +71,7 @@ class QueueTaps {
     std::shared_ptr<const GuestMappings> mappings_;
     std::map<std::uint32_t, Entry> entries_;
     std::uint64_t copied_bytes_{0};
+    bool paused_{false};
     bool said_unsupported_{false};
 };
 

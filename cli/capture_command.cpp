@@ -34,6 +34,9 @@ constexpr std::array<std::pair<const char*, capture::MemoryMode>, 4> memory_mode
      {"buffers", capture::MemoryMode::buffers},
      {"full", capture::MemoryMode::full}}};
 
+constexpr std::array<std::pair<const char*, capture::RelayedChannels>, 2> channel_choices{
+    {{"all", capture::RelayedChannels::all}, {"main", capture::RelayedChannels::main}}};
+
 struct Options {
     std::string front_end;
     std::string back_end;
@@ -42,6 +45,7 @@ struct Options {
     std::string priority{"background"};
     double budget_percent{1};
     std::string memory;
+    std::string channels{"all"};
     std::uint64_t snap_length{UINT64_MAX};
     std::uint64_t queue_size{std::uint64_t{64} << 20U};
     double wait_seconds{5};
@@ -89,6 +93,11 @@ Result<capture::CaptureOptions> read_options(const Options& options) {
     if (!mode || !memory_mode) {
         return tl::unexpected(mode ? memory_mode.error() : mode.error());
     }
+    const auto channels = choose("--channels", channel_choices, options.channels);
+    if (!channels) {
+        return tl::unexpected(channels.error());
+    }
+    result.channels = *channels;
     result.front_end = std::move(*front_end);
     result.back_end = std::move(*back_end);
     const bool lowest_priority = *mode != capture::DataPathMode::relay && options.priority == "background";
@@ -208,6 +217,11 @@ std::function<ExitStatus()> configure(CLI::App& app) {
                    "What is kept of guest memory: none, rings, buffers (what the chains point to), full (all of it, "
                    "once; size and time grow with the guest). Default: buffers, with --datapath off none")
         ->type_name("none|rings|buffers|full");
+    app.add_option("--channels", options->channels,
+                   "Which sockets are stood in: all (also those that the front-end hands over: the back-end request "
+                   "channel, the gpu socket), or main (those are passed on untouched and not recorded)")
+        ->type_name("all|main")
+        ->capture_default_str();
     app.add_option("--snaplen", options->snap_length, "Bytes kept of each buffer; all without this option")
         ->option_text("N")
         ->transform(size);

@@ -55,6 +55,10 @@ class DataPath {
     // A GET_VRING_BASE reply (sender back-end) and the like must be seen before the front-end acts on it: called before
     // a reply is forwarded.
     virtual void before_reply(const protocol::Header& header, ByteView payload) = 0;
+    // Before a request is forwarded after which pages of guest memory may be missing (POSTCOPY_ADVISE,
+    // POSTCOPY_LISTEN). When it returns nothing touches guest memory, until `forwarded` brings a change that says
+    // otherwise.
+    virtual void release_memory() {}
     // After the last piece was forwarded and `state` took the message in.
     virtual void forwarded(ForwardedMessage message, const session::Change& change) = 0;
     // The connection ended and the sockets are about to close: last look at the rings, notifications that wait are
