@@ -101,6 +101,9 @@ std::optional<std::uint32_t> queue_of(const trace::RecordBody& body) {
 
 const Annotation& Annotator::annotate(const trace::Record& record) {
     std::vector<session::ChainContext> contexts = tracker_.apply(record);
+    if (annotation_.record == nullptr) {
+        annotation_.start_time = record.time;
+    }
     annotation_.record = &record;
     annotation_.queue = queue_of(record.body);
     annotation_.entries.clear();

@@ -19,6 +19,7 @@ MAY_INCLUDE = {
     "virtio": {"base"},
     "session": {"base", "system", "protocol", "trace", "virtio"},
     "explain": DECODER,
+    "filter": DECODER | {"explain"},
     "render": DECODER | {"explain"},
     "capture": DECODER,
     "replay": DECODER,
