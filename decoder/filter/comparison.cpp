@@ -194,10 +194,14 @@ bool Parser::add_value(Test& test, const Token& value) {
         case FieldType::text:
             test.texts.push_back(value.text);
             return true;
-        case FieldType::bytes:
-            test.texts.push_back(parse_bytes(value.text));
-            return !test.texts.back().empty() ||
-                   fail(value, fmt::format("\"{}\" is bytes", row.name), "two hexadecimal digits each");
+        case FieldType::bytes: {
+            auto digits = parse_bytes(value.text);
+            if (!digits) {
+                return fail(value, fmt::format("\"{}\" is bytes", row.name), "two hexadecimal digits each");
+            }
+            test.texts.push_back(std::move(*digits));
+            return true;
+        }
         default:
             return add_number(test, value);
     }
@@ -220,8 +224,14 @@ bool Parser::add_named(Test& test, const Token& value) {
 bool Parser::add_number(Test& test, const Token& value) {
     const FieldRow& row = *test.row;
     const NumberOperand operand = parse_number(row, value.text);
+    const auto bytes = row.or_bytes ? parse_bytes(value.text) : std::nullopt;
+    if (bytes) {
+        test.texts.push_back(*bytes);
+    }
     if (operand.error.empty()) {
         test.ranges.push_back({operand.value, operand.value});
+    }
+    if (bytes || operand.error.empty()) {
         return true;
     }
     const char first = value.text.empty() ? '0' : value.text.front();

@@ -55,6 +55,7 @@ struct FieldRow {
     bool repeated{false};
     bool has_order{false};                  // names that are steps of one scale
     Names names{};                          // type `name`; for numbers: what the field "NAME_meaning" may say
+    bool or_bytes{false};                   // a number that other layouts have as bytes
     bool masks{false};                      // `names` of a number are masks
     MaskNames mask_names{MaskNames::none};  // type `names`, and numbers whose bits have names
     std::string group{}, part{};            // where the getter looks: in the payload, or for an attribute

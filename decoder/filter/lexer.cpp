@@ -68,14 +68,32 @@ class Lexer {
         const std::size_t begin = at_++;
         std::string value;
         while (at_ < text_.size() && text_[at_] != quote) {
-            at_ += text_[at_] == '\\' && at_ + 1 < text_.size() ? 1U : 0U;
-            value.push_back(text_[at_++]);
+            if (text_[at_] == '\\' && at_ + 1 < text_.size()) {
+                if (!take_escape(value)) {
+                    return false;
+                }
+            } else {
+                value.push_back(text_[at_++]);
+            }
         }
         if (at_ == text_.size()) {
             return fail({"the quoted text does not end", begin, 1, fmt::format("needs a closing {}", quote)});
         }
         ++at_;
         out_.list.push_back({Token::Kind::quoted, begin, at_ - begin, std::move(value)});
+        return true;
+    }
+
+    // The common ones of JSON.
+    bool take_escape(std::string& value) {
+        constexpr std::string_view letters = "\\\"'/ntr";
+        constexpr std::string_view meant = "\\\"'/\n\t\r";
+        const std::size_t which = letters.find(text_[at_ + 1]);
+        if (which == std::string_view::npos) {
+            return fail({"no such escape", at_, 2, "\\\\ \\\" \\' \\n \\t \\r are"});
+        }
+        value.push_back(meant[which]);
+        at_ += 2;
         return true;
     }
 
@@ -86,6 +104,9 @@ class Lexer {
                 at_ += symbol.text.size();
                 return true;
             }
+        }
+        if (text_[at_] == '=' && at_ >= 2 && text_.substr(at_ - 2, 2) == "..") {
+            return fail({"\"..=\" is no operator", at_ - 2, 3, "\"..\" includes both ends already"});
         }
         return text_[at_] == '=' ? fail({"\"=\" is no operator", at_, 1, "did you mean \"==\"?"})
                : text_[at_] == '&' || text_[at_] == '|'

@@ -25,7 +25,14 @@ constexpr FieldRow::Getter each_descriptor(Give) {
                           [&](const trace::Descriptor& descriptor) { return Give{}(descriptor, probe); });
     };
 }
+// Of a message its name; of a chain the block request, which has parts.
 void get_request(const Subject& subject, const FieldRow&, Probe& probe) noexcept {
+    if (is_chain(subject)) {
+        if (known_chain(subject).block) {
+            (void)probe.element();
+        }
+        return;
+    }
     const protocol::RequestInfo* info = known_message(subject).info;
     const auto rows = protocol::requests();
     probe.number(info == nullptr ? rows.size() : static_cast<std::uint64_t>(info - rows.data()));
@@ -77,7 +84,8 @@ std::vector<FieldRow> message_rows() {
         named("sender", message_kind, number_of([](S s) { return as_number(message(s).sender); }), side_names(),
               "who sent it"),
         row("code", T::number, message_kind, header_number([](H h) { return h.request; }), "request number"),
-        named("request", message_kind, get_request, request_names(), "request, older names too"),
+        named("request", message_kind | chain_kind, get_request, request_names(),
+              "request of a message; has parts in a chain"),
         row("version", T::number, message_kind, header_number([](H h) { return h.version(); }),
             "version in the header's flags"),
         row("reply", T::boolean, message_kind, header_number([](H h) { return h.is_reply() ? 1U : 0U; }),

@@ -213,13 +213,13 @@ NumberOperand parse_number(const FieldRow& row, std::string_view text) {
     return operand;
 }
 
-std::string parse_bytes(std::string_view text) {
+std::optional<std::string> parse_bytes(std::string_view text) {
     if (text.starts_with("0x") || text.starts_with("0X")) {
         text.remove_prefix(2);
     }
     std::string digits = lower_case(text);
     const bool valid = digits.size() % 2 == 0 && digits.find_first_not_of("0123456789abcdef") == std::string::npos;
-    return valid ? digits : std::string();
+    return valid ? std::optional(std::move(digits)) : std::nullopt;
 }
 
 }  // namespace vutrace::filter

@@ -4,6 +4,7 @@
 #include "field_table.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,7 +20,7 @@ struct NumberOperand {
 // and time in UTC or nanoseconds for times. Fractions where there is a unit. `row` is of a type with numbers.
 [[nodiscard]] NumberOperand parse_number(const FieldRow& row, std::string_view text);
 
-// Lower-case hex digits without 0x, two for each byte; empty where `text` is something else.
-[[nodiscard]] std::string parse_bytes(std::string_view text);
+// Lower-case hex digits without 0x, two for each byte. Empty where `text` is something else.
+[[nodiscard]] std::optional<std::string> parse_bytes(std::string_view text);
 
 }  // namespace vutrace::filter

@@ -51,8 +51,8 @@ using Give = bool (*)(const Field& field, const FieldRow& row, Probe& probe) noe
 template <Give give>
 bool give_named(const std::vector<Field>& fields, const FieldRow& row, Probe& probe) noexcept {
     for (const Field& field : fields) {
-        if (field.name == row.part) {
-            return give(field, row, probe);
+        if (field.name == row.part && give(field, row, probe)) {
+            return true;  // padding may come twice
         }
         if (field.name.empty() && give_named<give>(field.children, row, probe)) {
             return true;  // an element of a list
@@ -138,6 +138,10 @@ class Builder {
         row.repeated = row.repeated || info.repeated;
         // Plain elements give the list that was added before them its type.
         row.type = row.type == FieldType::group ? type : row.type;
+        if ((row.type == FieldType::bytes) != (type == FieldType::bytes)) {
+            row.type = row.type == FieldType::bytes ? type : row.type;
+            row.or_bytes = true;
+        }
         if (!info.meaning.empty() && row.meaning.find(info.meaning) == std::string::npos) {
             row.meaning.append(row.meaning.empty() ? "" : "; ").append(info.meaning);
         }

@@ -121,6 +121,7 @@ bool Probe::text(std::string_view value) noexcept {
 
 bool Probe::hex(std::string_view value) noexcept {
     switch (test_.kind) {
+        case Test::Kind::number:
         case Test::Kind::bytes:
             return take(any_text(test_, [&](const std::string& wanted) { return value == wanted; }));
         case Test::Kind::bytes_contain:
@@ -144,7 +145,8 @@ bool Probe::bytes(ByteView value) noexcept {
 }
 
 bool Probe::element() noexcept {
-    return take(false);
+    const bool counts = test_.kind == Test::Kind::present || test_.kind == Test::Kind::count;
+    return !counts || take(false);
 }
 
 bool Probe::outcome() const noexcept {

@@ -28,7 +28,7 @@ struct Test {
     enum class Kind : std::uint8_t {
         present,        // the field is there
         count,          // how many values there are is in `ranges`
-        number,         // a value is in `ranges`
+        number,         // a value is in `ranges`, or is bytes and one of `texts`
         mask,           // a value has one of the bits of `mask`
         text,           // a value is one of `texts`
         text_contains,  // in any case: `texts` are in lower case
@@ -62,7 +62,7 @@ class Probe {
     bool text(std::string_view value) noexcept;
     bool hex(std::string_view value) noexcept;  // bytes as lower-case hex digits
     bool bytes(ByteView value) noexcept;
-    bool element() noexcept;  // something with values of its own, such as an object
+    bool element() noexcept;  // something with parts of its own: there, and equal to nothing
 
     // After the last value.
     [[nodiscard]] bool outcome() const noexcept;

@@ -138,7 +138,7 @@ void Summary::follow(const explain::Annotation& annotation, const session::Track
             session.queue_sizes[*annotation.queue] = *queue->size;
         }
         const auto number = static_cast<std::uint16_t>(*annotation.queue);
-        if (number == *annotation.queue && state->queues.count(number) != 0) {
+        if (filter_.empty() && number == *annotation.queue && state->queues.count(number) != 0) {
             (void)session.queues[number];  // a queue that nothing happens on is shown, too
         }
     }
