@@ -1,3 +1,5 @@
+#include "vutrace/explain/configuration.h"
+
 #include <vutrace/explain/annotation.h>
 #include <vutrace/protocol/features.h>
 
@@ -6,8 +8,8 @@
 namespace vutrace::explain {
 namespace {
 
-// A request that was never answered must not be kept for ever.
-constexpr std::size_t max_pending = 256;
+using protocol::ProblemKind;
+
 // Enough for the header and the 256 segments that a block request shows.
 constexpr std::size_t max_parsed_bytes = virtio::block::request_header_size + 256 * 16;
 
@@ -97,9 +99,18 @@ std::optional<std::uint32_t> queue_of(const trace::RecordBody& body) {
     return queue == trace::no_queue ? std::nullopt : std::optional<std::uint32_t>(queue);
 }
 
+// A request to read the configuration space holds zeros in the place of the answer.
+bool shows_configuration(const trace::MessageRecord& message, const protocol::Header& header) noexcept {
+    using protocol::FrontEndRequest;
+    return message.channel == Channel::front_end &&
+           header.request == static_cast<std::uint32_t>(message.sender == Side::back_end ? FrontEndRequest::GET_CONFIG
+                                                                                         : FrontEndRequest::SET_CONFIG);
+}
+
 }  // namespace
 
 const Annotation& Annotator::annotate(const trace::Record& record) {
+    const Answer answer = answer_due(record);  // as negotiated before the record
     std::vector<session::ChainContext> contexts = tracker_.apply(record);
     if (annotation_.record == nullptr) {
         annotation_.start_time = record.time;
@@ -110,7 +121,7 @@ const Annotation& Annotator::annotate(const trace::Record& record) {
     if (const auto* message = std::get_if<trace::MessageRecord>(&record.body)) {
         device_types_.erase(record.session);
         annotation_.device = device_of(record.session);
-        annotate_message(record, *message);
+        annotate_message(record, *message, answer);
         annotation_.queue = annotation_.message.queue;
         return annotation_;
     }
@@ -121,16 +132,18 @@ const Annotation& Annotator::annotate(const trace::Record& record) {
     return annotation_;
 }
 
-void Annotator::annotate_message(const trace::Record& record, const trace::MessageRecord& message) {
+void Annotator::annotate_message(const trace::Record& record, const trace::MessageRecord& message, Answer answer) {
     MessageAnnotation& out = annotation_.message;
     out = {};
+    out.asks = message.sender == protocol::requester(message.channel);
     const SenderKey key{record.session, message.channel, message.sender};
     if (message.offset == 0) {
         current_.erase(key);
         if (const auto header = protocol::parse_header(message.bytes)) {
             current_[key] = *header;
         } else {
-            out.problems.push_back("the message ends inside its header: " + header.error().text);
+            out.problems.push_back(
+                {ProblemKind::cut_off, "the message ends inside its header: " + header.error().text});
         }
     }
     if (const auto current = current_.find(key); current != current_.end()) {
@@ -143,16 +156,17 @@ void Annotator::annotate_message(const trace::Record& record, const trace::Messa
     out.payload = ByteView(message.bytes).subspan(has_header ? protocol::header_size : 0);
     if (has_header) {
         annotate_payload(record, message);
-        pair_reply(record, message);
+        pair(record, message, answer);
     } else {
         out.whole = false;
         out.parsed = false;
     }
     if (message.incomplete) {
-        out.problems.emplace_back("the connection ended before the announced size arrived");
+        out.problems.push_back({ProblemKind::cut_off, "the connection ended before the announced size arrived"});
     }
     if (message.descriptors_truncated) {
-        out.problems.emplace_back("the kernel handed over fewer descriptors than were sent");
+        out.problems.push_back(
+            {ProblemKind::lost_descriptors, "the kernel handed over fewer descriptors than were sent"});
     }
 }
 
@@ -175,7 +189,7 @@ void Annotator::annotate_payload(const trace::Record& record, const trace::Messa
     out.fields = std::move(decoded.fields);
     out.parsed = decoded.problems.empty() && (out.payload.empty() || !out.fields.empty());
     if (out.whole) {
-        for (std::string& problem : decoded.problems) {
+        for (protocol::Problem& problem : decoded.problems) {
             if (std::find(out.problems.begin(), out.problems.end(), problem) == out.problems.end()) {
                 out.problems.push_back(std::move(problem));
             }
@@ -184,30 +198,47 @@ void Annotator::annotate_payload(const trace::Record& record, const trace::Messa
     if (out.info != nullptr) {
         out.queue = queue_of(*out.info, out.payload);
     }
+    if (shows_configuration(message, *out.header)) {
+        if (auto configuration = decode_configuration(annotation_.device, out.payload)) {
+            out.fields.push_back(std::move(*configuration));
+        }
+    }
 }
 
-void Annotator::pair_reply(const trace::Record& record, const trace::MessageRecord& message) {
+Answer Annotator::answer_due(const trace::Record& record) const noexcept {
+    const auto* message = std::get_if<trace::MessageRecord>(&record.body);
+    if (message == nullptr || message->offset != 0 || message->sender != protocol::requester(message->channel)) {
+        return Answer::none;
+    }
+    const auto header = protocol::parse_header(message->bytes);
+    if (!header) {
+        return Answer::none;
+    }
+    static const session::DeviceState nothing_negotiated;
+    const session::SessionState* state = tracker_.session(record.session);
+    return expected_answer(message->channel, *header, ByteView(message->bytes).subspan(protocol::header_size),
+                           state == nullptr ? nothing_negotiated : state->device);
+}
+
+void Annotator::pair(const trace::Record& record, const trace::MessageRecord& message, Answer answer) {
     MessageAnnotation& out = annotation_.message;
-    std::deque<Pending>& pending = pending_[{record.session, message.channel}];
-    const bool asks = message.sender == protocol::requester(message.channel);
-    if (asks && !out.header->is_reply()) {
-        pending.push_back({out.header->request, record.sequence, record.time});
-        if (pending.size() > max_pending) {
-            pending.pop_front();
-        }
+    Conversation& conversation = conversations_[{record.session, message.channel}];
+    if (out.asks) {
+        out.answer = answer;
+        const ByteView kept = answer == Answer::none ? ByteView{} : out.payload;
+        conversation.asked({*out.header, record.sequence, record.time, answer, {kept.begin(), kept.end()}});
         return;
     }
-    if (asks) {
-        return;
-    }
-    // Replies come in the order of their requests, so what is before the one answered here never had one.
-    const auto request = std::find_if(pending.begin(), pending.end(),
-                                      [&](const Pending& one) { return one.code == out.header->request; });
-    if (request != pending.end()) {
+    out.exchange = conversation.answered(*out.header);
+    if (const auto& request = out.exchange.answered) {
         out.answers = request->sequence;
         out.latency = elapsed(request->time, record.time);
-        pending.erase(pending.begin(), request + 1);
     }
+}
+
+const Conversation* Annotator::conversation(std::uint32_t session, Channel channel) const noexcept {
+    const auto found = conversations_.find({session, channel});
+    return found == conversations_.end() ? nullptr : &found->second;
 }
 
 void Annotator::annotate_chain(const trace::Record& record, const trace::ChainRecord& chain,

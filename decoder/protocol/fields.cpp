@@ -1,5 +1,6 @@
 #include "message_view.h"
 
+#include <vutrace/base/hex.h>
 #include <vutrace/protocol/fields.h>
 
 #include <fmt/format.h>
@@ -8,21 +9,6 @@
 
 namespace vutrace::protocol {
 namespace {
-
-void append_hex(std::string& text, ByteView bytes) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    for (const std::byte byte : bytes) {
-        text.push_back(digits[std::to_integer<std::size_t>(byte >> 4)]);
-        text.push_back(digits[std::to_integer<std::size_t>(byte & std::byte{0xf})]);
-    }
-}
-
-std::string hex(ByteView bytes) {
-    std::string text;
-    text.reserve(bytes.size() * 2);
-    append_hex(text, bytes);
-    return text;
-}
 
 // A MAC address is grouped by bytes, a UUID by its five parts (RFC 4122).
 std::string grouped(ByteView bytes) {
@@ -103,8 +89,9 @@ class PayloadDecoder {
             if (offset + field.size <= payload_.size()) {
                 decode_field(field, offset, out);
             } else if (offset < payload_.size()) {
-                out_.problems.push_back(fmt::format("payload ends inside `{}`: {} of its {} bytes are there",
-                                                    field.name, payload_.size() - offset, field.size));
+                out_.problems.push_back(
+                    {ProblemKind::payload_size, fmt::format("payload ends inside `{}`: {} of its {} bytes are there",
+                                                            field.name, payload_.size() - offset, field.size)});
                 return;
             }
         }
@@ -135,7 +122,8 @@ class PayloadDecoder {
 
     bool is_shown(const FieldLayout& layout, ByteView bytes, const Field& field) {
         if (layout.role == FieldRole::reserved && field.number != 0) {
-            out_.problems.push_back(fmt::format("`{}` is 0x{:x}, must be 0", layout.name, field.number));
+            out_.problems.push_back(
+                {ProblemKind::reserved_field, fmt::format("`{}` is 0x{:x}, must be 0", layout.name, field.number)});
         }
         switch (layout.role) {
             case FieldRole::reserved:
@@ -181,8 +169,9 @@ class PayloadDecoder {
         const std::size_t available = size / one;
         const std::uint64_t count = announced(available);
         if (count != available || size % one != 0) {
-            out_.problems.push_back(fmt::format("`{}` has {} elements of {} bytes, {} bytes are there for them",
-                                                tail.name, count, one, size));
+            out_.problems.push_back(
+                {ProblemKind::payload_size, fmt::format("`{}` has {} elements of {} bytes, {} bytes are there for them",
+                                                        tail.name, count, one, size)});
         }
         const std::size_t present = static_cast<std::size_t>(std::min<std::uint64_t>(count, available));
         if (tail.element.empty()) {
@@ -241,10 +230,11 @@ class PayloadDecoder {
 
     void check_end() {
         if (payload_.size() < layout_.size_min) {
-            out_.problems.push_back(
-                fmt::format("payload has {} bytes, its fields need {}", payload_.size(), layout_.size_min));
+            out_.problems.push_back({ProblemKind::payload_size, fmt::format("payload has {} bytes, its fields need {}",
+                                                                            payload_.size(), layout_.size_min)});
         } else if (layout_.tail.rule == CountRule::none && payload_.size() > layout_.size_max) {
-            out_.problems.push_back(fmt::format("{} bytes follow the last field", payload_.size() - layout_.size_max));
+            out_.problems.push_back({ProblemKind::payload_size, fmt::format("{} bytes follow the last field",
+                                                                            payload_.size() - layout_.size_max)});
         }
     }
 

@@ -8,26 +8,27 @@
 namespace vutrace::protocol {
 namespace {
 
-using Problems = std::vector<std::string>;
+using Problems = std::vector<Problem>;
 
 void check_flags(Channel channel, const Header& header, bool reply, Problems& problems) {
     // The gpu socket knows no version and no NEED_REPLY: its senders write 0 where others write 1.
     const bool gpu = channel == Channel::gpu;
     if (header.version() != version_1 && !(gpu && header.version() == 0)) {
-        problems.push_back(fmt::format("version is {}, expected {}", header.version(), version_1));
+        problems.push_back(
+            {ProblemKind::version, fmt::format("version is {}, expected {}", header.version(), version_1)});
     }
     const std::uint32_t reserved = header.flags & ~(gpu ? known_flags & ~need_reply_flag : known_flags);
     if (reserved != 0) {
-        problems.push_back(fmt::format("reserved flags 0x{:x} are set", reserved));
+        problems.push_back({ProblemKind::reserved_flags, fmt::format("reserved flags 0x{:x} are set", reserved)});
     }
     if (header.is_reply() && !reply) {
-        problems.emplace_back("REPLY is set in a request");
+        problems.push_back({ProblemKind::reply_flags, "REPLY is set in a request"});
     }
     if (!header.is_reply() && reply) {
-        problems.emplace_back("REPLY is not set in a reply");
+        problems.push_back({ProblemKind::reply_flags, "REPLY is not set in a reply"});
     }
     if (header.needs_reply() && reply && !gpu) {
-        problems.emplace_back("NEED_REPLY is set in a reply");
+        problems.push_back({ProblemKind::reply_flags, "NEED_REPLY is set in a reply"});
     }
 }
 
@@ -41,8 +42,8 @@ std::string range_text(std::uint64_t min, std::uint64_t max) {
 void check_size(std::string_view name, const MessageShape& shape, std::uint64_t size, const PayloadContext& context,
                 Problems& problems) {
     if (!shape.sizes.holds(size)) {
-        problems.push_back(
-            fmt::format("payload has {} bytes, {} takes {}", size, name, range_text(shape.sizes.min, shape.sizes.max)));
+        problems.push_back({ProblemKind::payload_size, fmt::format("payload has {} bytes, {} takes {}", size, name,
+                                                                   range_text(shape.sizes.min, shape.sizes.max))});
         return;
     }
     if (size == 0) {
@@ -50,15 +51,17 @@ void check_size(std::string_view name, const MessageShape& shape, std::uint64_t 
     }
     const PayloadLayout& layout = layout_by_size(shape.payload, size);
     if (size < layout.size_min || size > layout.size_max || !whole_elements(layout, size, context)) {
-        problems.push_back(fmt::format("payload has {} bytes, which no layout of {} has", size, name));
+        problems.push_back(
+            {ProblemKind::payload_size, fmt::format("payload has {} bytes, which no layout of {} has", size, name)});
     }
 }
 
 void check_descriptors(std::string_view name, const MessageShape& shape, std::uint64_t size, std::size_t descriptors,
                        const PayloadContext& context, Problems& problems) {
     if (descriptors < shape.descriptors_min || descriptors > shape.descriptors_max) {
-        problems.push_back(fmt::format("{} descriptors, {} takes {}", descriptors, name,
-                                       range_text(shape.descriptors_min, shape.descriptors_max)));
+        problems.push_back(
+            {ProblemKind::descriptors, fmt::format("{} descriptors, {} takes {}", descriptors, name,
+                                                   range_text(shape.descriptors_min, shape.descriptors_max))});
         return;
     }
     const PayloadLayout& layout = layout_by_size(shape.payload, size);
@@ -67,7 +70,8 @@ void check_descriptors(std::string_view name, const MessageShape& shape, std::ui
     }
     const std::uint64_t regions = (size - layout.fixed_size) / element_size(layout.tail, context);
     if (regions != descriptors) {
-        problems.push_back(fmt::format("{} descriptors for {} memory regions", descriptors, regions));
+        problems.push_back(
+            {ProblemKind::descriptors, fmt::format("{} descriptors for {} memory regions", descriptors, regions)});
     }
 }
 
@@ -90,30 +94,34 @@ void check_no_descriptor_bit(std::string_view name, PayloadKind kind, ByteView p
     // A failed transfer has no descriptor, whatever the bit says.
     const bool failed = kind == PayloadKind::device_state_reply && value->queue() != 0;
     if (value->no_descriptor() && descriptors != 0) {
-        problems.push_back(fmt::format("{} says that no descriptor comes along, {} came", name, descriptors));
+        problems.push_back({ProblemKind::no_descriptor_bit,
+                            fmt::format("{} says that no descriptor comes along, {} came", name, descriptors)});
     }
     if (!value->no_descriptor() && descriptors == 0 && !failed) {
-        problems.push_back(fmt::format("{} says that a descriptor comes along, none came", name));
+        problems.push_back(
+            {ProblemKind::no_descriptor_bit, fmt::format("{} says that a descriptor comes along, none came", name)});
     }
 }
 
 }  // namespace
 
-std::vector<std::string> find_problems(Channel channel, Side sender, const Header& header, std::uint64_t payload_size,
-                                       std::size_t descriptors, const PayloadContext& context) {
+std::vector<Problem> find_problems(Channel channel, Side sender, const Header& header, std::uint64_t payload_size,
+                                   std::size_t descriptors, const PayloadContext& context) {
     Problems problems;
     const bool reply = is_reply(channel, sender);
     check_flags(channel, header, reply, problems);
     if (header.size != payload_size) {
-        problems.push_back(fmt::format("header announces {} bytes of payload, {} came", header.size, payload_size));
+        problems.push_back({ProblemKind::cut_off,
+                            fmt::format("header announces {} bytes of payload, {} came", header.size, payload_size)});
     }
     const RequestInfo* info = find_request(channel, header.request);
     if (info == nullptr) {
-        problems.push_back(fmt::format("no request {} is known on this channel", header.request));
+        problems.push_back(
+            {ProblemKind::unknown_request, fmt::format("no request {} is known on this channel", header.request)});
         return problems;
     }
     if (reply && info->reply == ReplyRule::never) {
-        problems.push_back(fmt::format("{} has no reply", info->name));
+        problems.push_back({ProblemKind::no_reply, fmt::format("{} has no reply", info->name)});
         return problems;
     }
     const MessageShape shape = shape_of_message(*info, header, reply, payload_size, context);
@@ -122,8 +130,8 @@ std::vector<std::string> find_problems(Channel channel, Side sender, const Heade
     return problems;
 }
 
-std::vector<std::string> find_problems(Channel channel, Side sender, const Header& header, ByteView payload,
-                                       std::size_t descriptors, const PayloadContext& context) {
+std::vector<Problem> find_problems(Channel channel, Side sender, const Header& header, ByteView payload,
+                                   std::size_t descriptors, const PayloadContext& context) {
     Problems problems = find_problems(channel, sender, header, payload.size(), descriptors, context);
     if (const RequestInfo* info = find_request(channel, header.request)) {
         const PayloadKind kind = shape_of(*info, is_reply(channel, sender)).payload;

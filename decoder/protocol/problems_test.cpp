@@ -18,7 +18,11 @@ std::vector<std::string> all_problems(const sample::Message& message, const Payl
                                   message.descriptors, context);
     const auto decoded = decode_payload(message.channel, message.sender, message.header, message.payload, context);
     problems.insert(problems.end(), decoded.problems.begin(), decoded.problems.end());
-    return problems;
+    std::vector<std::string> texts;
+    for (Problem& problem : problems) {
+        texts.push_back(std::move(problem.text));
+    }
+    return texts;
 }
 
 sample::Message request(FrontEndRequest code, Bytes payload, std::size_t descriptors) {

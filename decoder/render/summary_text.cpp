@@ -154,8 +154,17 @@ void message_lines(Page& page, const SessionSummary& session) {
     }
 }
 
-void session_lines(Page& page, const SessionSummary& session, const session::SessionState* state, bool filtered) {
+void lineage_line(Page& page, const std::optional<explain::Lineage>& lineage) {
+    if (lineage) {
+        page.line("continues", fmt::format("session {} ({}): {}", lineage->continues, explain::name_of(lineage->kind),
+                                           printable(lineage->reason)));
+    }
+}
+
+void session_lines(Page& page, const SessionSummary& session, const std::optional<explain::Lineage>& lineage,
+                   const session::SessionState* state, bool filtered) {
     page.title(fmt::format("session {}", session.number));
+    lineage_line(page, lineage);
     if (state != nullptr) {
         for (const auto& [key, value] : state->opened) {
             page.line(printable(key, 64), printable(value));
@@ -207,7 +216,8 @@ std::string summary_text(const Summary& summary, const session::Tracker& tracker
     }
     for (const auto& [number, session] : summary.sessions()) {
         if (session.records != 0) {
-            session_lines(page, session, tracker.session(number), !summary.filter().empty());
+            session_lines(page, session, summary.lineages().of(number), tracker.session(number),
+                          !summary.filter().empty());
         }
     }
     return out;

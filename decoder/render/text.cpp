@@ -68,10 +68,10 @@ void append_descriptors(std::string& out, const Style& style, const std::vector<
     style.append(out, Tone::good, text);
 }
 
-void append_problems(std::string& out, const Style& style, const std::vector<std::string>& problems) {
-    for (const std::string& problem : problems) {
+void append_problems(std::string& out, const Style& style, const std::vector<protocol::Problem>& problems) {
+    for (const protocol::Problem& problem : problems) {
         out += "  ";
-        style.append(out, Tone::bad, "!! " + printable(problem));
+        style.append(out, Tone::bad, "!! " + printable(problem.text));
     }
 }
 
@@ -134,6 +134,10 @@ void append_chain(std::string& out, const Style& style, const trace::ChainRecord
     if (entry.proof != trace::Proof::verified) {
         out += "  ";
         style.append(out, Tone::doubtful, fmt::format("[{}]", trace::name_of(entry.proof)));
+    }
+    if (used && known.descriptors_known && known.context.proof != trace::Proof::verified) {
+        out += "  ";
+        style.append(out, Tone::doubtful, fmt::format("[request {}]", trace::name_of(known.context.proof)));
     }
     if (entry.problem != 0) {
         out += "  ";

@@ -2,6 +2,7 @@
 // chain a used entry belongs to, the block request inside. Computed once, rendered as JSON, text or rows of a window.
 #pragma once
 
+#include <vutrace/explain/conversation.h>
 #include <vutrace/protocol/fields.h>
 #include <vutrace/protocol/header.h>
 #include <vutrace/protocol/requests.h>
@@ -29,8 +30,11 @@ struct MessageAnnotation {
     bool whole{true};                     // the record holds all of the payload
     bool parsed{true};                    // every payload byte found its place in `fields`
     std::vector<protocol::Field> fields;  // empty for a piece that does not begin the message
-    std::vector<std::string> problems;    // each a sentence
+    std::vector<protocol::Problem> problems;
     std::optional<std::uint32_t> queue;   // for requests about one vring
+    bool asks{false};                     // sent by the side that asks on its channel; otherwise it answers
+    Answer answer{Answer::none};          // of what asks: what is due
+    Exchange exchange;                    // of what answers: to which request
     std::uint64_t answers{0};             // sequence number of the request this replies to, 0 where not known
     std::optional<std::int64_t> latency;  // nanoseconds since that request
 };
@@ -72,19 +76,17 @@ class Annotator {
 
     // Knows messages and queues, not guest memory, which annotations do not need.
     [[nodiscard]] const session::Tracker& tracker() const noexcept { return tracker_; }
+    // What is still unanswered on a channel of a session; null where nothing was said there.
+    [[nodiscard]] const Conversation* conversation(std::uint32_t session, Channel channel) const noexcept;
 
   private:
-    struct Pending {
-        std::uint32_t code{0};
-        std::uint64_t sequence{0};
-        std::int64_t time{0};
-    };
     using ChannelKey = std::pair<std::uint32_t, Channel>;        // session, channel
     using SenderKey = std::tuple<std::uint32_t, Channel, Side>;  // session, channel, sender
 
-    void annotate_message(const trace::Record& record, const trace::MessageRecord& message);
+    void annotate_message(const trace::Record& record, const trace::MessageRecord& message, Answer answer);
     void annotate_payload(const trace::Record& record, const trace::MessageRecord& message);
-    void pair_reply(const trace::Record& record, const trace::MessageRecord& message);
+    [[nodiscard]] Answer answer_due(const trace::Record& record) const noexcept;
+    void pair(const trace::Record& record, const trace::MessageRecord& message, Answer answer);
     void annotate_chain(const trace::Record& record, const trace::ChainRecord& chain,
                         std::vector<session::ChainContext>&& contexts);
     [[nodiscard]] std::uint32_t device_of(std::uint32_t session);
@@ -92,7 +94,7 @@ class Annotator {
     std::optional<std::uint32_t> forced_device_;
     session::Tracker tracker_{session::MemoryTracking::off};
     Annotation annotation_;
-    std::map<ChannelKey, std::deque<Pending>> pending_;    // requests that may still be answered, bounded each
+    std::map<ChannelKey, Conversation> conversations_;
     std::map<SenderKey, protocol::Header> current_;        // header of the message whose pieces are arriving
     std::map<std::uint32_t, std::uint32_t> device_types_;  // by session, forgotten with each of its messages
 };

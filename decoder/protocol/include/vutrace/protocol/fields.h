@@ -4,6 +4,7 @@
 #include <vutrace/base/bytes.h>
 #include <vutrace/base/error.h>
 #include <vutrace/protocol/header.h>
+#include <vutrace/protocol/problem.h>
 #include <vutrace/protocol/requests.h>
 
 #include <cstdint>
@@ -59,7 +60,7 @@ struct FieldInfo {
 
 struct DecodedPayload {
     std::vector<Field> fields;
-    std::vector<std::string> problems;  // each a sentence: what was expected and what was there
+    std::vector<Problem> problems;
 };
 
 struct PayloadContext {
@@ -74,15 +75,14 @@ struct PayloadContext {
                                             const PayloadContext& context);
 
 // What the table says is wrong with a message: version, reserved flags, size, number of descriptors, REPLY flag of the
-// wrong side. Each a sentence. `payload_size` and `descriptors` are what came, not what the header announces.
-[[nodiscard]] std::vector<std::string> find_problems(Channel channel, Side sender, const Header& header,
-                                                     std::uint64_t payload_size, std::size_t descriptors,
-                                                     const PayloadContext& context);
+// wrong side. `payload_size` and `descriptors` are what came, not what the header announces.
+[[nodiscard]] std::vector<Problem> find_problems(Channel channel, Side sender, const Header& header,
+                                                 std::uint64_t payload_size, std::size_t descriptors,
+                                                 const PayloadContext& context);
 
 // The same, and what only the bytes show against the descriptors: one descriptor for each memory region, exactly one
 // where the payload does not say "no descriptor". What is wrong inside the payload itself is for `decode_payload`.
-[[nodiscard]] std::vector<std::string> find_problems(Channel channel, Side sender, const Header& header,
-                                                     ByteView payload, std::size_t descriptors,
-                                                     const PayloadContext& context);
+[[nodiscard]] std::vector<Problem> find_problems(Channel channel, Side sender, const Header& header, ByteView payload,
+                                                 std::size_t descriptors, const PayloadContext& context);
 
 }  // namespace vutrace::protocol

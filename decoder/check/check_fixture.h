@@ -1,0 +1,55 @@
+// Sessions held against the rules, for the tests of this room.
+#pragma once
+
+#include "vutrace/check/checker.h"
+
+#include <vutrace/session/testing/session_builder.h>
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace vutrace::check::test {
+
+using protocol::FrontEndRequest;
+using session::testing::BlockSession;
+using session::testing::SessionBuilder;
+
+// What the rules say of the records; of the rules named only, or of all.
+[[nodiscard]] inline std::vector<Finding> findings(const std::vector<trace::Record>& records,
+                                                   const std::vector<std::string_view>& rules = {}) {
+    Selection selection;
+    for (const std::string_view id : rules) {
+        selection.rules.push_back(find_rule(id));
+    }
+    std::vector<Finding> found;
+    Checker checker(selection, [&found](Finding finding) { found.push_back(std::move(finding)); });
+    for (const trace::Record& record : records) {
+        checker.take(record);
+    }
+    checker.finish();
+    return found;
+}
+
+// "VU017 @5 error front-end: text", one for each finding.
+[[nodiscard]] inline std::vector<std::string> texts(const std::vector<Finding>& found) {
+    std::vector<std::string> lines;
+    for (const Finding& finding : found) {
+        lines.push_back(std::string(finding.rule->id) + " @" + std::to_string(finding.sequence) + " " +
+                        std::string(name_of(finding.severity)) + " " + std::string(name_of(finding.violator)) + ": " +
+                        finding.text);
+    }
+    return lines;
+}
+[[nodiscard]] inline std::vector<std::string> texts(const SessionBuilder& session,
+                                                    const std::vector<std::string_view>& rules = {}) {
+    return texts(findings(session.records(), rules));
+}
+
+// Ends a session as capture does.
+inline std::uint64_t close(SessionBuilder& session) {
+    return session.add(trace::SessionRecord{trace::SessionRecord::Kind::closed, {{"reason", "closed"}}});
+}
+
+}  // namespace vutrace::check::test

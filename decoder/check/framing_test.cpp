@@ -1,0 +1,163 @@
+#include "check_fixture.h"
+
+#include <vutrace/protocol/features.h>
+#include <vutrace/protocol/testing/messages.h>
+
+#include <gmock/gmock.h>
+
+namespace vutrace::check {
+namespace {
+
+using test::BlockSession;
+using test::FrontEndRequest;
+using test::SessionBuilder;
+using test::texts;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+constexpr std::uint32_t version_1 = protocol::version_1;
+
+SessionBuilder with_reply_ack() {
+    SessionBuilder session;
+    session.set(FrontEndRequest::SET_PROTOCOL_FEATURES, std::uint64_t{1} << protocol::protocol_feature::REPLY_ACK);
+    return session;
+}
+
+trace::MessageRecord as_record(const protocol::sample::Message& message) {
+    trace::MessageRecord record;
+    record.channel = message.channel;
+    record.sender = message.sender;
+    record.bytes = protocol::sample::wire_bytes(message);
+    record.incomplete = message.header.size > message.payload.size();
+    for (std::uint32_t id = 1; id <= message.descriptors; ++id) {
+        record.descriptors.push_back({id, {}});
+    }
+    return record;
+}
+
+// The faults that the catalogue makes of every request and answer: each gives a finding.
+TEST(Framing, EveryFaultOfEveryMessageIsFound) {
+    for (const protocol::RequestInfo& info : protocol::requests()) {
+        for (const auto& adverse : protocol::sample::adverse_cases(info)) {
+            // A size that is one too small makes the rest of the payload the next message: for the receiver to see.
+            if (!adverse.problem_due || adverse.fault == protocol::sample::Fault::size_too_small) {
+                continue;
+            }
+            SessionBuilder session;
+            session.add(as_record(adverse.message));
+            EXPECT_THAT(
+                texts(session, {"VU001", "VU002", "VU003", "VU004", "VU005", "VU012", "VU013", "VU045", "VU052"}),
+                testing::Not(IsEmpty()))
+                << adverse.name;
+        }
+    }
+}
+
+TEST(Framing, ValidMessagesHaveNoFault) {
+    for (const protocol::RequestInfo& info : protocol::requests()) {
+        SessionBuilder session;
+        session.add(as_record(protocol::sample::valid_request(info)));
+        EXPECT_THAT(texts(session, {"VU001", "VU002", "VU003", "VU004", "VU005", "VU012", "VU013", "VU014", "VU016"}),
+                    IsEmpty())
+            << info.name;
+    }
+}
+
+TEST(Framing, AnAnswerWithNeedReplyIsAWarning) {
+    SessionBuilder session;
+    session.request(FrontEndRequest::GET_FEATURES);
+    session.message(Side::back_end, FrontEndRequest::GET_FEATURES, 0xd, protocol::serialise_u64(0));
+    EXPECT_THAT(texts(session, {"VU004"}), ElementsAre(AllOf(HasSubstr("VU004 @2 warn back-end"), HasSubstr("0xd"))));
+}
+
+TEST(Framing, AnAnswerWithoutReplyIsAnError) {
+    SessionBuilder session;
+    session.request(FrontEndRequest::GET_FEATURES);
+    session.message(Side::back_end, FrontEndRequest::GET_FEATURES, version_1, protocol::serialise_u64(0));
+    EXPECT_THAT(texts(session, {"VU004"}), ElementsAre(HasSubstr("VU004 @2 error back-end")));
+}
+
+TEST(Framing, AStreamThatEndsInsideAHeaderIsCutOff) {
+    SessionBuilder session;
+    trace::MessageRecord record;
+    record.incomplete = true;
+    record.bytes = Bytes(5);
+    session.add(record);
+    EXPECT_THAT(texts(session, {"VU003"}),
+                ElementsAre(HasSubstr("VU003 @1 error front-end: the stream ends inside a header")));
+}
+
+TEST(Framing, AnswersOutOfOrderNameBothRequests) {
+    SessionBuilder session;
+    session.request(FrontEndRequest::GET_FEATURES);
+    session.request(FrontEndRequest::GET_QUEUE_NUM);
+    session.reply(FrontEndRequest::GET_QUEUE_NUM, protocol::serialise_u64(1));
+    session.reply(FrontEndRequest::GET_FEATURES, protocol::serialise_u64(1));
+    EXPECT_THAT(texts(session, {"VU006"}), ElementsAre(AllOf(HasSubstr("VU006 @3"), HasSubstr("GET_QUEUE_NUM"),
+                                                             HasSubstr("GET_FEATURES of record 1"))));
+    EXPECT_THAT(texts(session, {"VU007"}), ElementsAre(HasSubstr("VU007 @4")));
+    EXPECT_THAT(texts(session, {"VU008"}), ElementsAre(HasSubstr("VU008 @1")));
+}
+
+TEST(Framing, AnAnswerToWhatAskedForNothingIsUnsolicited) {
+    SessionBuilder session;
+    session.request(FrontEndRequest::SET_OWNER);
+    session.reply(FrontEndRequest::SET_OWNER, protocol::serialise_u64(0));
+    EXPECT_THAT(texts(session, {"VU007"}), ElementsAre(HasSubstr("SET_OWNER of record 1")));
+}
+
+TEST(Framing, AnAnswerToNeedReplyWithoutReplyAckIsTolerated) {
+    SessionBuilder session;
+    session.request_with_reply(FrontEndRequest::SET_OWNER);
+    session.reply(FrontEndRequest::SET_OWNER, protocol::serialise_u64(0));
+    EXPECT_THAT(texts(session, {"VU007"}), IsEmpty());
+    EXPECT_THAT(texts(session, {"VU010"}), ElementsAre(HasSubstr("VU010 @1 warn front-end")));
+}
+
+TEST(Framing, WhatIsDueAtTheEndOfASessionWasNeverAnswered) {
+    SessionBuilder session = with_reply_ack();
+    session.request(FrontEndRequest::GET_FEATURES);
+    session.request_with_reply(FrontEndRequest::SET_OWNER);
+    EXPECT_THAT(texts(session, {"VU008", "VU009"}), IsEmpty()) << "it may still come";
+    test::close(session);
+    EXPECT_THAT(texts(session, {"VU008", "VU009"}), ElementsAre(HasSubstr("VU008 @2"), HasSubstr("VU009 @3")));
+}
+
+TEST(Framing, NeedReplyIsInOrderAfterReplyAckAndInOrderToGetRequests) {
+    SessionBuilder session = with_reply_ack();
+    session.request_with_reply(FrontEndRequest::SET_OWNER);
+    EXPECT_THAT(texts(session, {"VU010"}), IsEmpty());
+    SessionBuilder before;
+    before.request_with_reply(FrontEndRequest::GET_FEATURES);
+    EXPECT_THAT(texts(before, {"VU010"}), IsEmpty());
+}
+
+TEST(Framing, AFailedRequestIsAWarningAboutItsRecord) {
+    SessionBuilder session = with_reply_ack();
+    session.request_with_reply(FrontEndRequest::SET_OWNER);
+    session.reply(FrontEndRequest::SET_OWNER, protocol::serialise_u64(22));
+    EXPECT_THAT(texts(session, {"VU011"}),
+                ElementsAre(AllOf(HasSubstr("VU011 @3 warn back-end"), HasSubstr("record 2"), HasSubstr("0x16"))));
+}
+
+TEST(Framing, DescriptorsInsideAMessageAreLate) {
+    SessionBuilder session;
+    trace::MessageRecord record;
+    record.offset = 20;
+    record.bytes = Bytes(8);
+    record.descriptors.push_back({1, {}});
+    session.add(record);
+    EXPECT_THAT(texts(session, {"VU014"}), ElementsAre(HasSubstr("byte 20")));
+}
+
+TEST(Framing, NineDescriptorsAreTooMany) {
+    SessionBuilder session;
+    session.request(FrontEndRequest::SET_OWNER, {}, {1, 2, 3, 4, 5, 6, 7, 8, 9});
+    EXPECT_THAT(texts(session, {"VU015"}), ElementsAre(HasSubstr("9 descriptors")));
+}
+
+}  // namespace
+}  // namespace vutrace::check
