@@ -56,6 +56,14 @@ std::vector<FieldRow> block_rows() {
     return {
         named("request.type", chain_kind, of_block([](R r, Probe& probe) { get_block_type(r, probe); }),
               block_type_names(), "block request"),
+        scale(named(
+            "request_content", chain_kind,
+            [](S s, const FieldRow&, Probe& probe) noexcept {
+                if (is_used(s) && known_chain(s).block) {
+                    probe.number(as_number(known_chain(s).context.proof));
+                }
+            },
+            proof_names(), "the same of the bytes that a used chain's request was read from")),
         row("request.code", T::number, chain_kind, of_block([](R r, Probe& probe) { probe.number(r.type); }),
             "the same as a number"),
         row("request.sector", T::number, chain_kind, of_block([](R r, Probe& probe) { probe.number(r.sector); }),

@@ -44,7 +44,7 @@ void get_problems(const Subject& subject, const FieldRow&, Probe& probe) noexcep
     }
     const auto& problems = known_message(subject).problems;
     (void)std::any_of(problems.begin(), problems.end(),
-                      [&](const std::string& problem) { return probe.text(problem); });
+                      [&](const protocol::Problem& problem) { return probe.text(problem.text); });
 }
 
 void get_content(const Subject& subject, const FieldRow&, Probe& probe) noexcept {

@@ -1,6 +1,8 @@
 // The fields of payloads, from the protocol's table.
 #include "field_table.h"
 
+#include <vutrace/virtio/devices/configuration.h>
+
 #include <algorithm>
 #include <map>
 
@@ -183,6 +185,23 @@ class Builder {
     std::map<std::string, std::size_t> index_;
 };
 
+constexpr std::string_view in_configuration = "in the device's configuration space";
+
+FieldFormat format_of(virtio::ConfigurationFormat format) {
+    switch (format) {
+        case virtio::ConfigurationFormat::number:
+            return FieldFormat::number;
+        case virtio::ConfigurationFormat::mask:
+            return FieldFormat::address;
+        case virtio::ConfigurationFormat::mac:
+        case virtio::ConfigurationFormat::text:
+            return FieldFormat::text;
+        case virtio::ConfigurationFormat::bytes:
+            return FieldFormat::bytes;
+    }
+    return FieldFormat::text;
+}
+
 void get_payload(const Subject& subject, const FieldRow&, Probe& probe) noexcept {
     if (!subject.annotation.message.fields.empty()) {
         (void)probe.element();
@@ -195,6 +214,13 @@ std::vector<FieldRow> payload_rows() {
     Builder builder;
     for (const FieldInfo& info : protocol::payload_fields()) {
         builder.add(info);
+    }
+    builder.add({.name = "configuration", .format = FieldFormat::group, .meaning = in_configuration});
+    for (const virtio::ConfigurationField& field : virtio::configuration_fields()) {
+        builder.add({.group = "configuration",
+                     .name = field.name,
+                     .format = format_of(field.format),
+                     .meaning = field.meaning.empty() ? in_configuration : field.meaning});
     }
     std::vector<FieldRow> rows{{.name = "payload",
                                 .type = FieldType::group,

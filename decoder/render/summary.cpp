@@ -29,6 +29,9 @@ void Summary::add(const explain::Annotation& annotation, const session::Tracker&
     if (const auto* gap = std::get_if<trace::GapRecord>(&record.body)) {
         add_gap(*gap);
     }
+    if (record.session != 0) {
+        lineages_.add(annotation);
+    }
     follow(annotation, tracker);
     for (std::size_t entry = 0; entry < entries; ++entry) {
         if (!selected || selected(entry)) {
@@ -62,7 +65,6 @@ void Summary::add_selected(const explain::Annotation& annotation, std::size_t en
     if (record.session == 0) {
         return;
     }
-    lineages_.add(annotation);
     SessionSummary& session = sessions_[record.session];
     if (session.records++ == 0) {
         session.number = record.session;

@@ -162,7 +162,7 @@ std::string summary_json(const Summary& summary, const session::Tracker& tracker
     Json sessions = Json::array();
     for (const auto& [number, session] : summary.sessions()) {
         if (session.records == 0) {
-            continue;
+            continue;  // the filter picked nothing of it
         }
         sessions.push_back(session_json(session, tracker.session(number)));
         if (const auto lineage = summary.lineages().of(number)) {
