@@ -118,9 +118,8 @@ class LeftBehind final : public Rule {
     void chain(const ChainSight& sight) override {
         Left* left = sight.used() ? left_.find(sight.chain.queue) : nullptr;
         if (left != nullptr) {
-            std::erase_if(left->chains, [&](const Offer& one) {
-                return one.sequence == sight.known.context.available_sequence;
-            });
+            std::erase_if(left->chains,
+                          [&](const Offer& one) { return one.sequence == sight.known.context.available_sequence; });
         }
     }
     void end(const EndSight& /*sight*/) override {
@@ -139,9 +138,8 @@ class LeftBehind final : public Rule {
 
     void judge_answer(const MessageSight& sight) {
         const auto state = protocol::parse_vring_state(sight.payload);
-        const bool may_leave =
-            sight.before.has_protocol_feature(protocol::protocol_feature::GET_VRING_BASE_INFLIGHT) ||
-            sight.before.has_protocol_feature(protocol::protocol_feature::GET_VRING_BASE_SKIP_DRAIN);
+        const bool may_leave = sight.before.has_protocol_feature(protocol::protocol_feature::GET_VRING_BASE_INFLIGHT) ||
+                               sight.before.has_protocol_feature(protocol::protocol_feature::GET_VRING_BASE_SKIP_DRAIN);
         if (!state || may_leave || state->index >= trace::no_queue || !sight.what.exchange.answered) {
             return;
         }
@@ -189,14 +187,14 @@ constexpr std::array rows{
              ""},
             make_rule<CallDue>,
             wants_messages | wants_chains | wants_chain_records | wants_others},
-    RuleRow{{"VU091", Severity::error, Violator::back_end, "No call on a ring that is not started.",
-             ring_states_section,
-             "libvhost-user and others call once when they get SET_VRING_CALL, which is not reported. What comes "
-             "within 1 s after a stop may only have been recorded late. A call without a descriptor leaves no trace. "
-             "Told once for each queue.",
-             ""},
-            make_rule<EarlyCall>,
-            wants_messages | wants_others},
+    RuleRow{
+        {"VU091", Severity::error, Violator::back_end, "No call on a ring that is not started.", ring_states_section,
+         "libvhost-user and others call once when they get SET_VRING_CALL, which is not reported. What comes "
+         "within 1 s after a stop may only have been recorded late. A call without a descriptor leaves no trace. "
+         "Told once for each queue.",
+         ""},
+        make_rule<EarlyCall>,
+        wants_messages | wants_others},
     RuleRow{{"VU092", Severity::error, Violator::back_end, "With IN_ORDER chains are used as they were offered.",
              "virtio, Split Virtqueues: In-order use of descriptors",
              "The driver frees buffers by counting. Batches, of which only the last is in the used ring, are taken "
@@ -217,8 +215,8 @@ constexpr std::array rows{
             make_rule<LeftBehind>,
             wants_messages | wants_chains},
     RuleRow{{"VU095", Severity::error, Violator::back_end,
-             "A request that is served again after a reconnect is completed once.",
-             "vhost-user, Inflight I/O tracking", "The in-flight area says which requests were not completed.",
+             "A request that is served again after a reconnect is completed once.", "vhost-user, Inflight I/O tracking",
+             "The in-flight area says which requests were not completed.",
              "Rules see one connection, and a request's two completions are in two. A second completion in one "
              "connection is VU084."}},
 };

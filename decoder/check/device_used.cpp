@@ -91,8 +91,7 @@ class UnofferedUse final : public Rule {
 class UsedLength final : public Rule {
   public:
     void chain(const ChainSight& sight) override {
-        if (!sight.used() || !sight.known.descriptors_known ||
-            sight.entry.used_length <= sight.known.writable_total) {
+        if (!sight.used() || !sight.known.descriptors_known || sight.entry.used_length <= sight.known.writable_total) {
             return;
         }
         const auto offer = sight.ring.open.find(sight.entry.head);
@@ -100,8 +99,7 @@ class UsedLength final : public Rule {
             return;
         }
         Finding made = finding(sight, fmt::format("{}: {} bytes are said to be written, {} are writable",
-                                                  head_of(sight), sight.entry.used_length,
-                                                  sight.known.writable_total));
+                                                  head_of(sight), sight.entry.used_length, sight.known.writable_total));
         if (sight.before.features() && !sight.before.has_feature(protocol::feature::VERSION_1)) {
             made.severity = Severity::info;
         }
@@ -121,8 +119,8 @@ class UsedIndex final : public Rule {
             report(sight, fmt::format("the used index jumps from {} to {}: {} elements were never written",
                                       *sight.ring.next_used, sight.entry.index, step));
         } else if (step < 0) {
-            report(sight, fmt::format("the used index goes back from {} to {}", *sight.ring.next_used,
-                                      sight.entry.index));
+            report(sight,
+                   fmt::format("the used index goes back from {} to {}", *sight.ring.next_used, sight.entry.index));
         }
     }
     // The used index of one look against the available index of the next.

@@ -115,9 +115,9 @@ class BufferPlace final : public Rule {
             return;
         }
         const auto problem = static_cast<ChainProblem>(sight.entry.problem);
-        const bool walk_failed =
-            problem == ChainProblem::address_overflow || problem == ChainProblem::length_overflow ||
-            problem == ChainProblem::descriptor_unreadable;
+        const bool walk_failed = problem == ChainProblem::address_overflow ||
+                                 problem == ChainProblem::length_overflow ||
+                                 problem == ChainProblem::descriptor_unreadable;
         if (walk_failed && is_certain(sight)) {
             report(sight, describe_walk(sight));
             return;
@@ -127,9 +127,9 @@ class BufferPlace final : public Rule {
         }
         for (const ChainDescriptor& buffer : sight.known.buffers) {
             if (!is_inside(sight.before.regions(), buffer) && !was_inside(buffer, sight.time()) && is_certain(sight)) {
-                report(sight, fmt::format("{}: {} bytes at 0x{:x} ({}) are in no memory region", head_of(sight),
-                                          buffer.length, buffer.address,
-                                          has(buffer, virtio::descriptor_write) ? "writable" : "readable"));
+                report(sight,
+                       fmt::format("{}: {} bytes at 0x{:x} ({}) are in no memory region", head_of(sight), buffer.length,
+                                   buffer.address, has(buffer, virtio::descriptor_write) ? "writable" : "readable"));
                 return;
             }
         }
@@ -228,10 +228,11 @@ class DescriptorOwner final : public Rule {
         if (offer == ring->open.end() || offer->second.sequence != suspect->owner.sequence) {
             return;
         }
-        Finding made = finding(suspect->sequence, suspect->time,
-                               fmt::format("the chain of head {} takes descriptor {}, which belongs to head {} in "
-                                           "flight since record {}",
-                                           suspect->head, suspect->index, suspect->owner.head, suspect->owner.sequence));
+        Finding made =
+            finding(suspect->sequence, suspect->time,
+                    fmt::format("the chain of head {} takes descriptor {}, which belongs to head {} in "
+                                "flight since record {}",
+                                suspect->head, suspect->index, suspect->owner.head, suspect->owner.sequence));
         made.queue = chain.queue;
         report(std::move(made));
     }
@@ -281,7 +282,8 @@ class EmptyDescriptor final : public Rule {
             return;
         }
         const auto& buffers = sight.known.buffers;
-        const auto empty = std::find_if(buffers.begin(), buffers.end(), [](const auto& one) { return one.length == 0; });
+        const auto empty =
+            std::find_if(buffers.begin(), buffers.end(), [](const auto& one) { return one.length == 0; });
         bool* said = empty != buffers.end() && is_certain(sight) ? said_.of(sight.chain.queue) : nullptr;
         if (said != nullptr && !std::exchange(*said, true)) {
             report(sight, fmt::format("{} has a buffer of 0 bytes at 0x{:x}; later ones of this queue are not told",
@@ -303,7 +305,8 @@ class InOrderLinks final : public Rule {
         }
         bool told = false;
         for_each_slot(sight.entry, size, [&](std::uint32_t index, const ChainDescriptor& descriptor) {
-            const bool links = has(descriptor, virtio::descriptor_next) && !has(descriptor, virtio::descriptor_indirect);
+            const bool links =
+                has(descriptor, virtio::descriptor_next) && !has(descriptor, virtio::descriptor_indirect);
             if (told || !links || descriptor.next == (index + 1) % size || !is_certain(sight)) {
                 return;
             }

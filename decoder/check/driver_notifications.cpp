@@ -94,17 +94,16 @@ class EarlyKick final : public Rule {
         if (queue == nullptr) {
             return;
         }
-        const bool stopped =
-            !ring->started && ring->stopped_time && sight.record.time - *ring->stopped_time >= second;
+        const bool stopped = !ring->started && ring->stopped_time && sight.record.time - *ring->stopped_time >= second;
         const bool not_ok = sight.before.has_protocol_feature(protocol::protocol_feature::STATUS) && status_ &&
                             (*status_ & driver_ok) == 0;
         if ((!stopped && !not_ok) || queue->kicks++ == 0 || std::exchange(queue->told, true)) {
             return;
         }
-        report(sight, stopped ? fmt::format("a kick {} after the queue was stopped",
-                                            duration(sight.record.time - *ring->stopped_time))
-                              : fmt::format("a second kick while the device status is 0x{:x}, without DRIVER_OK",
-                                            *status_));
+        report(sight,
+               stopped ? fmt::format("a kick {} after the queue was stopped",
+                                     duration(sight.record.time - *ring->stopped_time))
+                       : fmt::format("a second kick while the device status is 0x{:x}, without DRIVER_OK", *status_));
     }
 
   private:

@@ -40,9 +40,9 @@ std::optional<NotificationDebt> NotificationDebts::chain(const ChainSight& sight
     const bool moves = sight.used() == (kind_ == Kind::call);
     if (!moves) {
         // Who offers has looked at what was completed. Who completes a chain found it.
-        const bool awake = queue.debt && (kind_ == Kind::call
-                                              ? !queue.first_index
-                                              : sight.known.context.available_sequence >= queue.debt->sequence);
+        const bool awake =
+            queue.debt &&
+            (kind_ == Kind::call ? !queue.first_index : sight.known.context.available_sequence >= queue.debt->sequence);
         return awake ? settle(&queue, sight.time()) : std::nullopt;
     }
     const std::uint64_t since =
@@ -70,8 +70,7 @@ bool NotificationDebts::watched(const Sight& sight, std::uint16_t number, const 
         return queue->has_call && (mode == Watched::all || ring.calls.count != 0);
     }
     // A doorbell that is mapped into the guest goes past every eventfd.
-    const bool all =
-        mode == Watched::all && !device.has_protocol_feature(protocol::protocol_feature::HOST_NOTIFIER);
+    const bool all = mode == Watched::all && !device.has_protocol_feature(protocol::protocol_feature::HOST_NOTIFIER);
     return !queue->polling && (all || ring.kicks.count != 0);
 }
 

@@ -44,8 +44,7 @@ class RequestLength final : public Rule {
     void judge(const ChainSight& sight, const char* part, std::uint64_t length, std::uint64_t needed,
                std::string_view what) const {
         if (length < needed && is_certain(sight)) {
-            report(sight,
-                   fmt::format("{}: {} {} bytes, {} needs {}", head_of(sight), length, part, what, needed));
+            report(sight, fmt::format("{}: {} {} bytes, {} needs {}", head_of(sight), length, part, what, needed));
         }
     }
     void judge_block(const ChainSight& sight) const {
@@ -59,17 +58,18 @@ class RequestLength final : public Rule {
         answer += type == RequestType::GET_LIFETIME ? 6 : 0;
         answer += type == RequestType::ZONE_APPEND ? 8 : 0;
         judge(sight, "writable", sight.known.writable_total, answer, virtio::block::name_of(type));
-        const bool has_segments = type == RequestType::DISCARD || type == RequestType::WRITE_ZEROES ||
-                                  type == RequestType::SECURE_ERASE;
+        const bool has_segments =
+            type == RequestType::DISCARD || type == RequestType::WRITE_ZEROES || type == RequestType::SECURE_ERASE;
         if (has_segments) {
             judge(sight, "readable", sight.known.readable_total, virtio::block::request_header_size + 16,
                   virtio::block::name_of(type));
         }
     }
     void judge_network(const ChainSight& sight) const {
-        const std::uint64_t header = virtio::network::header_size(
-            sight.before.has_feature(protocol::feature::VERSION_1),
-            sight.before.has_feature(virtio::network::MRG_RXBUF), sight.before.has_feature(virtio::network::HASH_REPORT));
+        const std::uint64_t header =
+            virtio::network::header_size(sight.before.has_feature(protocol::feature::VERSION_1),
+                                         sight.before.has_feature(virtio::network::MRG_RXBUF),
+                                         sight.before.has_feature(virtio::network::HASH_REPORT));
         if (virtio::network::is_transmit(sight.chain.queue)) {
             judge(sight, "readable", sight.known.readable_total, header, "the header of a packet");
         } else if (sight.known.readable_total == 0) {
@@ -186,8 +186,8 @@ class BlockRequest final : public Rule {
         if (fault && is_certain(sight)) {
             report(sight, fmt::format("{}, {}: {}", head_of(sight), virtio::block::name_of(type_of(request)), *fault));
         } else if (type_of(request) == RequestType::FLUSH && request.sector != 0 && is_certain(sight)) {
-            Finding made = finding(sight, fmt::format("{}, FLUSH: sector {} instead of 0", head_of(sight),
-                                                      request.sector));
+            Finding made =
+                finding(sight, fmt::format("{}, FLUSH: sector {} instead of 0", head_of(sight), request.sector));
             made.severity = Severity::warning;
             report(std::move(made));
         }

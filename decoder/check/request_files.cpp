@@ -103,9 +103,10 @@ class MergedBuffers final : public Rule {
             queue->first = sight.sequence();
             queue->buffers = buffers;
         } else if (buffers != 1 && !std::exchange(queue->told, true)) {
-            Finding made = finding(sight, fmt::format("{}: num_buffers is {}, MRG_RXBUF is {}; later ones of this "
-                                                      "queue are not told",
-                                                      head_of(sight), buffers, merges ? "negotiated" : "not negotiated"));
+            Finding made =
+                finding(sight, fmt::format("{}: num_buffers is {}, MRG_RXBUF is {}; later ones of this "
+                                           "queue are not told",
+                                           head_of(sight), buffers, merges ? "negotiated" : "not negotiated"));
             made.severity = merges ? Severity::error : Severity::info;
             report(std::move(made));
         }
@@ -113,20 +114,21 @@ class MergedBuffers final : public Rule {
     void chain_record(const Sight& sight, const trace::ChainRecord& chain) override {
         Queue* queue = queues_.find(chain.queue);
         const Ring* ring = sight.rings->find(chain.queue);
-        if (queue == nullptr || queue->left == 0 || ring == nullptr || !ring->complete ||
-            ring->next_used != chain.fields.used_index) {
+        if (queue == nullptr || queue->left == 0 || queue->reported == queue->first || ring == nullptr ||
+            !ring->complete || ring->next_used != chain.fields.used_index) {
             return;
         }
+        queue->reported = queue->first;
         report(sight, fmt::format("the used index {} was published with {} of the {} buffers of the packet of record "
                                   "{} still missing",
                                   chain.fields.used_index, queue->left, queue->buffers, queue->first));
-        queue->left = 0;
     }
 
   private:
     struct Queue {
-        std::uint32_t left{0};  // chains that still belong to the packet
-        std::uint64_t first{0};
+        std::uint32_t left{0};   // chains that still belong to the packet
+        std::uint64_t first{0};  // record of the packet's first chain
+        std::uint64_t reported{0};
         std::uint16_t buffers{0};
         bool told{false};
     };
@@ -144,8 +146,8 @@ class SentPacket final : public Rule {
             report(sight, fmt::format("{}: {} writable bytes in a packet to send", head_of(sight),
                                       sight.known.writable_total));
         }
-        const bool counts = sight.before.has_feature(protocol::feature::VERSION_1) ||
-                            sight.before.has_feature(network::MRG_RXBUF);
+        const bool counts =
+            sight.before.has_feature(protocol::feature::VERSION_1) || sight.before.has_feature(network::MRG_RXBUF);
         const auto header = readable_bytes<network::num_buffers_offset + 2>(sight);
         bool* said = counts && header && network::parse_num_buffers(*header) != 0 && is_certain(sight)
                          ? said_.of(sight.chain.queue)
@@ -190,11 +192,11 @@ constexpr std::array rows{
              ""},
             make_rule<MergedBuffers>,
             wants_chains | wants_chain_records},
-    RuleRow{{"VU113", Severity::error, Violator::driver,
-             "A packet to send has num_buffers 0 and no writable part.", network_section,
-             "num_buffers that is not 0 is a note, once for each queue: devices do not look at it.", ""},
-            make_rule<SentPacket>,
-            wants_chains},
+    RuleRow{
+        {"VU113", Severity::error, Violator::driver, "A packet to send has num_buffers 0 and no writable part.",
+         network_section, "num_buffers that is not 0 is a note, once for each queue: devices do not look at it.", ""},
+        make_rule<SentPacket>,
+        wants_chains},
     RuleRow{{"VU114", Severity::info, Violator::driver, "i2c transfers linked by FAIL_NEXT belong together.",
              "virtio, I2C Adapter Device", "After a failure the device fails the rest of the group, too.",
              "It says how to read failures, and is no rule that could be broken: followers of a failed transfer are "

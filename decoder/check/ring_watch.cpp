@@ -116,11 +116,12 @@ void RingWatch::entry(const trace::Record& record, const trace::ChainRecord& cha
     if (entry.state == trace::ChainEntry::State::available) {
         ring->next_available = next;
         ring->last_offer_sequence = record.sequence + number;
-        const bool no_readable = std::none_of(
-            entry.descriptors.begin(), entry.descriptors.end(),
-            [](const trace::ChainDescriptor& one) { return (one.flags & (virtio::descriptor_write | virtio::descriptor_indirect)) == 0 && one.length != 0; });
-        ring->open.insert_or_assign(
-            entry.head, Offer{record.sequence + number, time, entry.index, entry.problem, no_readable});
+        const bool no_readable =
+            std::none_of(entry.descriptors.begin(), entry.descriptors.end(), [](const trace::ChainDescriptor& one) {
+                return (one.flags & (virtio::descriptor_write | virtio::descriptor_indirect)) == 0 && one.length != 0;
+            });
+        ring->open.insert_or_assign(entry.head,
+                                    Offer{record.sequence + number, time, entry.index, entry.problem, no_readable});
         return;
     }
     if (ring->next_used && ahead(*ring->next_used, entry.index) < 0) {
@@ -150,11 +151,11 @@ void RingWatch::record_done(const trace::ChainRecord& chain) {
     }
     ring->fields = chain.fields;
     // Everything offered is completed, and nothing else is on its way: what was lost before is over.
-    const bool quiet = ring->next_available == chain.fields.available_index &&
-                       ring->next_used == chain.fields.used_index &&
-                       chain.fields.available_index == chain.fields.used_index;
+    const bool quiet =
+        ring->next_used == chain.fields.used_index && chain.fields.available_index == chain.fields.used_index;
     if (quiet && ring->started && !ring->complete) {
         ring->complete = true;
+        ring->next_available = chain.fields.available_index;
         ring->open.clear();
     }
 }

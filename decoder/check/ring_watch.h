@@ -16,8 +16,8 @@ namespace vutrace::check {
 struct Offer {
     std::uint64_t sequence{0};
     std::int64_t time{0};
-    std::uint16_t index{0};    // of its slot in the available ring
-    std::uint16_t problem{0};  // virtio::ChainProblem
+    std::uint16_t index{0};          // of its slot in the available ring
+    std::uint16_t problem{0};        // virtio::ChainProblem
     bool device_writes_only{false};  // no readable byte: may be a buffer that waits for something to happen
 };
 
@@ -31,7 +31,7 @@ struct Notified {
 struct Ring {
     std::uint32_t size{0};  // 0 where it was never told
     bool started{false};
-    std::uint64_t start_sequence{0};  // of the message that started it last
+    std::uint64_t start_sequence{0};           // of the message that started it last
     std::optional<std::int64_t> stopped_time;  // of the last stop
     // All since the ring's start was seen, so that what is not there did not happen.
     bool complete{false};

@@ -63,12 +63,8 @@ void SessionRules::take_chains(const Sight& sight, const trace::ChainRecord& cha
     static const Ring nothing_seen;
     for (std::size_t i = 0; i < chain.entries.size(); ++i) {
         const Ring* ring = rings_.find(chain.queue);
-        const ChainSight seen{sight,
-                              chain,
-                              chain.entries[i],
-                              sight.annotation.entries[i],
-                              ring == nullptr ? nothing_seen : *ring,
-                              i};
+        const ChainSight seen{
+            sight, chain, chain.entries[i], sight.annotation.entries[i], ring == nullptr ? nothing_seen : *ring, i};
         for (Rule* rule : chains_) {
             rule->chain(seen);
         }

@@ -20,8 +20,8 @@ using protocol::FrontEndRequest;
 class Patience {
   public:
     void message(const MessageSight& sight) {
-        if (sight.what.latency && is_due(sight.what.exchange.answered ? sight.what.exchange.answered->answer
-                                                                      : explain::Answer::none)) {
+        if (sight.what.latency &&
+            is_due(sight.what.exchange.answered ? sight.what.exchange.answered->answer : explain::Answer::none)) {
             slowest_ = std::max(slowest_, *sight.what.latency);
         }
     }
@@ -55,8 +55,8 @@ class Misses {
         const auto address = load<std::uint64_t>(sight.payload, 0);
         const auto size = load<std::uint64_t>(sight.payload, 8);
         const auto type = load<std::uint8_t>(sight.payload, type_offset);
-        const bool from_back_end = sight.message.channel == Channel::back_end && sight.what.asks &&
-                                   sight.header.request == iotlb_of_back_end;
+        const bool from_back_end =
+            sight.message.channel == Channel::back_end && sight.what.asks && sight.header.request == iotlb_of_back_end;
         if (from_back_end && type == miss && open_.size() < most) {
             open_.push_back({address, sight.record.sequence, sight.record.time});
         } else if (sight.asks(FrontEndRequest::IOTLB_MSG) && type == update) {
@@ -126,10 +126,9 @@ class Unanswered final : public Rule {
         }
         const Misses::Miss* miss = misses_.oldest();
         if (miss != nullptr && !deadlock && age(miss->time, sight) >= patience_.limit()) {
-            Finding made =
-                finding(miss->sequence, miss->time,
-                        fmt::format("the IOTLB miss for 0x{:x} waits for its update since {}", miss->address,
-                                    duration(age(miss->time, sight))));
+            Finding made = finding(miss->sequence, miss->time,
+                                   fmt::format("the IOTLB miss for 0x{:x} waits for its update since {}", miss->address,
+                                               duration(age(miss->time, sight))));
             made.violator = Violator::front_end;
             report(std::move(made));
         }
@@ -138,12 +137,11 @@ class Unanswered final : public Rule {
   private:
     void tell(const EndSight& sight, Channel channel, const Request& request) const {
         const bool back_end_owes = protocol::requester(channel) == Side::front_end;
-        Finding made = finding(
-            request.sequence, request.time,
-            fmt::format("{} waits for its {} since {}; the slowest so far took {}",
-                        protocol::request_name(channel, request.header.request),
-                        request.answer == explain::Answer::reply ? "answer" : "acknowledgement",
-                        duration(age(request.time, sight)), duration(patience_.slowest())));
+        Finding made = finding(request.sequence, request.time,
+                               fmt::format("{} waits for its {} since {}; the slowest so far took {}",
+                                           protocol::request_name(channel, request.header.request),
+                                           request.answer == explain::Answer::reply ? "answer" : "acknowledgement",
+                                           duration(age(request.time, sight)), duration(patience_.slowest())));
         made.violator = back_end_owes ? Violator::back_end : Violator::front_end;
         const bool went_away = sight.closed && back_end_owes && attribute(sight.state, "reason") == "back-end closed";
         if (went_away) {
@@ -160,7 +158,7 @@ class Unanswered final : public Rule {
 // A front-end goes on at once after these: they are the middle of setting up rings. (After others it may rest: until a
 // guest's driver starts, or for ever.)
 constexpr std::array never_last{
-    FrontEndRequest::SET_MEM_TABLE,  FrontEndRequest::ADD_MEM_REG,   FrontEndRequest::SET_VRING_NUM,
+    FrontEndRequest::SET_MEM_TABLE,  FrontEndRequest::ADD_MEM_REG,    FrontEndRequest::SET_VRING_NUM,
     FrontEndRequest::SET_VRING_BASE, FrontEndRequest::SET_VRING_ADDR,
 };
 
@@ -178,8 +176,7 @@ class NeverAsked final : public Rule {
         }
     }
     void end(const EndSight& sight) override {
-        if (!last_ || age(last_->time, sight) < patience_.limit() ||
-            oldest_due(sight, Channel::front_end) != nullptr) {
+        if (!last_ || age(last_->time, sight) < patience_.limit() || oldest_due(sight, Channel::front_end) != nullptr) {
             return;
         }
         const auto& queues = sight.state.device.queues();
@@ -253,15 +250,15 @@ constexpr std::array channel_rows{
              ""},
             make_rule<Unanswered>,
             wants_messages},
-    RuleRow{{"STALL002", Severity::warning, Violator::front_end,
-             "Nobody waits for an acknowledgement that was not asked for.",
-             "vhost-user, VHOST_USER_PROTOCOL_F_REPLY_ACK",
-             "A trace shows silence, not what a program waits for. So it is a suspicion, for a front-end that says "
-             "nothing more for 1 s (or ten times the slowest answer) after a request with NEED_REPLY where REPLY_ACK "
-             "is not negotiated, or in the middle of setting up rings, while nothing is owed to it.",
-             ""},
-            make_rule<NeverAsked>,
-            wants_messages},
+    RuleRow{
+        {"STALL002", Severity::warning, Violator::front_end,
+         "Nobody waits for an acknowledgement that was not asked for.", "vhost-user, VHOST_USER_PROTOCOL_F_REPLY_ACK",
+         "A trace shows silence, not what a program waits for. So it is a suspicion, for a front-end that says "
+         "nothing more for 1 s (or ten times the slowest answer) after a request with NEED_REPLY where REPLY_ACK "
+         "is not negotiated, or in the middle of setting up rings, while nothing is owed to it.",
+         ""},
+        make_rule<NeverAsked>,
+        wants_messages},
 };
 constexpr std::array deadlock_rows{
     RuleRow{{"STALL005", Severity::error, Violator::front_end,

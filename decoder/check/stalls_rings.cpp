@@ -108,16 +108,16 @@ class UnsentCall final : public Rule {
 };
 
 constexpr std::array rows{
-    RuleRow{{"STALL003", Severity::warning, Violator::back_end, "What is available is taken and used.",
-             ring_states_section,
-             "At the end of a session or of the trace: chains in flight on queues that run, and since when. A note "
-             "while they are younger than 1 s and than twenty times the queue's slowest completion. Chains without a "
-             "readable byte are left out: devices fill them when they have something (received packets, events). The "
-             "driver owes where the chain is broken, or where a kick was due and none was seen. Silent where capture "
-             "lost something.",
-             ""},
-            make_rule<UntakenChains>,
-            wants_messages | wants_chains | wants_chain_records | wants_others},
+    RuleRow{
+        {"STALL003", Severity::warning, Violator::back_end, "What is available is taken and used.", ring_states_section,
+         "At the end of a session or of the trace: chains in flight on queues that run, and since when. A note "
+         "while they are younger than 1 s and than twenty times the queue's slowest completion. Chains without a "
+         "readable byte are left out: devices fill them when they have something (received packets, events). The "
+         "driver owes where the chain is broken, or where a kick was due and none was seen. Silent where capture "
+         "lost something.",
+         ""},
+        make_rule<UntakenChains>,
+        wants_messages | wants_chains | wants_chain_records | wants_others},
     RuleRow{{"STALL004", Severity::warning, Violator::back_end,
              "The call that the driver asked for comes when something was used.",
              "virtio, Split Virtqueues: Used Buffer Notification Suppression",
