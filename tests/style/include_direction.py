@@ -22,7 +22,7 @@ MAY_INCLUDE = {
     "check": DECODER | {"explain"},
     "render": DECODER | {"explain"},
     "capture": DECODER,
-    "replay": DECODER,
+    "replay": DECODER | {"explain"},
 }
 
 
