@@ -1,4 +1,5 @@
 #include "commands.h"
+#include "filter_option.h"
 #include "options.h"
 #include "output.h"
 #include "progress.h"
@@ -81,9 +82,10 @@ class Selection {
 
 class Decoder {
   public:
-    Decoder(const Options& options, Selection selection, std::optional<std::uint32_t> device)
+    Decoder(const Options& options, Selection selection, filter::Filter filter, std::optional<std::uint32_t> device)
         : options_(options),
           selection_(selection),
+          filter_(std::move(filter)),
           annotator_(device),
           text_({options.time, use_colour(options.colour), options.verbose, options.raw}),
           left_(options.count.value_or(UINT64_MAX)) {}
@@ -127,7 +129,11 @@ class Decoder {
             return {};
         }
         const std::uint64_t entries = trace::sequence_count(record);
-        for (std::size_t entry = 0; entry < entries && left_ > 0; ++entry, --left_) {
+        for (std::size_t entry = 0; entry < entries && left_ > 0; ++entry) {
+            if (!filter_.matches(annotation, entry)) {
+                continue;
+            }
+            --left_;
             if (options_.json) {
                 render::append_json(output_.buffer(), annotation, entry, {options_.raw});
             } else {
@@ -139,6 +145,7 @@ class Decoder {
 
     const Options& options_;
     Selection selection_;
+    filter::Filter filter_;
     explain::Annotator annotator_;
     render::TextRenderer text_;
     Output output_;
@@ -150,15 +157,13 @@ class Decoder {
 };
 
 ExitStatus run(const Options& options) {
-    if (!options.filter.empty()) {
-        return report(command_name, Error{ErrorCode::usage,
-                                          "--filter is not in this version: use --record, --queue and --session, or "
-                                          "--json with jq",
-                                          std::nullopt, 0});
-    }
     const auto selection = Selection::make(options);
     if (!selection) {
         return report(command_name, selection.error());
+    }
+    const auto filter = compile_filter(options.filter);
+    if (!filter) {
+        return report(command_name, filter.error());
     }
     const auto device = parse_device(options.device);
     if (!device) {
@@ -168,7 +173,7 @@ ExitStatus run(const Options& options) {
     if (!reader) {
         return report_input(command_name, options.file, reader.error());
     }
-    Decoder decoder(options, *selection, *device);
+    Decoder decoder(options, *selection, *filter, *device);
     if (const Status status = decoder.run(*reader); !status) {
         if (decoder.reading_failed()) {
             return report_input(command_name, options.file, status.error());
@@ -186,6 +191,7 @@ std::function<ExitStatus()> configure(CLI::App& app) {
     app.add_flag("--json", options->json, "One JSON object a line, for programs");
     app.add_flag("--raw", options->raw, "Payloads and captured bytes in hexadecimal too");
     app.add_flag("-v,--verbose", options->verbose, "Every field on a line of its own below its record");
+    add_filter_option(app, options->filter);
     app.add_option("--record", options->records,
                    "Only records of these types: session, message, event, chain, memory, gap, note")
         ->delimiter(',')
@@ -205,7 +211,6 @@ std::function<ExitStatus()> configure(CLI::App& app) {
                                                       {"delta", render::TimeFormat::delta}}))
         ->option_text("relative|absolute|delta");
     add_colour_option(app, options->colour);
-    app.add_option("--filter", options->filter, "Not in this version")->type_name("EXPR")->group("");
     return [options] { return run(*options); };
 }
 
@@ -216,6 +221,8 @@ const Command decode_command{command_name, "Print every record of a trace",
                              "  vutrace decode blk.pcap | less -R\n"
                              "  vutrace decode --record message --verbose blk.pcap\n"
                              "  vutrace decode --queue 0 --count 20 blk.pcap\n"
+                             "  vutrace decode --filter 'state == used and latency > 5ms' blk.pcap\n"
+                             "  vutrace decode --filter help\n"
                              "  vutrace decode --json blk.pcap | jq 'select(.record == \"chain\") | .request'",
                              configure};
 

@@ -31,13 +31,25 @@ bool is_number_of(std::string_view number, std::string_view id) noexcept {
 }  // namespace
 
 std::span<const RuleRows> all_rows() noexcept {
-    static const std::array sections{framing_rules(),
-                                     negotiated_feature_rules(),
-                                     negotiation_order_rules(),
-                                     negotiated_device_rules(),
-                                     memory_rules(),
-                                     memory_use_rules(),
-                                     memory_answer_rules()};
+    static const std::array sections{
+        framing_rules(),
+        negotiated_feature_rules(),
+        negotiation_order_rules(),
+        negotiated_device_rules(),
+        memory_rules(),
+        memory_use_rules(),
+        memory_answer_rules(),
+        driver_offer_rules(),
+        driver_chain_rules(),
+        driver_notification_rules(),
+        device_used_rules(),
+        device_completion_rules(),
+        block_request_rules(),
+        request_rules(),
+        stall_channel_rules(),
+        stall_ring_rules(),
+        stall_deadlock_rules(),
+    };
     return sections;
 }
 

@@ -20,6 +20,7 @@ MAY_INCLUDE = {
     "session": {"base", "system", "protocol", "trace", "virtio"},
     "explain": DECODER,
     "check": DECODER | {"explain"},
+    "filter": DECODER | {"explain"},
     "render": DECODER | {"explain", "check"},
     "capture": DECODER,
     "replay": DECODER | {"explain"},

@@ -32,6 +32,7 @@ struct Change {
     bool features{false};
     bool device_reset{false};                    // RESET_OWNER, RESET_DEVICE, SET_STATUS 0: all queues stopped
     bool postcopy{false};                        // `postcopy_active()` changed
+    bool memory_incomplete{false};               // `memory_incomplete()` changed
     std::optional<std::uint32_t> queue_changed;  // number of the queue whose set-up changed
     std::optional<std::uint32_t> queue_started;
     std::optional<std::uint32_t> queue_stopped;  // by the answer to GET_VRING_BASE
@@ -64,6 +65,10 @@ class DeviceState {
     [[nodiscard]] bool has_feature(unsigned bit) const noexcept;
     [[nodiscard]] bool has_protocol_feature(unsigned bit) const noexcept;
     [[nodiscard]] bool postcopy_active() const noexcept { return postcopy_active_; }
+    // From POSTCOPY_ADVISE on pages of guest memory may be missing, until POSTCOPY_END or, where the migration is done
+    // without LISTEN, until a queue starts. Who touches one through a mapping meanwhile makes it exist, as zeros: the
+    // page that comes later has no place any more.
+    [[nodiscard]] bool memory_incomplete() const noexcept { return postcopy_active_ || postcopy_advised_; }
 
     [[nodiscard]] std::uint64_t epoch() const noexcept { return epoch_; }  // grows with each change of the regions
     [[nodiscard]] const std::vector<KnownRegion>& regions() const noexcept { return regions_; }
@@ -115,6 +120,7 @@ class DeviceState {
     void set_vring_error(const Message& message, Change& change);
     void set_vring_enable(const Message& message, Change& change);
     void vring_kick(const Message& message, Change& change);
+    void postcopy_advise(const Message& message, Change& change);
     void postcopy_listen(const Message& message, Change& change);
     void postcopy_end(const Message& message, Change& change);
     void reset(const Message& message, Change& change);
@@ -129,6 +135,7 @@ class DeviceState {
     void vring_base_answered(const Pending& pending, ByteView payload, Change& change);
     void memory_region_answered(const Pending& pending, ByteView payload, Change& change);
 
+    void queue_starts(Change& change);
     QueueState* queue_to_change(std::uint32_t index, Change& change);
     void memory_changed(Change& change) noexcept;
 
@@ -143,6 +150,7 @@ class DeviceState {
     std::map<std::uint32_t, QueueState> queues_;  // bounded: 1024, indices below 65535
     std::vector<Pending> pending_;                // oldest first, bounded: 256
     bool postcopy_active_{false};
+    bool postcopy_advised_{false};
     bool table_acknowledgement_due_{false};     // a SET_MEM_TABLE of postcopy waits for its acknowledgement
     std::uint32_t device_specific_request_{0};  // the first request seen that only one device type has
 };
