@@ -141,6 +141,11 @@ class MessageRule final : public Rule {
 
 // One span for each section of the catalogue; `all_rows` has them in the order of the numbers.
 [[nodiscard]] RuleRows framing_rules() noexcept;
+[[nodiscard]] RuleRows vring_setup_rules() noexcept;
+[[nodiscard]] RuleRows vring_start_rules() noexcept;
+[[nodiscard]] RuleRows vring_stop_rules() noexcept;
+[[nodiscard]] RuleRows vring_state_rules() noexcept;
+[[nodiscard]] RuleRows vring_channel_rules() noexcept;
 [[nodiscard]] std::span<const RuleRows> all_rows() noexcept;
 
 }  // namespace vutrace::check
