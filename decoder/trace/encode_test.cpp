@@ -180,6 +180,8 @@ TEST(Records, HaveNames) {
     EXPECT_STREQ(name_of(Proof::absent), "absent");
     EXPECT_STREQ(name_of(Proof::verified), "verified");
     EXPECT_STREQ(name_of(MemoryRecord::Part::inflight), "inflight");
+    EXPECT_STREQ(name_of(MemoryRecord::Part::log), "log");
+    EXPECT_STREQ(name_of(static_cast<MemoryRecord::Part>(6)), "unknown");
 }
 
 TEST(Records, AChainRecordTakesOneNumberForEachEntry) {
