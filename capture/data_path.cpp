@@ -5,6 +5,7 @@
 #include "notifications.h"
 #include "poll_pacer.h"
 #include "queue_taps.h"
+#include "shared_areas.h"
 
 #include <vutrace/protocol/payloads.h>
 #include <vutrace/protocol/requests.h>
@@ -44,6 +45,7 @@ class SessionDataPath final : public DataPath {
           recorder_(recorder),
           state_(state),
           snapshot_(options.memory == MemoryMode::full ? std::make_unique<MemorySnapshot>(session, recorder) : nullptr),
+          areas_(session, recorder),
           taps_(options, session, recorder, state, recorded_callback()),
           pacer_(loop, [this] { poll(); }),
           notifications_(Notifications::create(
@@ -87,6 +89,9 @@ class SessionDataPath final : public DataPath {
         if (change.memory) {
             memory_changed(message);
         }
+        if (options_.memory != MemoryMode::none) {
+            areas_.forwarded(message);
+        }
         if (notifications_ == nullptr) {
             return;
         }
@@ -110,6 +115,7 @@ class SessionDataPath final : public DataPath {
 
     void session_ended() override {
         taps_.end_all();
+        areas_.record();
         pacer_.need(PollPacer::Need::none, false);
         if (snapshot_ != nullptr) {
             add_to_snapshot(nullptr);
@@ -203,6 +209,7 @@ class SessionDataPath final : public DataPath {
     std::shared_ptr<const GuestMappings> mappings_;
     // Members below use those above: notifications, which pass on what waits when they go, go first.
     std::unique_ptr<MemorySnapshot> snapshot_;
+    SharedAreas areas_;
     QueueTaps taps_;
     PollPacer pacer_;
     std::unique_ptr<Notifications> notifications_;
