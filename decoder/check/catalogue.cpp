@@ -31,8 +31,9 @@ bool is_number_of(std::string_view number, std::string_view id) noexcept {
 }  // namespace
 
 std::span<const RuleRows> all_rows() noexcept {
-    static const std::array sections{framing_rules(),    vring_setup_rules(), vring_start_rules(),
-                                     vring_stop_rules(), vring_state_rules(), vring_channel_rules()};
+    static const std::array sections{framing_rules(),    vring_setup_rules(),   vring_start_rules(),
+                                     vring_stop_rules(), vring_state_rules(),   vring_channel_rules(),
+                                     dirty_log_rules(),  inflight_area_rules(), shared_memory_rules()};
     return sections;
 }
 

@@ -146,6 +146,9 @@ class MessageRule final : public Rule {
 [[nodiscard]] RuleRows vring_stop_rules() noexcept;
 [[nodiscard]] RuleRows vring_state_rules() noexcept;
 [[nodiscard]] RuleRows vring_channel_rules() noexcept;
+[[nodiscard]] RuleRows dirty_log_rules() noexcept;
+[[nodiscard]] RuleRows inflight_area_rules() noexcept;
+[[nodiscard]] RuleRows shared_memory_rules() noexcept;
 [[nodiscard]] std::span<const RuleRows> all_rows() noexcept;
 
 }  // namespace vutrace::check
