@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -18,6 +19,14 @@ namespace {
 
 constexpr std::size_t most_waiting = 64;  // connections of one side that the other side does not match yet
 constexpr std::chrono::seconds meet_again_interval{1};
+
+// Each session needs some ten descriptors for itself and those of its messages: more connections than that wait, so
+// that a flood of them takes nothing from the sessions that run.
+std::size_t most_sessions() noexcept {
+    rlimit limit{};
+    const bool known = ::getrlimit(RLIMIT_NOFILE, &limit) == 0;
+    return std::clamp<std::size_t>(known ? limit.rlim_cur / 64 : 0, 1, 256);
+}
 
 // A peer that waited for its match may have left.
 bool is_connected(const FileDescriptor& socket) noexcept {
@@ -107,6 +116,7 @@ class EndpointCapture final : public Capture {
     std::optional<SessionThread::Shared> shared_;  // while it runs
     std::vector<std::unique_ptr<SessionThread>> sessions_;
     bool waiting_to_meet_again_{false};
+    const std::size_t most_sessions_{most_sessions()};
     std::optional<Error> failure_;
 };
 
@@ -178,7 +188,8 @@ void EndpointCapture::pair() {
     while (front_end_.ready() && back_end_.ready()) {
         const bool begun = !sessions_.empty();
         const bool both_on_demand = front_end_.on_demand() && back_end_.on_demand();
-        if (waiting_to_meet_again_ || (begun && (options_.once || both_on_demand))) {
+        if (waiting_to_meet_again_ || (begun && (options_.once || both_on_demand)) ||
+            sessions_.size() >= most_sessions_) {
             return;
         }
         SessionThread::Connections connections{front_end_.take(), back_end_.take()};

@@ -169,8 +169,8 @@ class SessionDataPath final : public DataPath {
         if (!map && snapshot_ == nullptr) {
             return;
         }
-        auto built =
-            GuestMappings::next(mappings_.get(), state_.regions(), {message.descriptors, message.descriptor_ids}, map);
+        auto built = GuestMappings::next(mappings_.get(), state_.regions(),
+                                         {message.descriptors, message.descriptor_ids}, {map, snapshot_ != nullptr});
         for (std::string& problem : built.problems) {
             note(std::move(problem));
         }

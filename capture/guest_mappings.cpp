@@ -1,17 +1,39 @@
 #include "guest_mappings.h"
 
 #include "guarded_copy.h"
+#include "region_file.h"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <atomic>
+#include <iterator>
 #include <utility>
 
 namespace vutrace::capture {
 namespace {
 
-std::atomic<std::uint64_t> claimed_bytes{0};  // by every session
+// By every session.
+std::atomic<std::uint64_t> claimed_bytes{0};
+std::atomic<std::uint64_t> claimed_mappings{0};
+std::atomic<std::uint64_t> claimed_descriptors{0};
+
+std::uint64_t most_descriptors() noexcept {
+    rlimit limit{};
+    return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur / 4 : 256;
+}
+
+// False where `most` would be passed: then nothing is added.
+bool add_within(std::atomic<std::uint64_t>& sum, std::uint64_t share, std::uint64_t most) noexcept {
+    std::uint64_t before = sum.load();
+    do {
+        if (before > most || share > most - before) {
+            return false;
+        }
+    } while (!sum.compare_exchange_weak(before, before + share));
+    return true;
+}
 
 std::shared_ptr<const MappedRegion> find_kept(const GuestMappings* previous, const session::KnownRegion& known) {
     if (previous == nullptr || known.descriptor_id == 0) {
@@ -44,33 +66,81 @@ Status map_region(MappedRegion& region) {
     if (!mapping) {
         return tl::unexpected(mapping.error());
     }
-    region.claim = std::move(*claim);
+    region.mapping_claim = std::move(*claim);
     region.mapping = std::move(*mapping);
     return {};
+}
+
+Status keep_file(MappedRegion& region) {
+    auto claim = DescriptorClaim::create();
+    if (!claim) {
+        return tl::unexpected(claim.error());
+    }
+    region.file_claim = std::move(*claim);
+    return {};
+}
+
+// Leaves in the region what `use` asks for and nothing else; gives what is wrong, one sentence each.
+std::vector<std::string> take_in(MappedRegion& region, GuestMappings::Use use) {
+    std::vector<std::string> problems;
+    const auto say = [&](const char* what, const Status& why) {
+        problems.push_back(fmt::format("the memory region at {:#x} is not {}: {}", region.region.guest_address, what,
+                                       describe(why.error())));
+    };
+    Status usable = check_region_file(region.file);
+    if (usable && use.map) {
+        usable = map_region(region);
+    }
+    if (!usable) {
+        say("recorded", usable);
+    }
+    bool keep = usable && use.keep_files;
+    if (keep) {
+        if (const Status kept = keep_file(region); !kept) {
+            say("recorded as a whole", kept);
+            keep = false;
+        }
+    }
+    if (!keep) {
+        region.file.reset();
+    }
+    return problems;
 }
 
 }  // namespace
 
 Result<AddressSpaceClaim> AddressSpaceClaim::create(std::uint64_t bytes) {
-    std::uint64_t before = claimed_bytes.load();
-    do {
-        if (bytes > most_bytes - before) {
-            return fail(ErrorCode::limit,
-                        fmt::format("{} bytes do not fit beside the {} bytes that are mapped: at most "
-                                    "{} may be",
-                                    bytes, before, most_bytes));
-        }
-    } while (!claimed_bytes.compare_exchange_weak(before, before + bytes));
+    if (!add_within(claimed_mappings, 1, most_mappings)) {
+        return fail(ErrorCode::limit, fmt::format("at most {} regions may be mapped", most_mappings));
+    }
+    if (!add_within(claimed_bytes, bytes, most_bytes)) {
+        --claimed_mappings;
+        return fail(ErrorCode::limit, fmt::format("{} bytes do not fit beside those that are mapped: at most {} may be",
+                                                  bytes, most_bytes));
+    }
     return AddressSpaceClaim(bytes);
 }
 
 AddressSpaceClaim::~AddressSpaceClaim() {
     claimed_bytes -= bytes_;
+    claimed_mappings -= mappings_;
+}
+
+Result<DescriptorClaim> DescriptorClaim::create() {
+    if (const std::uint64_t most = most_descriptors(); !add_within(claimed_descriptors, 1, most)) {
+        return fail(ErrorCode::limit, fmt::format("at most {} files of memory regions may be kept open", most));
+    }
+    DescriptorClaim claim;
+    claim.count_ = 1;
+    return claim;
+}
+
+DescriptorClaim::~DescriptorClaim() {
+    claimed_descriptors -= count_;
 }
 
 GuestMappings::Built GuestMappings::next(const GuestMappings* previous,
-                                         const std::vector<session::KnownRegion>& regions, Received received,
-                                         bool map) {
+                                         const std::vector<session::KnownRegion>& regions, Received received, Use use) {
     auto next = std::make_shared<GuestMappings>();
     Built built;
     for (const session::KnownRegion& known : regions) {
@@ -87,11 +157,9 @@ GuestMappings::Built GuestMappings::next(const GuestMappings* previous,
                 fmt::format("the memory region at {:#x} came without a descriptor: its bytes are "
                             "not recorded",
                             known.region.guest_address));
-        } else if (map) {
-            if (const Status mapped = map_region(*region); !mapped) {
-                built.problems.push_back(fmt::format("the memory region at {:#x} is not recorded: {}",
-                                                     known.region.guest_address, describe(mapped.error())));
-            }
+        } else {
+            auto problems = take_in(*region, use);
+            std::move(problems.begin(), problems.end(), std::back_inserter(built.problems));
         }
         next->regions_.push_back(std::move(region));
     }

@@ -15,37 +15,63 @@
 
 namespace vutrace::capture {
 
-// A share of the process's address space. Regions may be of any size, also over sparse files, and there may be many:
-// all together must leave room for everything else, or a hostile front-end could make every allocation of every session
-// fail.
+// A share of the process's address space. Regions may be of any size, also over sparse files, and there may be many
+// (chains in flight keep those of their time): all together must leave room for everything else, or a hostile front-end
+// could make every allocation of every session fail.
 class AddressSpaceClaim {
   public:
     static constexpr std::uint64_t most_bytes = std::uint64_t{48} << 40U;  // of the 128 TiB that x86-64 gives a process
+    static constexpr std::uint64_t most_mappings = 16384;                  // of 65530, Linux's vm.max_map_count
 
     AddressSpaceClaim() noexcept = default;
-    AddressSpaceClaim(AddressSpaceClaim&& from) noexcept : bytes_(std::exchange(from.bytes_, 0)) {}
+    AddressSpaceClaim(AddressSpaceClaim&& from) noexcept
+        : bytes_(std::exchange(from.bytes_, 0)), mappings_(std::exchange(from.mappings_, 0)) {}
     AddressSpaceClaim& operator=(AddressSpaceClaim&& from) noexcept {
         std::swap(bytes_, from.bytes_);
+        std::swap(mappings_, from.mappings_);
         return *this;
     }
     AddressSpaceClaim(const AddressSpaceClaim&) = delete;
     AddressSpaceClaim& operator=(const AddressSpaceClaim&) = delete;
     ~AddressSpaceClaim();
 
-    // Any thread. Error: limit, where that much is not left.
+    // For one mapping. Any thread. Error: limit, where that much is not left.
     [[nodiscard]] static Result<AddressSpaceClaim> create(std::uint64_t bytes);
 
   private:
-    explicit AddressSpaceClaim(std::uint64_t bytes) noexcept : bytes_(bytes) {}
+    explicit AddressSpaceClaim(std::uint64_t bytes) noexcept : bytes_(bytes), mappings_(1) {}
     std::uint64_t bytes_{0};
+    std::uint64_t mappings_{0};
+};
+
+// One of the descriptors that all sessions together may keep: a quarter of what the process may open. A descriptor that
+// the process cannot receive any more is lost to its session.
+class DescriptorClaim {
+  public:
+    DescriptorClaim() noexcept = default;
+    DescriptorClaim(DescriptorClaim&& from) noexcept : count_(std::exchange(from.count_, 0)) {}
+    DescriptorClaim& operator=(DescriptorClaim&& from) noexcept {
+        std::swap(count_, from.count_);
+        return *this;
+    }
+    DescriptorClaim(const DescriptorClaim&) = delete;
+    DescriptorClaim& operator=(const DescriptorClaim&) = delete;
+    ~DescriptorClaim();
+
+    // Any thread. Error: limit, where none is left.
+    [[nodiscard]] static Result<DescriptorClaim> create();
+
+  private:
+    std::uint64_t count_{0};
 };
 
 struct MappedRegion {
     virtio::Region region;
     std::uint32_t descriptor_id{0};
-    FileDescriptor file;      // none where the message carried too few
-    AddressSpaceClaim claim;  // of the mapping
-    Mapping mapping;          // none where the file could not be mapped, or must not be
+    FileDescriptor file;  // only where files are kept
+    DescriptorClaim file_claim;
+    AddressSpaceClaim mapping_claim;
+    Mapping mapping;  // none where the file could not be mapped, or must not be
 };
 
 class GuestMappings final : public virtio::GuestMemory {
@@ -56,11 +82,15 @@ class GuestMappings final : public virtio::GuestMemory {
         const std::vector<std::uint32_t>* ids{nullptr};
     };
     struct Built;
+    struct Use {
+        bool map{true};          // for taps
+        bool keep_files{false};  // for snapshots; otherwise a file is closed once it is mapped
+    };
 
-    // The next epoch: regions that stayed keep their mapping, new ones get the descriptor with their id. With `map`
-    // false files are kept but not mapped. A region that cannot be mapped is kept and unreadable: see `problems`.
+    // The next epoch: regions that stayed keep their mapping, new ones get the descriptor with their id. A region that
+    // cannot be mapped is there and unreadable: see `problems`.
     [[nodiscard]] static Built next(const GuestMappings* previous, const std::vector<session::KnownRegion>& regions,
-                                    Received received, bool map);
+                                    Received received, Use use);
 
     // As GuestMemory: a buffer may cross into an adjacent region. Faults come back as false.
     [[nodiscard]] bool read(std::uint64_t address, MutableByteView out) const noexcept override;

@@ -22,14 +22,25 @@ bool is_zero(ByteView page) noexcept {
     return std::all_of(page.begin(), page.end(), [](std::byte byte) { return byte == std::byte{0}; });
 }
 
+// Front-ends send their table again and again while it changes, each time with new descriptors of the same files.
+bool same_memory(const MappedRegion& a, const MappedRegion& b) noexcept {
+    struct stat first {};
+    struct stat second {};
+    return a.region == b.region && ::fstat(a.file.number(), &first) == 0 && ::fstat(b.file.number(), &second) == 0 &&
+           first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
 }  // namespace
 
 // A region's file by a description of our own where it can be opened again: SEEK_DATA moves the file position, and the
 // one that we were given is shared with its owner. Without it all of the file counts as data.
 struct MemorySnapshot::Reader {
-    explicit Reader(const FileDescriptor& file)
-        : shared(file),
-          own(::open(fmt::format("/proc/self/fd/{}", file.number()).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {}
+    explicit Reader(const FileDescriptor& file) : shared(file) {
+        if (size()) {  // opening what is no regular file may have effects: on a FIFO's writer, on a device
+            own = FileDescriptor(
+                ::open(fmt::format("/proc/self/fd/{}", file.number()).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+        }
+    }
 
     // Bytes of the file now; none where it is no regular file: a pipe or a device has nothing to read at an offset.
     [[nodiscard]] std::optional<std::uint64_t> size() const noexcept {
@@ -70,6 +81,11 @@ MemorySnapshot::~MemorySnapshot() {
 void MemorySnapshot::add(std::shared_ptr<const MappedRegion> region) {
     {
         const std::lock_guard lock(mutex_);
+        const bool waits = std::any_of(waiting_.begin(), waiting_.end(),
+                                       [&](const auto& other) { return same_memory(*other, *region); });
+        if (waits) {
+            return;
+        }
         waiting_.push_back(std::move(region));
     }
     wake_.notify_all();

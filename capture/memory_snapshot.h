@@ -27,7 +27,7 @@ class MemorySnapshot {
     MemorySnapshot& operator=(const MemorySnapshot&) = delete;
     ~MemorySnapshot();  // `finish` without patience
 
-    // Session's thread.
+    // Session's thread. What is the memory of a region that waits already is recorded with it.
     void add(std::shared_ptr<const MappedRegion> region);
     // Postcopy: memory is not touched until it is over.
     void pause(bool paused);

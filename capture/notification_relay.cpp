@@ -15,6 +15,8 @@
 namespace vutrace::capture {
 namespace {
 
+constexpr std::uint64_t largest_count = UINT64_MAX - 1;  // of an eventfd
+
 bool is_ready(const FileDescriptor& event, short what) noexcept {
     pollfd entry{event.number(), what, 0};
     return ::poll(&entry, 1, 0) == 1 && (entry.revents & what) != 0;
@@ -32,11 +34,18 @@ std::uint64_t take_count(const FileDescriptor& event) noexcept {
     return size == static_cast<ssize_t>(sizeof(count)) ? count : 0;
 }
 
-// A counter that is full has signalled its reader already; writing to it could wait for ever.
-void add_count(const FileDescriptor& event, std::uint64_t count) noexcept {
-    if (is_ready(event, POLLOUT)) {
-        (void)signal_event(event, count);
+// A counter that is full has signalled its reader already. Writing what does not fit waits where the descriptor is in
+// blocking mode, for ever if its owner wants it so: then only what fits is added, of which POLLOUT promises 1.
+void add_count(const FileDescriptor& event, std::uint64_t count) {
+    if (!is_ready(event, POLLOUT)) {
+        return;
     }
+    if (count > 1 && (::fcntl(event.number(), F_GETFL) & O_NONBLOCK) == 0) {
+        const auto state = event_state(event);
+        const std::uint64_t room = state ? largest_count - std::min(state->count, largest_count) : 0;
+        count = std::clamp<std::uint64_t>(room, 1, count);
+    }
+    (void)signal_event(event, count);
 }
 
 }  // namespace
@@ -53,7 +62,8 @@ Result<FileDescriptor> NotificationRelay::make_replacement(const FileDescriptor&
     if (description.kind != DescriptorKind::eventfd) {
         return fail(ErrorCode::usage, "the descriptor is no eventfd");
     }
-    auto ours = create_event_descriptor();
+    const auto state = event_state(original);
+    auto ours = create_event_descriptor(state && state->semaphore);
     if (ours && (description.status_flags & O_NONBLOCK) == 0) {
         const int flags = ::fcntl(ours->number(), F_GETFL);
         if (flags < 0 || ::fcntl(ours->number(), F_SETFL, flags & ~O_NONBLOCK) != 0) {

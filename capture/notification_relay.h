@@ -30,8 +30,8 @@ class NotificationRelay {
     NotificationRelay& operator=(const NotificationRelay&) = delete;
     ~NotificationRelay();  // passes on what waits
 
-    // An eventfd to hand over in place of `original`, with the same O_NONBLOCK status. Error: usage where the original
-    // is no eventfd, system.
+    // An eventfd to hand over in place of `original`, with the same O_NONBLOCK and EFD_SEMAPHORE. Error: usage where
+    // the original is no eventfd, system.
     [[nodiscard]] static Result<FileDescriptor> make_replacement(const FileDescriptor& original);
 
     // Begins to relay between the front-end's eventfd and ours that the back-end got. What was there for the queue

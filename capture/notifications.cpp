@@ -3,6 +3,8 @@
 #include "event_poller.h"
 #include "notification_relay.h"
 
+#include <vutrace/system/descriptor_kind.h>
+
 #include <fmt/format.h>
 #include <sys/epoll.h>
 
@@ -28,11 +30,16 @@ class TappedNotifications final : public Notifications {
 
     void install(Kind kind, std::uint16_t queue, FileDescriptor received) override {
         retire(kind, queue);
+        // Files and devices are always readable: they would be reported without end.
+        if (describe_descriptor(received).kind != DescriptorKind::eventfd) {
+            note_(fmt::format("queue {}: a descriptor is no eventfd, its notifications are not seen", queue));
+            return;
+        }
         if (!have_poller()) {
             return;
         }
         if (const auto watched = poller_->watch(token_of(kind, queue), std::move(received)); !watched) {
-            note_(fmt::format("queue {}: an eventfd is not watched, only polled for: {}", queue,
+            note_(fmt::format("queue {}: an eventfd cannot be watched, its notifications are not seen: {}", queue,
                               describe(watched.error())));
         }
     }
@@ -64,8 +71,7 @@ class TappedNotifications final : public Notifications {
         }
         if (!poller || !added) {
             failed_ = true;
-            note_(fmt::format("notifications are not watched, queues are only polled: {}",
-                              describe(poller ? added.error() : poller.error())));
+            note_(fmt::format("notifications are not seen: {}", describe(poller ? added.error() : poller.error())));
             return false;
         }
         poller_ = std::move(*poller);

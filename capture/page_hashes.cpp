@@ -50,7 +50,8 @@ bool PageHashes::update_zeros(std::uint64_t address, std::uint64_t length) {
         const std::uint64_t in_chunk = std::min(length, chunk_size - address % chunk_size);
         if (in_chunk < chunk_size) {
             const std::uint64_t step = std::min(in_chunk, page_size);
-            changed = update(address, zero_page) || changed;
+            // Part of a page, at the end of a region, is not taken for the page.
+            changed = update(address, step == page_size ? zero_page : usable(step)) || changed;
             address += step;
             length -= step;
             continue;

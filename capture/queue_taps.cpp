@@ -5,11 +5,22 @@
 #include <vutrace/protocol/features.h>
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 namespace vutrace::capture {
 
 using Need = PollPacer::Need;
+
+namespace {
+
+// The answer that ends a queue waits for it in mode `relay`.
+constexpr std::chrono::milliseconds longest_last_look{100};
+
+constexpr const char* too_many_entries =
+    "the session's queues have too many entries together: what happens in this one is not recorded";
+
+}  // namespace
 
 QueueTaps::QueueTaps(const DataPathOptions& options, std::uint32_t session, Recorder& recorder,
                      const session::DeviceState& state, Recorded recorded)
@@ -20,7 +31,7 @@ void QueueTaps::use(std::shared_ptr<const GuestMappings> mappings) {
     mappings_ = std::move(mappings);
     for (auto& [queue, entry] : entries_) {
         // Where the ring is nowhere now, the tap stays and sees nothing until the memory is back.
-        (void)entry.tap->place(state_.split_ring(queue).value_or(entry.tap->layout()), mappings_);
+        place(queue, *entry.tap, state_.split_ring(queue).value_or(entry.tap->layout()));
     }
     update_all();
 }
@@ -38,8 +49,25 @@ void QueueTaps::update(std::uint32_t queue) {
         }
     } else if (layout && *layout != found->second.tap->layout()) {
         (void)scan(found->second);
-        (void)found->second.tap->place(*layout, mappings_);
+        place(queue, *found->second.tap, *layout);
     }
+}
+
+void QueueTaps::place(std::uint32_t queue, SplitRingTap& tap, const virtio::SplitRingLayout& layout) {
+    if (has_room_for(queue, layout.size)) {
+        (void)tap.place(layout, mappings_);
+    } else {
+        note(queue, too_many_entries);
+        (void)tap.place(tap.layout(), nullptr);
+    }
+}
+
+bool QueueTaps::has_room_for(std::uint32_t queue, std::uint32_t size) const noexcept {
+    const std::uint64_t others = std::accumulate(
+        entries_.begin(), entries_.end(), std::uint64_t{0}, [queue](std::uint64_t sum, const auto& entry) {
+            return sum + (entry.first == queue ? 0 : entry.second.tap->layout().size);
+        });
+    return others + size <= most_ring_entries;
 }
 
 void QueueTaps::update_all() {
@@ -62,6 +90,10 @@ bool QueueTaps::is_supported(std::uint32_t queue) {
 }
 
 void QueueTaps::start(std::uint32_t queue, const virtio::SplitRingLayout& layout) {
+    if (!has_room_for(queue, layout.size)) {
+        note(queue, too_many_entries);
+        return;
+    }
     SplitRingTap::Options options;
     options.session = session_;
     options.queue = static_cast<std::uint16_t>(queue);
@@ -86,13 +118,27 @@ void QueueTaps::start(std::uint32_t queue, const virtio::SplitRingLayout& layout
 }
 
 void QueueTaps::end(std::uint32_t queue) {
-    (void)scan(queue);
-    entries_.erase(queue);
+    if (const auto found = entries_.find(queue); found != entries_.end()) {
+        look_last(found->second, Clock::now() + longest_last_look);
+        entries_.erase(found);
+    }
 }
 
 void QueueTaps::end_all() {
-    (void)scan_all();
+    const auto until = Clock::now() + longest_last_look;
+    for (auto& [queue, entry] : entries_) {
+        look_last(entry, until);
+    }
     entries_.clear();
+}
+
+void QueueTaps::look_last(Entry& entry, Clock::time_point until) {
+    do {
+        (void)scan(entry);
+    } while (entry.more && Clock::now() < until);
+    if (entry.more) {
+        entry.tap->give_up();
+    }
 }
 
 bool QueueTaps::scan(Entry& entry) {

@@ -9,6 +9,7 @@
 #include <vutrace/capture/recorder.h>
 #include <vutrace/session/device_state.h>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -18,6 +19,10 @@ namespace vutrace::capture {
 
 class QueueTaps {
   public:
+    // Of all queues of a session together, some tens of bytes each: 512 queues of 1024. A front-end may announce more
+    // than it has memory for.
+    static constexpr std::uint64_t most_ring_entries = 524288;
+
     using Recorded = std::function<void(std::uint64_t address, std::uint64_t length)>;
 
     QueueTaps(const DataPathOptions& options, std::uint32_t session, Recorder& recorder,
@@ -41,10 +46,15 @@ class QueueTaps {
         std::unique_ptr<SplitRingTap> tap;
         bool more{false};
     };
+    using Clock = std::chrono::steady_clock;
+
     bool scan(Entry& entry);
+    void look_last(Entry& entry, Clock::time_point until);
     [[nodiscard]] PollPacer::Need need_of(std::uint32_t queue, const Entry& entry) const;
     [[nodiscard]] bool is_supported(std::uint32_t queue);
     void start(std::uint32_t queue, const virtio::SplitRingLayout& layout);
+    void place(std::uint32_t queue, SplitRingTap& tap, const virtio::SplitRingLayout& layout);
+    [[nodiscard]] bool has_room_for(std::uint32_t queue, std::uint32_t size) const noexcept;
     void note(std::uint32_t queue, const char* text);
 
     DataPathOptions options_;

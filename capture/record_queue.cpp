@@ -92,6 +92,7 @@ RecordQueue::Outcome RecordQueue::push(std::uint32_t session, const trace::Recor
         return Outcome::dropped;
     }
     trace::encode_body(body, body_of(slot));
+    slot->worth = type == trace::RecordType::gap ? Losses{} : worth_of(body, size);
     slot->state.store(SlotState::filled, std::memory_order_release);
     return is_half_full && !was_half_full ? Outcome::half_full : Outcome::queued;
 }
@@ -121,13 +122,13 @@ void RecordQueue::set_write_error(std::string_view text) noexcept {
     }
 }
 
-void RecordQueue::drop_all() {
+void RecordQueue::drop_all(const Losses& taken) {
     const std::lock_guard lock(mutex_);
+    all_losses_ += taken;
     for (; tail_ != head_; tail_ += slot_at(tail_)->size) {
-        Slot* slot = slot_at(tail_);
+        const Slot* slot = slot_at(tail_);
         if (slot->state.load(std::memory_order_acquire) == SlotState::filled) {
-            const auto body = trace::decode_body(slot->type, trace::format_version, body_of(slot));
-            all_losses_ += body ? worth_of(*body, slot->body_size) : Losses{1, slot->body_size, 0};
+            all_losses_ += slot->worth;
         }
     }
 }

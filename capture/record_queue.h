@@ -20,12 +20,6 @@ class RecordQueue {
   public:
     static constexpr std::size_t smallest_capacity = 64U << 10U;
 
-    struct Entry {
-        std::int64_t time{0};  // nanoseconds since the epoch
-        std::uint32_t session{0};
-        trace::RecordType type{trace::RecordType::note};
-        ByteView body;  // encoded; valid while it is visited
-    };
     enum class Outcome : std::uint8_t {
         queued,
         half_full,  // queued, and by it the queue became half full: wake the consumer
@@ -42,6 +36,14 @@ class RecordQueue {
             chains += more.chains;
             return *this;
         }
+    };
+
+    struct Entry {
+        std::int64_t time{0};  // nanoseconds since the epoch
+        std::uint32_t session{0};
+        trace::RecordType type{trace::RecordType::note};
+        ByteView body;  // encoded; valid while it is visited
+        Losses worth;   // what is lost with it
     };
 
     // `capacity` is rounded down to a multiple of 64 bytes and must be at least `smallest_capacity`.
@@ -62,8 +64,9 @@ class RecordQueue {
     void queue_losses() noexcept;
     // Consumer. While a text is set, it is the reason of what does not fit: the file cannot be written.
     void set_write_error(std::string_view text) noexcept;
-    // Consumer. Counts everything that waits as dropped. Once, at the end.
-    void drop_all();
+    // Consumer. Counts everything that waits as dropped, and with it what the consumer had taken and could not keep.
+    // Once, at the end.
+    void drop_all(const Losses& taken);
 
     [[nodiscard]] Losses losses() const noexcept;
     [[nodiscard]] std::size_t largest_record() const noexcept;
@@ -85,6 +88,7 @@ class RecordQueue {
         std::size_t size{0};  // of the whole place
         std::size_t body_size{0};
         trace::RecordType type{trace::RecordType::note};
+        Losses worth;  // nothing for a gap, which tells of what is counted already
     };
     struct Loss {
         std::uint32_t session{0};
@@ -143,7 +147,7 @@ Status RecordQueue::drain(Visit visit) {
             break;
         }
         if (state == SlotState::filled) {
-            status = visit(Entry{slot->time, slot->session, slot->type, body_of(slot)});
+            status = visit(Entry{slot->time, slot->session, slot->type, body_of(slot), slot->worth});
             if (!status) {
                 break;
             }

@@ -4,12 +4,14 @@
 #include "record_queue.h"
 
 #include <vutrace/capture/clock.h>
+#include <vutrace/trace/encode.h>
 #include <vutrace/trace/writer.h>
 
 #include <fmt/format.h>
 
 #include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -57,6 +59,9 @@ class FileRecorder final : public Recorder {
     void wait_for_work();
     void write_what_waits();
     [[nodiscard]] Status drain_and_flush();
+    [[nodiscard]] Status append(const RecordQueue::Entry& entry);
+    void count_what_is_in_the_file();
+    [[nodiscard]] RecordQueue::Losses worth_of_what_is_not() const;
     void failed(const Error& error);
     void recovered();
     void log(const std::string& line) const {
@@ -78,6 +83,7 @@ class FileRecorder final : public Recorder {
 
     // The recorder's thread only, until it is joined.
     trace::Writer writer_;
+    std::deque<RecordQueue::Losses> unwritten_;  // what the writer has taken and is not whole in the file, in order
     std::int64_t last_time_{0};
     std::optional<Error> error_;  // while the file cannot be written to
     Clock::time_point failing_since_;
@@ -126,7 +132,7 @@ void FileRecorder::run() {
         }
     }
     if (error_) {
-        queue_.drop_all();
+        queue_.drop_all(worth_of_what_is_not());
         log(fmt::format("the trace is incomplete: {}", describe(*error_)));
     }
 }
@@ -144,26 +150,47 @@ void FileRecorder::write_what_waits() {
     } else if (error_) {
         recovered();
     }
-    bytes_written_ = writer_.bytes_written();
+    count_what_is_in_the_file();
 }
 
 Status FileRecorder::drain_and_flush() {
-    const auto append = [this](const RecordQueue::Entry& entry) {
-        Status appended = writer_.append(entry.time, entry.session, entry.type, entry.body);
-        if (appended) {
-            last_time_ = entry.time;
-            records_written_.fetch_add(1, std::memory_order_relaxed);
-        }
-        return appended;
-    };
-    if (auto drained = queue_.drain(append); !drained) {
+    const auto take = [this](const RecordQueue::Entry& entry) { return append(entry); };
+    if (auto drained = queue_.drain(take); !drained) {
         return drained;
     }
     queue_.queue_losses();
-    if (auto drained = queue_.drain(append); !drained) {
+    if (auto drained = queue_.drain(take); !drained) {
         return drained;
     }
     return writer_.flush();
+}
+
+Status FileRecorder::append(const RecordQueue::Entry& entry) {
+    Status appended = writer_.append(entry.time, entry.session, entry.type, entry.body);
+    if (appended) {
+        last_time_ = entry.time;
+        unwritten_.push_back(entry.worth);
+    }
+    count_what_is_in_the_file();
+    return appended;
+}
+
+// The writer keeps the order, so that what waits in it is the last of what it took.
+void FileRecorder::count_what_is_in_the_file() {
+    const auto waiting = writer_.waiting();
+    while (unwritten_.size() > waiting.records) {
+        unwritten_.pop_front();
+    }
+    records_written_ = writer_.records_written() - waiting.records;
+    bytes_written_ = writer_.bytes_written() - waiting.bytes;
+}
+
+RecordQueue::Losses FileRecorder::worth_of_what_is_not() const {
+    RecordQueue::Losses sum;
+    for (const RecordQueue::Losses& worth : unwritten_) {
+        sum += worth;
+    }
+    return sum;
 }
 
 void FileRecorder::failed(const Error& error) {
@@ -189,7 +216,7 @@ void FileRecorder::recovered() {
     log(line);
     const trace::NoteRecord note{trace::NoteRecord::Severity::warning, trace::no_queue, line};
     if (writer_.append(last_time_, 0, trace::RecordBody(note))) {
-        records_written_.fetch_add(1, std::memory_order_relaxed);
+        unwritten_.push_back({1, trace::encoded_size(trace::RecordBody(note)), 0});
         (void)writer_.flush();
     }
 }
@@ -201,7 +228,7 @@ Result<std::unique_ptr<Recorder>> Recorder::start(Options options) {
         return fail(ErrorCode::usage, fmt::format("a queue of {} bytes is too small: it needs at least {}",
                                                   options.queue_bytes, RecordQueue::smallest_capacity));
     }
-    auto writer = trace::Writer::create(options.path);
+    auto writer = trace::Writer::create(options.path, options.patience);
     if (!writer) {
         return tl::unexpected(writer.error());
     }

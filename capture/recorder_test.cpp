@@ -14,6 +14,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -62,9 +63,10 @@ class RecorderTest : public testing::Test {
     RecorderTest(const RecorderTest&) = delete;
     RecorderTest& operator=(const RecorderTest&) = delete;
 
-    std::unique_ptr<Recorder> start(std::size_t queue_bytes) {
+    std::unique_ptr<Recorder> start(std::size_t queue_bytes, std::chrono::milliseconds write_patience = 60s) {
         Recorder::Options options;
         options.path = path_;
+        options.patience.write = write_patience;
         options.queue_bytes = queue_bytes;
         options.flush_interval = 1ms;
         options.log = [this](const std::string& line) {
@@ -204,6 +206,42 @@ TEST_F(RecorderTest, CountsExactlyWhatDoesNotFitWhileTheDiskStandsStill) {
     EXPECT_THAT(lost, ElementsAre(std::pair(3, 250), std::pair(4, 250)));
 }
 
+TEST_F(RecorderTest, EndsWhereNobodyTakesAnythingAndClaimsNothing) {
+    ASSERT_EQ(::mkfifo(path_.c_str(), S_IRUSR | S_IWUSR), 0);
+    const FileDescriptor pipe(::open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    auto recorder = start(256U << 10U, 50ms);
+    trace::ChainRecord chain;
+    chain.entries.resize(2);
+    chain.entries[0].content.add_literal(Bytes(1000, std::byte{1}));
+    chain.entries[1].state = trace::ChainEntry::State::used;
+    std::uint64_t offered = 0;
+    for (; recorder->counters().records_dropped == 0; ++offered) {
+        recorder->record(1, chain);
+    }
+    EXPECT_TRUE(wait_for([&] { return !recorder->counters().recording; }));
+    const Status finished = recorder->finish();
+    ASSERT_FALSE(finished);
+    EXPECT_EQ(finished.error().code, ErrorCode::system);
+    EXPECT_THAT(finished.error().text, HasSubstr("took nothing"));
+    const auto counters = recorder->counters();
+    EXPECT_EQ(counters.records_written + counters.chains_dropped, offered) << "each is there or counted";
+    EXPECT_EQ(counters.records_dropped, 2 * counters.chains_dropped);
+    EXPECT_LE(counters.bytes_written, 65536U);
+    {
+        const std::lock_guard lock(mutex_);
+        EXPECT_THAT(log_, ElementsAre(HasSubstr("recording stops"), HasSubstr("the trace is incomplete")));
+    }
+    recorder.reset();
+    const std::string copy = folder_ + "/copy.pcap";
+    std::ofstream out(copy, std::ios::binary);
+    std::array<char, 65536> buffer{};
+    for (ssize_t count = 0; (count = ::read(pipe.number(), buffer.data(), buffer.size())) > 0;) {
+        out.write(buffer.data(), count);
+    }
+    out.close();
+    EXPECT_EQ(read(copy).size(), counters.records_written);
+}
+
 TEST_F(RecorderTest, DropsARecordThatIsLargerThanItTakes) {
     auto recorder = start(small_queue);
     EXPECT_FALSE(recorder->record(1, memory(2, recorder->largest_record() + 1)));
@@ -298,10 +336,12 @@ TEST_F(RecorderTest, ADiskThatStaysFullIsAnErrorAtTheEndAndLeavesATrace) {
     const Status finished = recorder->finish();
     ASSERT_FALSE(finished);
     EXPECT_EQ(finished.error().errno_value, EFBIG);
+    const auto counters = recorder->counters();
     recorder.reset();
     const auto records = read(path_);
     EXPECT_GT(records.size(), 10U);
     EXPECT_LT(records.size(), taken);
+    EXPECT_EQ(records.size(), counters.records_written);
 }
 
 TEST_F(RecorderTest, AKilledRecorderLeavesAReadableTrace) {

@@ -70,10 +70,12 @@ bool SplitRingTap::sample(trace::RingFields& fields) {
 SplitRingTap::ScanResult SplitRingTap::scan() {
     ScanResult result;
     bytes_copied_ = 0;
+    const auto until = std::chrono::steady_clock::now() + longest_scan;
     const std::size_t most_entries = 2 * std::size_t{ring_.layout().size};
     for (std::size_t found = pass(); found != 0; found = pass()) {
         result.entries += found;
-        if (result.entries >= most_entries || bytes_copied_ >= most_bytes_per_scan) {
+        if (result.entries >= most_entries || bytes_copied_ >= most_bytes_per_scan ||
+            std::chrono::steady_clock::now() >= until) {
             result.more = true;
             break;
         }
@@ -412,6 +414,19 @@ void SplitRingTap::lose_completions(std::size_t completions, const char* reason)
     next_used_ = static_cast<std::uint16_t>(next_used_ + completions);
     doubtful_ = true;
     recorder_.lost(options_.session, {options_.queue, 0, completions, 0, reason});
+}
+
+void SplitRingTap::give_up() {
+    constexpr const char* reason = "the queue ended before they were looked at";
+    if (!sample(fields_)) {
+        return;
+    }
+    if (const std::uint16_t offers = distance(next_available_, fields_.available_index); offers != 0) {
+        lose_offers(offers, reason);
+    }
+    if (const std::uint16_t completions = distance(next_used_, fields_.used_index); completions != 0) {
+        lose_completions(completions, reason);
+    }
 }
 
 void SplitRingTap::note_once(bool& said, std::string text) {

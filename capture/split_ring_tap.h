@@ -23,6 +23,7 @@
 
 #include <vutrace/capture/recorder.h>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -59,10 +60,13 @@ class SplitRingTap {
         std::size_t entries{0};
         bool more{false};  // stopped at a bound: scan again soon
     };
-    // Looks at everything new. Bounded: at most a queue's worth of chains and `most_bytes_per_scan` bytes, plus what
-    // the last chain brings beyond. Never fails.
+    // Looks at everything new. Bounded: at most a queue's worth of chains, `most_bytes_per_scan` bytes and
+    // `longest_scan` (a ring of noise makes work of each entry), plus what the last chain brings beyond. Never fails.
     ScanResult scan();
     static constexpr std::uint64_t most_bytes_per_scan = 16U << 20U;
+    static constexpr std::chrono::milliseconds longest_scan{10};
+    // Counts as lost what a scan left over. Before the tap goes.
+    void give_up();
 
     [[nodiscard]] std::size_t in_flight() const noexcept { return in_flight_.count(); }
     // By the last look at the ring: would the driver not kick (the device not call) for what it does next?

@@ -148,7 +148,7 @@ TEST_F(SplitRingTapTest, KeepsTheOldMemoryOfChainsInFlight) {
     const std::vector<std::uint32_t> ids{2};
     auto known = ring.region(2);
     known.region.size = buffer - RingPair::guest_address;
-    const auto next = GuestMappings::next(mappings.get(), {known}, {&descriptors, &ids}, true);
+    const auto next = GuestMappings::next(mappings.get(), {known}, {&descriptors, &ids}, {});
     ASSERT_TRUE(next.problems.empty());
     ASSERT_TRUE(tap->place(ring.layout(), next.mappings));
     mappings.reset();

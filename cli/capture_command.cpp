@@ -147,6 +147,7 @@ ExitStatus run(const Options& options) {
         return report(command_name, signal_descriptor.error());
     }
     const bool in_background = capture_options->data_path.lowest_priority;
+    const auto wait = capture_options->patience;
     const std::string ready = fmt::format("ready: front-end {} back-end {} → {}", to_string(capture_options->front_end),
                                           to_string(capture_options->back_end), options.file);
     const auto capture = capture::Capture::create(std::move(*capture_options));
@@ -158,6 +159,7 @@ ExitStatus run(const Options& options) {
     recorder_options.path = options.file;
     recorder_options.queue_bytes = options.queue_size;
     recorder_options.in_background = in_background;
+    recorder_options.patience.open = wait;
     recorder_options.log = print_line;
     const auto recorder = capture::Recorder::start(std::move(recorder_options));
     if (!recorder) {
@@ -215,7 +217,8 @@ std::function<ExitStatus()> configure(CLI::App& app) {
         ->transform(size)
         ->check(CLI::Range(smallest_queue, largest_queue))
         ->default_str("64M");
-    app.add_option("--wait", options->wait_seconds, "How long a peer that is connected to may take to appear")
+    app.add_option("--wait", options->wait_seconds,
+                   "How long a peer that is connected to, or the reader of a pipe to write to, may take to appear")
         ->option_text("SECONDS=5")
         ->check(CLI::Range(0.0, 86400.0));
     app.add_option("--priority", options->priority,

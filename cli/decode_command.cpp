@@ -7,6 +7,7 @@
 #include <vutrace/explain/devices.h>
 #include <vutrace/render/json.h>
 #include <vutrace/render/text.h>
+#include <vutrace/session/inventory.h>
 #include <vutrace/trace/reader.h>
 
 #include <fmt/format.h>
@@ -105,9 +106,11 @@ class Decoder {
         while (left_ > 0) {
             auto record = reader.next();
             if (!record) {
+                reading_failed_ = true;
                 return tl::unexpected(record.error());
             }
             if (!*record) {
+                at_end_ = true;
                 break;
             }
             if (auto status = show(**record); !status) {
@@ -117,7 +120,13 @@ class Decoder {
         }
         return output_.flush();
     }
+    // Whether an error of `run` is one of the trace, not of the output.
+    [[nodiscard]] bool reading_failed() const noexcept { return reading_failed_; }
     [[nodiscard]] std::uint64_t records() const noexcept { return records_; }
+    // Once the whole trace was read, whether it has what the options name. Error: usage.
+    [[nodiscard]] Status check_names() const {
+        return at_end_ ? inventory_.check(options_.session, options_.queue, "in the trace") : Status{};
+    }
 
   private:
     Status show(const trace::Record& record) {
@@ -125,6 +134,7 @@ class Decoder {
             text_.set_start(record.time);
         }
         const explain::Annotation& annotation = annotator_.annotate(record);
+        inventory_.add(record.session, annotation.queue);
         if (!selection_.shows(annotation)) {
             return {};
         }
@@ -144,8 +154,11 @@ class Decoder {
     explain::Annotator annotator_;
     render::TextRenderer text_;
     Output output_;
+    session::Inventory inventory_;
     std::uint64_t left_;
     std::uint64_t records_{0};
+    bool reading_failed_{false};
+    bool at_end_{false};
 };
 
 ExitStatus run(const Options& options) {
@@ -169,9 +182,14 @@ ExitStatus run(const Options& options) {
     }
     Decoder decoder(options, *selection, *device);
     if (const Status status = decoder.run(*reader); !status) {
+        if (decoder.reading_failed()) {
+            return report_input(command_name, options.file, status.error());
+        }
         return status.error().code == ErrorCode::peer_closed ? ExitStatus::ok : report(command_name, status.error());
     }
-    return report_reading(command_name, reader->problems(), decoder.records());
+    const ExitStatus status = report_reading(command_name, reader->problems(), decoder.records());
+    const Status named = decoder.check_names();
+    return status != ExitStatus::ok || named ? status : report(command_name, named.error());
 }
 
 std::function<ExitStatus()> configure(CLI::App& app) {

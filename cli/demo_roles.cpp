@@ -14,6 +14,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <memory>
 
 namespace vutrace::cli {
@@ -21,6 +22,7 @@ namespace {
 
 constexpr std::uint16_t queue_count = 2;
 constexpr std::chrono::seconds connect_patience{10};
+constexpr int accept_again_ms = 1000;
 
 // Readable once SIGINT or SIGTERM came.
 Result<FileDescriptor> create_signal_descriptor() {
@@ -48,6 +50,11 @@ Status serve_sessions(replay::BlockBackend& back_end, const FileDescriptor& list
         }
         FileDescriptor connection(::accept4(listening.number(), nullptr, nullptr, SOCK_CLOEXEC));
         if (!connection) {
+            if (errno != EINTR && errno != ECONNABORTED) {
+                // Out of descriptors: the connection waits in the backlog, and would be reported at once for ever.
+                fmt::print(stderr, "vutrace demo: back-end: cannot accept a connection: {}\n", std::strerror(errno));
+                (void)::poll(&entries[1], 1, accept_again_ms);
+            }
             continue;
         }
         if (const auto served = back_end.serve(std::move(connection), stop); !served) {

@@ -33,7 +33,7 @@ ExitStatus run(const Options& options) {
         for (;;) {
             auto record = reader->next();
             if (!record) {
-                return report(command_name, record.error());
+                return report_input(command_name, options.file, record.error());
             }
             if (!*record) {
                 break;

@@ -1,7 +1,9 @@
 #include "commands.h"
+#include "memory_range.h"
 #include "options.h"
 #include "output.h"
 
+#include <vutrace/base/hex.h>
 #include <vutrace/render/hexdump.h>
 #include <vutrace/render/json.h>
 #include <vutrace/render/phrases.h>
@@ -10,10 +12,10 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,57 +25,31 @@ namespace vutrace::cli {
 namespace {
 
 constexpr const char* command_name = "memory";
-constexpr std::size_t piece_size = 65536;
+constexpr std::uint64_t most_filled = std::uint64_t{64} << 30U;  // bytes of --fill-unknown that take room
 
 struct Options {
     std::string file;
     std::uint64_t at{0};
     std::string address_text;
     std::string length_text;
-    std::uint64_t address{0};
-    std::uint64_t length{0};
+    MemoryRange range;
     std::string output;
     std::optional<std::uint32_t> fill;
     std::optional<std::uint32_t> session;
     bool json{false};
 };
 
-// Goes through the range in pieces; `visit(address, bytes, known)` gives a Status.
-template <class Visit>
-Status for_each_piece(const session::SparseMemory& memory, const Options& options, Visit visit) {
-    Bytes bytes;
-    std::vector<bool> known;
-    for (std::uint64_t done = 0; done < options.length;) {
-        const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(piece_size, options.length - done));
-        bytes.assign(size, std::byte{0});
-        known.assign(size, false);
-        memory.read_known(options.address + done, bytes, known);
-        if (Status status = visit(options.address + done, bytes, known); !status) {
-            return status;
-        }
-        done += size;
-    }
-    return {};
-}
-
-Result<std::uint64_t> count_unknown(const session::SparseMemory& memory, const Options& options) {
-    std::uint64_t unknown = 0;
-    const Status status =
-        for_each_piece(memory, options, [&](std::uint64_t, const Bytes&, const std::vector<bool>& known) -> Status {
-            unknown += static_cast<std::uint64_t>(std::count(known.begin(), known.end(), false));
-            return {};
-        });
-    return status ? Result<std::uint64_t>(unknown) : tl::unexpected(status.error());
-}
-
-Status print_hexdump(const session::SparseMemory& memory, const Options& options) {
+Status print_hexdump(const session::SparseMemory& memory, const MemoryRange& range) {
     Output output;
-    render::Hexdump dump(options.address);
-    const Status status = for_each_piece(
-        memory, options, [&](std::uint64_t, const Bytes& bytes, const std::vector<bool>& known) -> Status {
-            dump.append(output.buffer(), bytes, known);
-            return output.flush_if_full();
-        });
+    render::Hexdump dump(range.address);
+    const Status status = for_each_piece(memory, range, [&](const MemoryPiece& piece) -> Status {
+        if (piece.kind == MemoryPiece::Kind::bytes) {
+            dump.append(output.buffer(), piece.bytes, *piece.known);
+        } else {
+            dump.append_run(output.buffer(), piece.length, piece.kind == MemoryPiece::Kind::zeros);
+        }
+        return output.flush_if_full();
+    });
     if (!status) {
         return status;
     }
@@ -81,31 +57,43 @@ Status print_hexdump(const session::SparseMemory& memory, const Options& options
     return output.flush();
 }
 
-// Runs of known and unknown bytes, in order; written as they are found, so that any length may be asked for.
+// The runs of one kind in a piece, each an object.
+void append_runs(std::string& out, const MemoryPiece& piece, const char*& separator) {
+    const auto append_run = [&](std::uint64_t address, std::uint64_t length, bool known) {
+        out += fmt::format(R"({}{{"address":"0x{:x}","length":{},"known":{})", separator, address, length, known);
+        separator = ",";
+    };
+    if (piece.kind != MemoryPiece::Kind::bytes) {
+        const bool zeros = piece.kind == MemoryPiece::Kind::zeros;
+        append_run(piece.address, piece.length, zeros);
+        out += zeros ? R"(,"zeros":true})" : "}";
+        return;
+    }
+    for (std::size_t from = 0; from < piece.bytes.size();) {
+        const auto begin = piece.known->begin() + static_cast<std::ptrdiff_t>(from);
+        const bool known = *begin;
+        const auto size = static_cast<std::size_t>(std::find(begin, piece.known->end(), !known) - begin);
+        append_run(piece.address + from, size, known);
+        if (known) {
+            out += R"(,"bytes":")";
+            append_hex(out, piece.bytes.subspan(from, size));
+            out += '"';
+        }
+        out += '}';
+        from += size;
+    }
+}
+
+// Written as it is found, so that any length may be asked for.
 Status print_json(const session::SparseMemory& memory, const Options& options, std::uint64_t unknown) {
     Output output;
     output.buffer() = fmt::format(R"({{"at":{},"address":"0x{:x}","length":{},"unknown":{},"runs":[)", options.at,
-                                  options.address, options.length, unknown);
+                                  options.range.address, options.range.length, unknown);
     const char* separator = "";
-    const Status status = for_each_piece(
-        memory, options, [&](std::uint64_t address, const Bytes& bytes, const std::vector<bool>& known) -> Status {
-            for (std::size_t from = 0; from < bytes.size();) {
-                const auto begin = known.begin() + static_cast<std::ptrdiff_t>(from);
-                const auto end = std::find(begin, known.end(), !*begin);
-                const auto size = static_cast<std::size_t>(end - begin);
-                output.buffer() += fmt::format(R"({}{{"address":"0x{:x}","length":{},"known":{})", separator,
-                                               address + from, size, static_cast<bool>(*begin));
-                if (*begin) {
-                    output.buffer() += R"(,"bytes":")";
-                    render::append_hex(output.buffer(), ByteView(bytes).subspan(from, size));
-                    output.buffer() += '"';
-                }
-                output.buffer() += '}';
-                separator = ",";
-                from += size;
-            }
-            return output.flush_if_full();
-        });
+    const Status status = for_each_piece(memory, options.range, [&](const MemoryPiece& piece) -> Status {
+        append_runs(output.buffer(), piece, separator);
+        return output.flush_if_full();
+    });
     if (!status) {
         return status;
     }
@@ -113,51 +101,110 @@ Status print_json(const session::SparseMemory& memory, const Options& options, s
     return output.flush();
 }
 
+// Writes the pieces of a range into a file. Zeros become holes where the file can have any.
+class PieceWriter {
+  public:
+    PieceWriter(const FileDescriptor& file, std::byte fill)
+        : file_(file), output_(file.number()), fill_(fill), holes_(is_regular(file)) {}
+
+    Status write(const MemoryPiece& piece) {
+        if (piece.kind == MemoryPiece::Kind::bytes) {
+            for (std::size_t i = 0; i < piece.bytes.size(); ++i) {
+                append((*piece.known)[i] ? piece.bytes[i] : fill_);
+            }
+            return output_.flush_if_full();
+        }
+        const std::byte value = piece.kind == MemoryPiece::Kind::zeros ? std::byte{0} : fill_;
+        if (holes_ && value == std::byte{0}) {
+            return leave_hole(piece.length);
+        }
+        Status status;
+        for (std::uint64_t done = 0; status && done < piece.length; ++done) {
+            append(value);
+            status = output_.flush_if_full();
+        }
+        return status;
+    }
+    // The range was `length` bytes: a hole at its end must be told.
+    Status finish(std::uint64_t length) {
+        Status status = output_.flush();
+        if (status && holes_ && ::ftruncate(file_.number(), static_cast<off_t>(length)) != 0) {
+            return fail_errno(fmt::format("cannot make the file {} bytes long", length));
+        }
+        return status;
+    }
+
+  private:
+    static bool is_regular(const FileDescriptor& file) {
+        struct stat status {};
+        return ::fstat(file.number(), &status) == 0 && S_ISREG(status.st_mode);
+    }
+    void append(std::byte value) { output_.buffer().push_back(static_cast<char>(value)); }
+    Status leave_hole(std::uint64_t length) {
+        Status status = output_.flush();
+        if (status && ::lseek(file_.number(), static_cast<off_t>(length), SEEK_CUR) < 0) {
+            return fail_errno(fmt::format("cannot leave a hole of {} bytes", length));
+        }
+        return status;
+    }
+
+    const FileDescriptor& file_;
+    Output output_;
+    std::byte fill_;
+    bool holes_;
+};
+
 Status write_file(const session::SparseMemory& memory, const Options& options) {
     // A trace's memory is a secret: nobody else may read it.
-    FileDescriptor file(::open(options.output.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    const FileDescriptor file(::open(options.output.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
     if (!file) {
         return fail_errno("cannot create " + options.output);
     }
-    Output output(file.number());
-    const std::byte fill{static_cast<unsigned char>(options.fill.value_or(0))};
+    PieceWriter writer(file, std::byte{static_cast<unsigned char>(options.fill.value_or(0))});
     const Status status =
-        for_each_piece(memory, options, [&](std::uint64_t, Bytes& bytes, const std::vector<bool>& known) -> Status {
-            for (std::size_t i = 0; i < bytes.size(); ++i) {
-                bytes[i] = known[i] ? bytes[i] : fill;
-            }
-            const auto* text = reinterpret_cast<const char*>(bytes.data());
-            output.buffer().append(text, bytes.size());
-            return output.flush_if_full();
-        });
-    return status ? output.flush() : status;
+        for_each_piece(memory, options.range, [&](const MemoryPiece& piece) { return writer.write(piece); });
+    return status ? writer.finish(options.range.length) : status;
+}
+
+// Whether the file that is asked for may be written. Errors: bad_input, usage.
+Status check_output(const Options& options, std::uint64_t unknown) {
+    if (unknown == 0) {
+        return {};
+    }
+    if (!options.fill) {
+        return fail(ErrorCode::bad_input,
+                    fmt::format("{} of {} bytes are not in the trace: nothing written (--fill-unknown BYTE writes BYTE "
+                                "for them)",
+                                unknown, options.range.length));
+    }
+    if (*options.fill != 0 && unknown > most_filled) {
+        return fail(ErrorCode::usage,
+                    fmt::format("{} bytes are not in the trace: --fill-unknown {} would write them all, and {} is the "
+                                "most (--fill-unknown 0 leaves holes)",
+                                unknown, *options.fill, render::size_text(most_filled)));
+    }
+    return {};
 }
 
 ExitStatus show(const session::SparseMemory& memory, const Options& options) {
-    const auto unknown = count_unknown(memory, options);
-    if (!unknown) {
-        return report(command_name, unknown.error());
-    }
+    const std::uint64_t unknown = count_unknown(memory, options.range);
     Status status;
-    if (options.output.empty()) {
-        status = options.json ? print_json(memory, options, *unknown) : print_hexdump(memory, options);
-    } else if (*unknown != 0 && !options.fill) {
-        return report(command_name,
-                      Error{ErrorCode::bad_input,
-                            fmt::format("{} of {} bytes are not in the trace: nothing written (--fill-unknown BYTE "
-                                        "writes BYTE for them)",
-                                        *unknown, options.length),
-                            std::nullopt, 0});
-    } else {
+    if (!options.output.empty()) {
+        if (const Status allowed = check_output(options, unknown); !allowed) {
+            return report(command_name, allowed.error());
+        }
         status = write_file(memory, options);
+    } else {
+        status = options.json ? print_json(memory, options, unknown) : print_hexdump(memory, options.range);
     }
     if (!status && status.error().code != ErrorCode::peer_closed) {
         return report(command_name, status.error());
     }
-    if (*unknown == 0) {
+    if (unknown == 0) {
         return ExitStatus::ok;
     }
-    fmt::print(stderr, "vutrace {}: {} of {} bytes are not in the trace\n", command_name, *unknown, options.length);
+    fmt::print(stderr, "vutrace {}: {} of {} bytes are not in the trace\n", command_name, unknown,
+               options.range.length);
     return ExitStatus::findings;
 }
 
@@ -173,8 +220,7 @@ Status parse(Options& options) {
     if (*length == 0 || *length - 1 > UINT64_MAX - *address) {
         return fail(ErrorCode::usage, "the range must hold at least one byte and end below 2^64");
     }
-    options.address = *address;
-    options.length = *length;
+    options.range = {*address, *length};
     return keep_input(options.file, options.output);
 }
 

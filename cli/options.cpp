@@ -2,6 +2,8 @@
 
 #include "progress.h"
 
+#include <vutrace/session/inventory.h>
+
 #include <fmt/format.h>
 
 #include <charconv>
@@ -99,11 +101,14 @@ ExitStatus report_reading(const char* command, const trace::ReadProblems& proble
 Result<const session::SessionState*> choose_session(const session::Tracker& tracker,
                                                     std::optional<std::uint32_t> number) {
     if (number) {
-        const session::SessionState* state = tracker.session(*number);
-        if (state == nullptr) {
-            return fail(ErrorCode::usage, fmt::format("no session {} up to that record", *number));
+        session::Inventory inventory;
+        for (const auto& [begun, state] : tracker.sessions()) {
+            inventory.add(begun);
         }
-        return state;
+        if (const Status there = inventory.check(number, std::nullopt, "up to that record"); !there) {
+            return tl::unexpected(there.error());
+        }
+        return tracker.session(*number);
     }
     if (tracker.sessions().empty()) {
         return fail(ErrorCode::usage, "no session had begun at that record");
@@ -135,7 +140,8 @@ ExitStatus with_state_after(const StateQuery& query,
         timeline->state_after(query.at, [&](std::uint64_t done, std::uint64_t total) { progress.update(done, total); });
     progress.clear();
     if (!tracker) {
-        return report(query.command, tracker.error());
+        return tracker.error().code == ErrorCode::usage ? report(query.command, tracker.error())
+                                                        : report_input(query.command, query.file, tracker.error());
     }
     const auto state = choose_session(*tracker, query.session);
     if (!state) {

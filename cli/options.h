@@ -24,7 +24,7 @@ void add_colour_option(CLI::App& app, ColourChoice& choice);
 // Error, usage: what a command is about to create is the trace that it reads.
 [[nodiscard]] Status keep_input(const std::string& input, const std::string& output);
 
-// For a trace that cannot be opened: names the file.
+// For a trace that cannot be opened or read: names the file.
 ExitStatus report_input(const char* command, const std::string& file, const Error& error);
 
 // After reading to the end: a warning each for what was passed over and where the file is torn. `records` were read;

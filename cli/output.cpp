@@ -10,7 +10,7 @@
 namespace vutrace::cli {
 namespace {
 
-constexpr std::size_t flush_at = 256 * 1024;
+constexpr std::size_t flush_at = 256U << 10U;
 
 }  // namespace
 

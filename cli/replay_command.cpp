@@ -212,9 +212,9 @@ ExitStatus run(const Options& options) {
     }
     const auto trace = preview(options);
     if (!trace) {
-        // a file that cannot be opened is unreadable input, whatever the system's reason
-        (void)report(name, trace.error());
-        return ExitStatus::bad_input;
+        // A file that cannot be opened is unreadable input, whatever the system's reason.
+        return trace.error().code == ErrorCode::usage ? report(name, trace.error())
+                                                      : report_input(name, options.trace, trace.error());
     }
     const milliseconds timeout(static_cast<std::int64_t>(options.timeout * 1000));
     const auto result = drive(options, *trace, *time_scale, timeout);

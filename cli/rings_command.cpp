@@ -3,6 +3,7 @@
 #include "output.h"
 
 #include <vutrace/render/ring_view.h>
+#include <vutrace/session/inventory.h>
 #include <vutrace/session/timeline.h>
 
 #include <fmt/format.h>
@@ -26,12 +27,15 @@ struct Options {
 };
 
 Status print(const session::SessionState& state, const Options& options) {
+    session::Inventory inventory;
+    inventory.add(state);
+    if (const Status there = inventory.check(state.number, options.queue, fmt::format("up to record {}", options.at));
+        !there) {
+        return there;
+    }
     const auto rings = render::view_rings(state, options.queue);
     if (rings.empty()) {
-        return fail(ErrorCode::usage,
-                    options.queue ? fmt::format("session {} had no queue {} at record {}", state.number, *options.queue,
-                                                options.at)
-                                  : fmt::format("session {} had no queue at record {}", state.number, options.at));
+        return fail(ErrorCode::usage, fmt::format("session {} had no queue at record {}", state.number, options.at));
     }
     Output output;
     const render::Style style(use_colour(options.colour));

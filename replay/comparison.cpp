@@ -1,5 +1,7 @@
 #include "vutrace/replay/comparison.h"
 
+#include "reply_differences.h"
+
 #include <vutrace/protocol/requests.h>
 #include <vutrace/virtio/devices/block.h>
 #include <vutrace/virtio/split_ring.h>
@@ -65,6 +67,22 @@ bool payloads_agree(const ReplyRule& rule, ByteView expected, ByteView actual) {
         }
     }
     return true;
+}
+
+constexpr std::uint32_t compared_flags = protocol::version_mask | protocol::reply_flag;
+
+// Without those that the rule allows.
+std::vector<std::string> differences(const ReplyRule& rule, const protocol::Header& expected, ByteView expected_payload,
+                                     const Message& actual, std::uint32_t device_type) {
+    Bytes payload = actual.payload;
+    if (rule.strictness == ReplyStrictness::masked) {
+        for (std::size_t i = rule.mask_begin; i < std::min<std::size_t>(rule.mask_end, payload.size()); ++i) {
+            payload[i] = i < expected_payload.size() ? expected_payload[i] : payload[i];
+        }
+    }
+    protocol::Header header = actual.header;
+    header.flags = (header.flags & compared_flags) | (expected.flags & ~compared_flags);
+    return describe_differences(expected, expected_payload, header, payload, device_type);
 }
 
 // The bytes from `offset` on in what a device wrote into a chain.
@@ -170,9 +188,8 @@ const ReplyRule& reply_rule(std::uint32_t request) noexcept {
 }
 
 std::optional<Divergence> compare_replies(const protocol::Header& expected, ByteView expected_payload,
-                                          const Message& actual, bool position_uncertain) {
+                                          const Message& actual, bool position_uncertain, std::uint32_t device_type) {
     const ReplyRule& rule = reply_rule(expected.request);
-    constexpr std::uint32_t compared_flags = protocol::version_mask | protocol::reply_flag;
     const bool loose = rule.strictness == ReplyStrictness::tolerant ||
                        (rule.strictness == ReplyStrictness::ring_position && position_uncertain);
     const bool headers_agree = expected.request == actual.header.request &&
@@ -187,6 +204,7 @@ std::optional<Divergence> compare_replies(const protocol::Header& expected, Byte
     const auto from = static_cast<std::size_t>(first - expected_payload.begin());
     divergence.expected = show_reply(expected, expected_payload, from);
     divergence.actual = show_reply(actual.header, actual.payload, from);
+    divergence.differences = differences(rule, expected, expected_payload, actual, device_type);
     return divergence;
 }
 

@@ -7,30 +7,19 @@
 namespace vutrace::replay {
 
 Status DeviceQueue::find_ring() {
-    if (epoch_ == memory_.epoch()) {
-        return {};
-    }
-    auto ring = RingAccess::create(memory_, ring_.layout());
-    if (!ring) {
-        started_ = false;
-        return tl::unexpected(ring.error());
-    }
-    ring_ = *ring;
-    epoch_ = memory_.epoch();
-    return {};
+    Status found = ring_.follow();
+    started_ = started_ && found;
+    return found;
 }
 
 Status DeviceQueue::start(const virtio::SplitRingLayout& layout, bool event_index, std::uint16_t base) {
-    auto ring = RingAccess::create(memory_, layout);
-    if (!ring) {
+    if (Status placed = ring_.place(layout); !placed) {
         started_ = false;
-        return tl::unexpected(ring.error());
+        return placed;
     }
-    ring_ = *ring;
-    epoch_ = memory_.epoch();
     event_index_ = event_index;
     next_available_ = base;
-    next_used_ = notified_ = ring_.used_index();
+    next_used_ = notified_ = ring_->used_index();
     started_ = true;
     return {};
 }
@@ -41,11 +30,11 @@ std::uint16_t DeviceQueue::stop() noexcept {
 }
 
 Result<bool> DeviceQueue::anything_available() {
-    const auto waiting = static_cast<std::uint16_t>(ring_.available_index() - next_available_);
-    if (waiting > ring_.layout().size) {
+    const auto waiting = static_cast<std::uint16_t>(ring_->available_index() - next_available_);
+    if (waiting > ring_->layout().size) {
         started_ = false;
         return fail(ErrorCode::bad_input,
-                    fmt::format("available index is {} ahead in a ring with {} slots", waiting, ring_.layout().size));
+                    fmt::format("available index is {} ahead in a ring with {} slots", waiting, ring_->layout().size));
     }
     return waiting != 0;
 }
@@ -59,7 +48,7 @@ Result<std::optional<std::uint16_t>> DeviceQueue::take(virtio::Chain& chain) {
     }
     auto any = anything_available();
     if (any && !*any && event_index_) {
-        ring_.set_available_event(next_available_);
+        ring_->set_available_event(next_available_);
         full_fence();
         any = anything_available();
     }
@@ -69,9 +58,9 @@ Result<std::optional<std::uint16_t>> DeviceQueue::take(virtio::Chain& chain) {
     if (!*any) {
         return std::nullopt;
     }
-    const std::uint16_t head = ring_.available_head(next_available_);
+    const std::uint16_t head = ring_->available_head(next_available_);
     ++next_available_;
-    virtio::walk_chain(memory_, ring_.layout(), head, chain);
+    virtio::walk_chain(memory_, ring_->layout(), head, chain);
     return head;
 }
 
@@ -79,9 +68,9 @@ void DeviceQueue::give_back(std::uint16_t head, std::uint32_t written) noexcept 
     if (!started_ || !find_ring()) {
         return;
     }
-    ring_.set_used_element(next_used_, {head, written});
+    ring_->set_used_element(next_used_, {head, written});
     ++next_used_;
-    ring_.set_used_index(next_used_);
+    ring_->set_used_index(next_used_);
 }
 
 Status DeviceQueue::notify() {
@@ -92,8 +81,8 @@ Status DeviceQueue::notify() {
         return found;
     }
     full_fence();
-    const bool wanted = event_index_ ? virtio::needs_event(ring_.used_event(), notified_, next_used_)
-                                     : (ring_.available_flags() & virtio::available_no_interrupt) == 0;
+    const bool wanted = event_index_ ? virtio::needs_event(ring_->used_event(), notified_, next_used_)
+                                     : (ring_->available_flags() & virtio::available_no_interrupt) == 0;
     notified_ = next_used_;
     return wanted && call_ ? signal_event(call_) : Status{};
 }

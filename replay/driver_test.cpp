@@ -268,22 +268,7 @@ TEST_F(QueuePair, KicksOnlyWhenTheDeviceAsksForIt) {
     EXPECT_EQ(*take_event(*kick), 1U);
 }
 
-// --- Layouts that no ring may have
-
-TEST(RingAccess, RefusesWhatIsNotInMemoryOrNotAligned) {
-    const auto file = create_memory_file("test", 0x10000);
-    ASSERT_TRUE(file);
-    MappedMemory memory;
-    ASSERT_TRUE(memory.update({{{0x1000, 0x10000, 0, 0}, 1}}, [&](std::uint32_t) { return &*file; }));
-    EXPECT_TRUE(RingAccess::create(memory, {256, 0x1000, 0x2000, 0x3000}));
-    for (const virtio::SplitRingLayout& wrong :
-         {virtio::SplitRingLayout{0, 0x1000, 0x2000, 0x3000}, virtio::SplitRingLayout{7, 0x1000, 0x2000, 0x3000},
-          virtio::SplitRingLayout{256, 0x0, 0x2000, 0x3000}, virtio::SplitRingLayout{256, 0x1000, 0x2001, 0x3000},
-          virtio::SplitRingLayout{256, 0x1000, 0x2000, 0x3002}, virtio::SplitRingLayout{256, 0x1000, 0x10ff0, 0x3000},
-          virtio::SplitRingLayout{256, 0xfffffffffffff000, 0x2000, 0x3000}}) {
-        EXPECT_FALSE(RingAccess::create(memory, wrong)) << wrong.size << " " << wrong.descriptor;
-    }
-}
+// --- Guest memory
 
 TEST(MappedMemory, ZerosKeepASparseFileSparse) {
     constexpr std::uint64_t size = std::uint64_t{1} << 30U;

@@ -1,13 +1,12 @@
 #include "vutrace/replay/preview.h"
 
 #include <vutrace/session/device_state.h>
+#include <vutrace/session/inventory.h>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <numeric>
-#include <set>
 
 namespace vutrace::replay {
 namespace {
@@ -21,7 +20,7 @@ class Previewer {
 
     void take(const trace::Record& record) {
         if (record.session != 0) {
-            sessions_.insert(record.session);
+            sessions_.add(record.session);
         }
         if (!wanted_ && std::holds_alternative<trace::MessageRecord>(record.body)) {
             wanted_ = record.session;
@@ -32,11 +31,11 @@ class Previewer {
     }
 
     Result<TracePreview> finish(const trace::ReadProblems& problems) {
-        if (!wanted_ || sessions_.count(*wanted_) == 0) {
-            return fail(ErrorCode::bad_input,
-                        sessions_.empty() ? std::string("the trace holds no session")
-                                          : fmt::format("the trace holds no session {} with messages: it has {}",
-                                                        wanted_.value_or(0), fmt::join(sessions_, ", ")));
+        if (!wanted_) {
+            return fail(ErrorCode::bad_input, "the trace holds no session with messages");
+        }
+        if (const Status there = sessions_.check(wanted_, std::nullopt, "in the trace"); !there) {
+            return tl::unexpected(there.error());
         }
         preview_.session = *wanted_;
         preview_.device_type = state_.device_type();
@@ -108,7 +107,7 @@ class Previewer {
     void take(std::uint64_t, const trace::NoteRecord&) {}
 
     std::optional<std::uint32_t> wanted_;
-    std::set<std::uint32_t> sessions_;
+    session::Inventory sessions_;
     TracePreview preview_;
     session::DeviceState state_;
     std::map<std::uint16_t, std::uint64_t> starts_;  // started queues; 0 once a chain of theirs was seen

@@ -90,44 +90,33 @@ class ContentCursor {
 }  // namespace
 
 Status QueueDriver::find_ring() {
-    if (epoch_ == memory_.epoch()) {
-        return {};
-    }
-    auto ring = RingAccess::create(memory_, ring_.layout());
-    if (!ring) {
-        started_ = false;
-        return tl::unexpected(ring.error());
-    }
-    ring_ = *ring;
-    epoch_ = memory_.epoch();
-    return {};
+    Status found = ring_.follow();
+    started_ = started_ && found;
+    return found;
 }
 
 Status QueueDriver::start(const Start& start) {
-    auto ring = RingAccess::create(memory_, start.layout);
-    if (!ring) {
+    if (Status placed = ring_.place(start.layout); !placed) {
         started_ = false;
-        return tl::unexpected(ring.error());
+        return placed;
     }
-    ring_ = *ring;
-    epoch_ = memory_.epoch();
     event_index_ = start.event_index;
     next_available_ = published_ = start.available_index;
     next_used_ = start.used_index;
     offered_.clear();
-    ring_.set_available_flags(0);
-    ring_.set_used_flags(0);
-    ring_.set_used_event(next_used_);
-    ring_.set_available_event(published_);
-    ring_.set_used_index(next_used_);
-    ring_.set_available_index(published_);
+    ring_->set_available_flags(0);
+    ring_->set_used_flags(0);
+    ring_->set_used_event(next_used_);
+    ring_->set_available_event(published_);
+    ring_->set_used_index(next_used_);
+    ring_->set_available_index(published_);
     started_ = true;
     return {};
 }
 
 bool QueueDriver::write_descriptors(const trace::ChainEntry& entry) {
     bool all_written = true;
-    DescriptorPlace places(memory_, ring_, entry.head);
+    DescriptorPlace places(memory_, *ring_, entry.head);
     for (const trace::ChainDescriptor& descriptor : entry.descriptors) {
         const MutableByteView place = places.take(descriptor);
         if (place.empty()) {
@@ -155,13 +144,13 @@ Status QueueDriver::offer(const trace::ChainEntry& entry, std::uint64_t token) {
     if (const auto found = find_ring(); !found) {
         return found;
     }
-    if (offered_.size() >= ring_.layout().size) {
+    if (offered_.size() >= ring_->layout().size) {
         return fail(ErrorCode::limit,
-                    fmt::format("queue {} has {} slots and all are in use", number_, ring_.layout().size));
+                    fmt::format("queue {} has {} slots and all are in use", number_, ring_->layout().size));
     }
     const bool content_written = write_content(entry);
     const bool descriptors_written = write_descriptors(entry);
-    ring_.set_available_head(next_available_, entry.head);
+    ring_->set_available_head(next_available_, entry.head);
     if (observer_ != nullptr) {
         trace::ChainEntry offered = entry;
         offered.index = next_available_;
@@ -186,10 +175,10 @@ Status QueueDriver::publish() {
     }
     const std::uint16_t before = published_;
     published_ = next_available_;
-    ring_.set_available_index(published_);
+    ring_->set_available_index(published_);
     full_fence();
-    const bool wanted = event_index_ ? virtio::needs_event(ring_.available_event(), before, published_)
-                                     : (ring_.used_flags() & virtio::used_no_notify) == 0;
+    const bool wanted = event_index_ ? virtio::needs_event(ring_->available_event(), before, published_)
+                                     : (ring_->used_flags() & virtio::used_no_notify) == 0;
     if (!wanted || !kick_) {
         return {};
     }
@@ -229,7 +218,7 @@ Status QueueDriver::take_used(std::vector<Completion>& completions) {
     if (const auto found = find_ring(); !found) {
         return found;
     }
-    const std::uint16_t used_index = ring_.used_index();
+    const std::uint16_t used_index = ring_->used_index();
     const auto fresh = static_cast<std::uint16_t>(used_index - next_used_);
     if (fresh > offered_.size()) {
         started_ = false;
@@ -238,7 +227,7 @@ Status QueueDriver::take_used(std::vector<Completion>& completions) {
                                 used_index, offered_.size()));
     }
     while (next_used_ != used_index) {
-        completions.push_back(complete(next_used_, ring_.used_element(next_used_)));
+        completions.push_back(complete(next_used_, ring_->used_element(next_used_)));
         ++next_used_;
     }
     return {};
@@ -249,15 +238,15 @@ bool QueueDriver::enable_call() {
         return false;
     }
     if (event_index_) {
-        ring_.set_used_event(next_used_);
+        ring_->set_used_event(next_used_);
     }
     full_fence();
-    return ring_.used_index() != next_used_;
+    return ring_->used_index() != next_used_;
 }
 
 trace::RingFields QueueDriver::fields() const noexcept {
-    return {ring_.available_index(), ring_.available_flags(), ring_.used_event(),
-            ring_.used_index(),      ring_.used_flags(),      ring_.available_event()};
+    return {ring_->available_index(), ring_->available_flags(), ring_->used_event(),
+            ring_->used_index(),      ring_->used_flags(),      ring_->available_event()};
 }
 
 trace::Content read_written(const MappedMemory& memory, const std::vector<trace::ChainDescriptor>& descriptors,

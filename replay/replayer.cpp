@@ -206,7 +206,8 @@ Status Replayer::expect_reply(std::uint64_t sequence, const trace::MessageRecord
     }
     const ByteView payload = ByteView(message.bytes).subspan(protocol::header_size);
     ++report_.replies_compared;
-    if (auto difference = compare_replies(*header, payload, *actual, position_uncertain(*header, payload))) {
+    if (auto difference =
+            compare_replies(*header, payload, *actual, position_uncertain(*header, payload), preview_.device_type)) {
         ++report_.replies_diverged;
         diverge(std::move(*difference), sequence, no_queue, subject);
     }

@@ -1,6 +1,7 @@
 #include "vutrace/replay/report.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include <cstring>
@@ -94,6 +95,9 @@ std::string to_json(const Report& report) {
         entry["subject"] = divergence.subject;
         entry["expected"] = divergence.expected;
         entry["actual"] = divergence.actual;
+        if (!divergence.differences.empty()) {
+            entry["differences"] = divergence.differences;
+        }
         divergences.push_back(std::move(entry));
     }
     ordered_json back_end{{"state", name_of(report.back_end.state)}};
@@ -162,8 +166,11 @@ std::string to_text(const Report& report) {
     text += reservations(report);
     for (std::size_t i = 0; i < report.divergences.size() && i < shown; ++i) {
         const Divergence& divergence = report.divergences[i];
-        text += fmt::format("divergence at {}: {} of {}: expected {}, got {}\n", divergence.sequence,
-                            name_of(divergence.kind), divergence.subject, divergence.expected, divergence.actual);
+        const std::string what = divergence.differences.empty()
+                                     ? fmt::format("expected {}, got {}", divergence.expected, divergence.actual)
+                                     : fmt::to_string(fmt::join(divergence.differences, "; "));
+        text += fmt::format("divergence at {}: {} of {}: {}\n", divergence.sequence, name_of(divergence.kind),
+                            divergence.subject, what);
     }
     if (report.divergence_count > shown) {
         text += fmt::format("... and {} divergences more\n", report.divergence_count - shown);

@@ -79,6 +79,20 @@ void RingAccess::set_used_element(std::uint16_t index, UsedElement element) cons
     std::memcpy(used_ + layout_.used_slot(index), &element, sizeof(element));
 }
 
+Status FollowedRing::place(const virtio::SplitRingLayout& layout) {
+    const auto ring = RingAccess::create(memory_, layout);
+    if (!ring) {
+        return tl::unexpected(ring.error());
+    }
+    ring_ = *ring;
+    epoch_ = memory_.epoch();
+    return {};
+}
+
+Status FollowedRing::follow() {
+    return epoch_ == memory_.epoch() ? Status{} : place(ring_.layout());
+}
+
 void full_fence() noexcept {
 #if defined(__SANITIZE_THREAD__)
     static std::atomic<int> order{0};

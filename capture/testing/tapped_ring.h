@@ -21,7 +21,7 @@ class SplitRingTapTest : public ::testing::Test {
         std::vector<FileDescriptor> descriptors;
         descriptors.push_back(ring.file());
         const std::vector<std::uint32_t> ids{1};
-        mappings = GuestMappings::next(nullptr, {ring.region(1)}, {&descriptors, &ids}, true).mappings;
+        mappings = GuestMappings::next(nullptr, {ring.region(1)}, {&descriptors, &ids}, {}).mappings;
     }
 
     SplitRingTap& start(SplitRingTap::Options options = {}, std::uint16_t base = 0) {

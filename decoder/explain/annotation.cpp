@@ -1,3 +1,5 @@
+#include "configuration.h"
+
 #include <vutrace/explain/annotation.h>
 #include <vutrace/protocol/features.h>
 
@@ -97,6 +99,14 @@ std::optional<std::uint32_t> queue_of(const trace::RecordBody& body) {
     return queue == trace::no_queue ? std::nullopt : std::optional<std::uint32_t>(queue);
 }
 
+// A request to read the configuration space holds zeros in the place of the answer.
+bool shows_configuration(const trace::MessageRecord& message, const protocol::Header& header) noexcept {
+    using protocol::FrontEndRequest;
+    return message.channel == Channel::front_end &&
+           header.request == static_cast<std::uint32_t>(message.sender == Side::back_end ? FrontEndRequest::GET_CONFIG
+                                                                                         : FrontEndRequest::SET_CONFIG);
+}
+
 }  // namespace
 
 const Annotation& Annotator::annotate(const trace::Record& record) {
@@ -190,6 +200,11 @@ void Annotator::annotate_payload(const trace::Record& record, const trace::Messa
     }
     if (out.info != nullptr) {
         out.queue = queue_of(*out.info, out.payload);
+    }
+    if (shows_configuration(message, *out.header)) {
+        if (auto configuration = decode_configuration(annotation_.device, out.payload)) {
+            out.fields.push_back(std::move(*configuration));
+        }
     }
 }
 

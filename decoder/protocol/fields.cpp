@@ -1,5 +1,6 @@
 #include "message_view.h"
 
+#include <vutrace/base/hex.h>
 #include <vutrace/protocol/fields.h>
 
 #include <fmt/format.h>
@@ -8,21 +9,6 @@
 
 namespace vutrace::protocol {
 namespace {
-
-void append_hex(std::string& text, ByteView bytes) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    for (const std::byte byte : bytes) {
-        text.push_back(digits[std::to_integer<std::size_t>(byte >> 4)]);
-        text.push_back(digits[std::to_integer<std::size_t>(byte & std::byte{0xf})]);
-    }
-}
-
-std::string hex(ByteView bytes) {
-    std::string text;
-    text.reserve(bytes.size() * 2);
-    append_hex(text, bytes);
-    return text;
-}
 
 // A MAC address is grouped by bytes, a UUID by its five parts (RFC 4122).
 std::string grouped(ByteView bytes) {

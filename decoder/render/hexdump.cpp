@@ -29,6 +29,18 @@ void Hexdump::append(std::string& out, ByteView bytes, const std::vector<bool>& 
     }
 }
 
+void Hexdump::append_run(std::string& out, std::uint64_t length, bool known) {
+    const auto append_some = [&](std::uint64_t some) {
+        const auto size = static_cast<std::size_t>(some);
+        append(out, Bytes(size), std::vector<bool>(size, known));
+    };
+    const std::uint64_t first = std::min<std::uint64_t>(length, 2 * line_bytes);
+    append_some(first);
+    const std::uint64_t tail = (length - first) % line_bytes;
+    address_ += length - first - tail;  // the second line was folded, and so are these
+    append_some(tail);
+}
+
 void Hexdump::append_line(std::string& out, const std::vector<int>& line) const {
     out.append(indent_, ' ');
     fmt::format_to(std::back_inserter(out), "{:08x} ", address_);

@@ -42,6 +42,34 @@ TEST(Hexdump, FoldsEqualLinesAlsoAcrossPieces) {
               "00000040\n");
 }
 
+TEST(Hexdump, FoldsRunsOfAnyLengthLikeTheirBytes) {
+    for (const bool known : {true, false}) {
+        for (const std::size_t length : {1U, 16U, 17U, 32U, 33U, 48U, 1000U}) {
+            const Bytes before(16, std::byte{7});
+            std::string by_bytes;
+            Hexdump one(0x1000);
+            one.append(by_bytes, before);
+            one.append(by_bytes, Bytes(length), std::vector<bool>(length, known));
+            one.finish(by_bytes);
+            std::string by_run;
+            Hexdump other(0x1000);
+            other.append(by_run, before);
+            other.append_run(by_run, length, known);
+            other.finish(by_run);
+            EXPECT_EQ(by_run, by_bytes) << length;
+        }
+    }
+    std::string out;
+    Hexdump dump(0);
+    dump.append_run(out, std::uint64_t{1} << 60U, false);
+    dump.append_run(out, 16, false);
+    dump.finish(out);
+    EXPECT_EQ(out,
+              "00000000  -- -- -- -- -- -- -- --  -- -- -- -- -- -- -- --  |                |\n"
+              "*\n"
+              "1000000000000010\n");
+}
+
 TEST(Hexdump, TellsUnknownLinesFromZeros) {
     std::string out;
     Hexdump hexdump(0);

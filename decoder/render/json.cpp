@@ -244,6 +244,9 @@ void write_chain(JsonWriter& json, const trace::ChainRecord& record, std::size_t
     json.key("content").text(trace::name_of(entry.proof));
     json.key("captured").number(entry.content.size() - entry.content.missing());
     if (known.block) {
+        if (used) {
+            json.key("request_content").text(trace::name_of(known.context.proof));
+        }
         write_block_request(json, *known.block);
     }
     if (entry.problem != 0) {

@@ -164,6 +164,7 @@ TEST(JsonOfChain, DecodesABlockWriteUntilItIsUsed) {
                            {"state", "used"},
                            {"used_length", 1},
                            {"content", "verified"},
+                           {"request_content", "verified"},
                            {"available", available},
                            {"latency", 1000}});
     expect_fields(object["request"], {{"type", "OUT"}, {"sector", 2048}, {"length", 4096}, {"status", "OK"}});

@@ -1,6 +1,6 @@
 #include "json_writer.h"
 
-#include <vutrace/render/phrases.h>
+#include <vutrace/base/hex.h>
 
 #include <fmt/compile.h>
 #include <fmt/format.h>

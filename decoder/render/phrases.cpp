@@ -115,17 +115,6 @@ std::string printable(std::string_view text, std::size_t limit) {
     return out;
 }
 
-void append_hex(std::string& out, ByteView bytes) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    const std::size_t at = out.size();
-    out.resize(at + 2 * bytes.size());
-    char* to = out.data() + at;
-    for (const std::byte byte : bytes) {
-        *to++ = digits[std::to_integer<std::size_t>(byte >> 4)];
-        *to++ = digits[std::to_integer<std::size_t>(byte & std::byte{0xf})];
-    }
-}
-
 std::string count_text(std::uint64_t count, std::string_view noun) {
     return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }

@@ -41,6 +41,7 @@ void Summary::add(const explain::Annotation& annotation, const session::Tracker&
     if (record.session == 0) {
         return;
     }
+    lineages_.add(annotation);
     SessionSummary& session = sessions_[record.session];
     if (session.records == 0) {
         session.number = record.session;

@@ -113,6 +113,13 @@ Json session_json(const SessionSummary& session, const session::SessionState* st
     return json;
 }
 
+Json lineage_json(const explain::Lineage& lineage) {
+    return {{"session", lineage.continues},
+            {"kind", explain::name_of(lineage.kind)},
+            {"resubmits_inflight", lineage.resubmits_inflight},
+            {"reason", lineage.reason}};
+}
+
 Json gaps_json(const Summary& summary) {
     Json list = Json::array();
     for (const auto& [reason, gap] : summary.gaps()) {
@@ -154,6 +161,9 @@ std::string summary_json(const Summary& summary, const session::Tracker& tracker
     Json sessions = Json::array();
     for (const auto& [number, session] : summary.sessions()) {
         sessions.push_back(session_json(session, tracker.session(number)));
+        if (const auto lineage = summary.lineages().of(number)) {
+            sessions.back()["continues"] = lineage_json(*lineage);
+        }
     }
     const Json json{{"file", summary.path()},
                     {"size", summary.file_size()},

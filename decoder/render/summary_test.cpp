@@ -1,6 +1,7 @@
 #include "render_fixture.h"
 
 #include <vutrace/render/summary.h>
+#include <vutrace/session/testing/session_builder.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -49,6 +50,29 @@ TEST_F(SummaryTest, CountsWhatASessionHolds) {
     EXPECT_THAT(text, HasSubstr("1 available, 1 used, 0 open, 0 lost  1 kick, 0 calls"));
     EXPECT_THAT(text, HasSubstr("reason=hang-up"));
     EXPECT_THAT(text, HasSubstr("nothing recorded as lost"));
+}
+
+TEST_F(SummaryTest, SaysWhichSessionAnotherOneContinues) {
+    TraceBuilder trace;
+    const auto connect = [&trace](std::uint32_t session) {
+        trace.add(trace::SessionRecord{trace::SessionRecord::Kind::opened, {{"front-end.pid", "100"}}}, session);
+        trace::MessageRecord region;
+        region.bytes = session::testing::message_bytes(
+            static_cast<std::uint32_t>(protocol::FrontEndRequest::ADD_MEM_REG), protocol::version_1,
+            protocol::serialise_region({0, 4096, 0, 0, 0, 0}, false));
+        region.descriptors.push_back({1, {}});
+        region.descriptors.back().description.inode = 7;
+        trace.add(region, session);
+        trace.add(trace::SessionRecord{trace::SessionRecord::Kind::closed, {}}, session);
+    };
+    connect(1);
+    connect(2);
+    take(trace);
+    const json sessions = as_json()["sessions"];
+    EXPECT_FALSE(sessions[0].contains("continues"));
+    EXPECT_EQ(sessions[1]["continues"]["session"], 1);
+    EXPECT_EQ(sessions[1]["continues"]["kind"], "reconnect");
+    EXPECT_THAT(as_text(), HasSubstr("session 1 (reconnect): "));
 }
 
 TEST_F(SummaryTest, AddsUpLossesByReason) {

@@ -146,8 +146,17 @@ void message_lines(Page& page, const SessionSummary& session) {
     }
 }
 
-void session_lines(Page& page, const SessionSummary& session, const session::SessionState* state) {
+void lineage_line(Page& page, const std::optional<explain::Lineage>& lineage) {
+    if (lineage) {
+        page.line("continues", fmt::format("session {} ({}): {}", lineage->continues, explain::name_of(lineage->kind),
+                                           printable(lineage->reason)));
+    }
+}
+
+void session_lines(Page& page, const SessionSummary& session, const std::optional<explain::Lineage>& lineage,
+                   const session::SessionState* state) {
     page.title(fmt::format("session {}", session.number));
+    lineage_line(page, lineage);
     if (state != nullptr) {
         for (const auto& [key, value] : state->opened) {
             page.line(printable(key, 64), printable(value));
@@ -198,7 +207,7 @@ std::string summary_text(const Summary& summary, const session::Tracker& tracker
         page.line("", fmt::format("… and {} more notes", summary.note_count() - summary.notes().size()));
     }
     for (const auto& [number, session] : summary.sessions()) {
-        session_lines(page, session, tracker.session(number));
+        session_lines(page, session, summary.lineages().of(number), tracker.session(number));
     }
     return out;
 }

@@ -136,6 +136,10 @@ void append_chain(std::string& out, const Style& style, const trace::ChainRecord
         out += "  ";
         style.append(out, Tone::doubtful, fmt::format("[{}]", trace::name_of(entry.proof)));
     }
+    if (used && known.descriptors_known && known.context.proof != trace::Proof::verified) {
+        out += "  ";
+        style.append(out, Tone::doubtful, fmt::format("[request {}]", trace::name_of(known.context.proof)));
+    }
     if (entry.problem != 0) {
         out += "  ";
         style.append(out, Tone::bad,

@@ -1,13 +1,17 @@
 #include "shared_areas.h"
 #include "text_parts.h"
 
+#include <vutrace/base/hex.h>
 #include <vutrace/protocol/features.h>
 #include <vutrace/render/hexdump.h>
 #include <vutrace/render/phrases.h>
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <iterator>
+#include <string_view>
 
 namespace vutrace::render {
 namespace {
@@ -21,7 +25,8 @@ class Details {
 
     void line(std::string_view name, std::string_view value, std::size_t depth = 0) {
         out_.append(base_indent + 2 * depth, ' ');
-        const std::size_t width = name_width > 2 * depth ? name_width - 2 * depth : 0;
+        const std::size_t column = name_width > 2 * depth ? name_width - 2 * depth : 0;
+        const std::size_t width = std::max(column, name.size() + 1);
         style_.append(out_, Tone::faint, fmt::format("{:<{}}", name, width));
         fmt::format_to(std::back_inserter(out_), "{}\n", value);
     }
@@ -47,7 +52,9 @@ void Details::field(const protocol::Field& field, std::uint32_t device, std::siz
         append_field_value(value, field);
     }
     if (field.size != 0) {
-        value += style_.paint(Tone::faint, fmt::format("  [{}..{}]", field.offset, field.offset + field.size - 1));
+        const std::uint32_t last = field.offset + field.size - 1;
+        value += style_.paint(Tone::faint, last == field.offset ? fmt::format("  [{}]", last)
+                                                                : fmt::format("  [{}..{}]", field.offset, last));
     }
     line(field.name.empty() ? "-" : field.name, value, depth);
     if (field.format == protocol::FieldFormat::features) {
@@ -64,7 +71,9 @@ void Details::bits(std::uint64_t mask, const std::vector<std::string>& names, st
     std::size_t next = 0;
     for (unsigned bit = 0; bit < 64 && next < names.size(); ++bit) {
         if (((mask >> bit) & 1U) != 0) {
-            line(fmt::format("bit {}", bit), names[next++], depth);
+            const std::string number = fmt::format("bit {}", bit);
+            const std::string& name = names[next++];
+            line(number, name == number ? "unknown" : name, depth);
         }
     }
 }
@@ -89,9 +98,7 @@ void message_details(Details& details, const trace::MessageRecord& record, const
         details.field(field, annotation.device, 0);
     }
     if (!message.parsed && !message.payload.empty() && record.offset == 0) {
-        std::string hex;
-        append_hex(hex, message.payload);
-        details.line("payload", hex);
+        details.line("payload", hex(message.payload));
     }
     for (const trace::Descriptor& descriptor : record.descriptors) {
         const DescriptorDescription& what = descriptor.description;
@@ -110,6 +117,21 @@ void message_details(Details& details, const trace::MessageRecord& record, const
     }
 }
 
+// What a proof that is none means for what is shown, by trace::Proof.
+constexpr std::array<std::string_view, 3> request_doubts{
+    "nothing of it was captured when it was made available: the request is not known",
+    "only part of it was captured when it was made available: the request may lack what is missing",
+    "it was read after the device could have been done with it: descriptors and request may be a later chain's"};
+constexpr std::array<std::string_view, 3> written_doubts{
+    "none of the bytes that the device wrote were captured", "only part of what the device wrote was captured",
+    "what the device wrote was read after the driver could have reused the buffers: it may be something else"};
+
+void doubt(Details& details, const std::array<std::string_view, 3>& doubts, trace::Proof proof) {
+    if (const auto index = static_cast<std::size_t>(proof); index < doubts.size()) {
+        details.marked(Tone::doubtful, fmt::format("doubtful: {}", doubts[index]));
+    }
+}
+
 void chain_details(Details& details, const trace::ChainRecord& record, std::size_t index,
                    const explain::Annotation& annotation) {
     const trace::ChainEntry& entry = record.entries[index];
@@ -119,10 +141,14 @@ void chain_details(Details& details, const trace::ChainRecord& record, std::size
     details.line("content", fmt::format("{} of {} captured, {}", entry.content.size() - entry.content.missing(),
                                         count_text(entry.content.size(), "byte"), trace::name_of(entry.proof)));
     if (used) {
+        doubt(details, written_doubts, entry.content.empty() ? trace::Proof::verified : entry.proof);
         details.line("used length", fmt::format("{}", entry.used_length));
         details.line("made available", known.context.available_sequence == 0
                                            ? std::string("before the trace saw it")
                                            : fmt::format("record {}", known.context.available_sequence));
+    }
+    if (known.descriptors_known) {
+        doubt(details, request_doubts, known.context.proof);
     }
     for (const trace::ChainDescriptor& descriptor :
          entry.descriptors.empty() ? known.context.descriptors : entry.descriptors) {

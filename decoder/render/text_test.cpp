@@ -110,6 +110,60 @@ TEST(TextVerbose, NamesEveryFeatureBit) {
     EXPECT_THAT(text, HasSubstr("2023-11-14"));
 }
 
+TEST(TextVerbose, SaysOnceThatABitIsUnknown) {
+    TraceBuilder trace;
+    trace.request(FrontEndRequest::SET_FEATURES, protocol::serialise_u64(0x4));  // a device's own, and none is known
+    const std::string text = lines_of(trace.records, {TimeFormat::relative, false, true, false})[0];
+    EXPECT_THAT(text, HasSubstr("bit 2  "));
+    EXPECT_THAT(text, HasSubstr("unknown\n"));
+    EXPECT_EQ(text.find("bit 2"), text.rfind("bit 2")) << text;
+}
+
+struct Doubt {
+    trace::Proof offered;
+    trace::Proof used;
+    const char* says_of_request;
+    const char* says_of_bytes;
+};
+
+TEST(TextVerbose, SaysInWordsWhatIsDoubtful) {
+    using trace::Proof;
+    for (const Doubt& doubt :
+         {Doubt{Proof::verified, Proof::verified, nullptr, nullptr},
+          Doubt{Proof::late, Proof::verified, "doubtful: it was read after the device could have", nullptr},
+          Doubt{Proof::partial, Proof::verified, "doubtful: only part of it was captured", nullptr},
+          Doubt{Proof::absent, Proof::verified, "doubtful: nothing of it was captured", nullptr},
+          Doubt{Proof::verified, Proof::late, nullptr, "doubtful: what the device wrote was read after the driver"},
+          Doubt{Proof::late, Proof::partial, "doubtful: it was read",
+                "doubtful: only part of what the device wrote"}}) {
+        TraceBuilder trace;
+        trace::ChainEntry offered = block_write(3, 0, 512);
+        offered.proof = doubt.offered;
+        trace.chain(offered);
+        trace::ChainEntry used = block_write_done(3, 0);
+        used.proof = doubt.used;
+        trace.chain(used);
+        const auto lines = lines_of(trace.records, {TimeFormat::relative, false, true, false});
+        for (const std::string& text : lines) {
+            const bool of_used = &text == &lines[1];
+            EXPECT_EQ(text.find("doubtful") != std::string::npos,
+                      doubt.says_of_request != nullptr || (of_used && doubt.says_of_bytes != nullptr))
+                << text;
+            EXPECT_THAT(text, HasSubstr(doubt.says_of_request != nullptr ? doubt.says_of_request : ""));
+            EXPECT_THAT(text, HasSubstr(of_used && doubt.says_of_bytes != nullptr ? doubt.says_of_bytes : ""));
+        }
+    }
+}
+
+TEST(TextLine, MarksAnEndWhoseRequestIsNotProven) {
+    TraceBuilder trace;
+    trace::ChainEntry offered = block_write(3, 0, 512);
+    offered.proof = trace::Proof::late;
+    trace.chain(offered);
+    trace.chain(block_write_done(3, 0));
+    EXPECT_THAT(lines_of(trace.records)[1], HasSubstr("[request late]"));
+}
+
 TEST(TextVerbose, ListsTheDescriptorsOfAUsedChain) {
     TraceBuilder trace;
     trace.chain(block_write(3, 0, 512));

@@ -173,6 +173,21 @@ const Page* find_page(const Node<Level>& node, std::uint64_t address) noexcept {
 }
 
 template <unsigned Level>
+SparseMemory::Extent extent_in(const Node<Level>& node, std::uint64_t address) noexcept {
+    using Kind = SparseMemory::Extent::Kind;
+    constexpr std::uint64_t child_last = (std::uint64_t{1} << child_shift<Level>)-1;  // offset in a child
+    const auto& child = node.children[child_index<Level>(address)];
+    if (!child || child == zeros<Level - 1>()) {
+        return {child ? Kind::zeros : Kind::unknown, address | child_last};
+    }
+    if constexpr (Level == 1) {
+        return {Kind::mixed, address | child_last};
+    } else {
+        return extent_in<Level - 1>(*child, address);
+    }
+}
+
+template <unsigned Level>
 std::uint64_t storage(const std::shared_ptr<Item<Level>>& item, std::unordered_set<const void*>& seen) {
     if (!item || item == zeros<Level>() || !seen.insert(item.get()).second) {
         return 0;
@@ -306,6 +321,10 @@ void SparseMemory::read_known(std::uint64_t address, MutableByteView out, std::v
             known[done + i] = page->knows(offset + i);
         }
     });
+}
+
+SparseMemory::Extent SparseMemory::extent_at(std::uint64_t address) const noexcept {
+    return root_ && root_->top ? extent_in<top_level>(*root_->top, address) : Extent{Extent::Kind::unknown, UINT64_MAX};
 }
 
 std::uint64_t SparseMemory::resident_bytes() const {

@@ -50,6 +50,32 @@ TEST(SparseMemory, DoesNotReadWhatIsNotKnown) {
     EXPECT_EQ(known, std::vector<bool>(6, false));
 }
 
+TEST(SparseMemory, GoesThroughAllAddressesInFewExtents) {
+    using Kind = SparseMemory::Extent::Kind;
+    SparseMemory memory;
+    EXPECT_EQ(memory.extent_at(5).last, UINT64_MAX) << "nothing is known anywhere";
+    constexpr std::uint64_t zeros_at = std::uint64_t{1} << 40U;
+    constexpr std::uint64_t zeros_size = std::uint64_t{16} << 40U;
+    memory.zero(zeros_at, zeros_size);
+    memory.write(0x5010, pattern(4));
+    memory.write(zeros_at + (zeros_size / 2) + 1, pattern(1));
+    memory.forget(zeros_at + 4096, 4096);
+    std::uint64_t bytes[3]{};
+    std::size_t extents = 0;
+    for (std::uint64_t at = 0;; ++extents) {
+        const auto extent = memory.extent_at(at);
+        ASSERT_GE(extent.last, at);
+        bytes[static_cast<std::size_t>(extent.kind)] += extent.last - at + 1;
+        if (extent.last == UINT64_MAX) {
+            break;
+        }
+        at = extent.last + 1;
+    }
+    EXPECT_EQ(bytes[static_cast<std::size_t>(Kind::zeros)], zeros_size - 2 * 4096);
+    EXPECT_EQ(bytes[static_cast<std::size_t>(Kind::mixed)], 2U * 4096);
+    EXPECT_LT(extents, 3000U);
+}
+
 TEST(SparseMemory, KnowsZerosOfAnySizeForNothing) {
     SparseMemory memory;
     memory.zero(0x100000000, std::uint64_t{64} << 30U);

@@ -107,7 +107,7 @@ class ChainPass {
         if (entry.head < size_) {
             queue_.open.insert_or_assign(entry.head, OpenChain{sequence, time, entry});
         }
-        return {entry.descriptors, sequence, time, {}};
+        return {entry.descriptors, sequence, time, entry.proof, {}};
     }
 
     ChainContext take_used(const trace::ChainEntry& entry) {
@@ -116,9 +116,11 @@ class ChainPass {
         ChainContext context;
         if (auto open = queue_.open.extract(entry.head)) {
             OpenChain& chain = open.mapped();
-            context = {std::move(chain.entry.descriptors), chain.sequence, chain.time, std::move(chain.entry.content)};
+            context = {std::move(chain.entry.descriptors), chain.sequence, chain.time, chain.entry.proof,
+                       std::move(chain.entry.content)};
         } else {
             context.descriptors = entry.descriptors;
+            context.proof = entry.proof;
         }
         if (ring_) {
             write_used(session_.memory, *ring_, entry);

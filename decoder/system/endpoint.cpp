@@ -75,6 +75,11 @@ Result<Endpoint> parse_endpoint(std::string_view text, Endpoint::Kind bare) {
         }
         return Endpoint{Endpoint::Kind::inherited, {}, number};
     }
+    if (const std::size_t colon = text.find(':'); colon < text.find('/')) {
+        return fail(ErrorCode::usage, fmt::format("endpoint '{}': '{}' is none of listen, connect, fd; a path with a "
+                                                  "colon in its first part is written ./{}",
+                                                  text, text.substr(0, colon + 1), text));
+    }
     return with_path(bare, text);
 }
 

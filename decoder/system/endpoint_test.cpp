@@ -23,6 +23,18 @@ TEST(Endpoint, ReadsTheThreeFormsAndABarePath) {
     }
 }
 
+TEST(Endpoint, RefusesASchemeThatItDoesNotKnow) {
+    for (const char* unknown : {"foo:/x", "unix:/run/a.sock", "tcp:localhost:80", "a:b", ":x", "Listen:/a"}) {
+        const auto endpoint = parse_endpoint(unknown, Endpoint::Kind::listen);
+        ASSERT_FALSE(endpoint) << unknown;
+        EXPECT_EQ(endpoint.error().code, ErrorCode::usage);
+        EXPECT_NE(endpoint.error().text.find("listen, connect, fd"), std::string::npos) << endpoint.error().text;
+    }
+    for (const char* path : {"./a:b", "/a:b", "run/a:b", "listen:a:b", "connect:foo:/x"}) {
+        EXPECT_TRUE(parse_endpoint(path, Endpoint::Kind::listen)) << path;
+    }
+}
+
 TEST(Listener, CreatesAPrivateSocketAndRemovesItAgain) {
     const std::string path = fresh_path("vutrace-listener-");
     {

@@ -6,12 +6,14 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <pcap/pcap.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <cstdio>
 #include <limits>
 #include <vector>
@@ -38,10 +40,37 @@ ssize_t append_to_cookie(void* cookie, const char* data, std::size_t size) {
     return static_cast<ssize_t>(size);
 }
 
-Result<FileDescriptor> create_private_file(const std::string& path, bool& regular) {
-    FileDescriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, S_IRUSR | S_IWUSR));
+using Clock = std::chrono::steady_clock;
+
+bool is_pipe(const std::string& path) noexcept {
+    struct stat status {};
+    return ::stat(path.c_str(), &status) == 0 && S_ISFIFO(status.st_mode);
+}
+
+// Never blocks: a pipe that nobody reads is tried again until `patience` is over. Nothing tells when a reader comes.
+FileDescriptor open_for_writing(const std::string& path, std::chrono::milliseconds patience) {
+    constexpr int try_again_ms = 10;
+    const auto deadline = Clock::now() + patience;
+    while (true) {
+        FileDescriptor file(
+            ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, S_IRUSR | S_IWUSR));
+        const int reason = errno;
+        if (file || reason != ENXIO || Clock::now() >= deadline || !is_pipe(path)) {
+            errno = reason;
+            return file;
+        }
+        (void)::poll(nullptr, 0, try_again_ms);
+    }
+}
+
+Result<FileDescriptor> create_private_file(const std::string& path, std::chrono::milliseconds patience, bool& regular) {
+    FileDescriptor file = open_for_writing(path, patience);
     if (!file) {
-        return fail_errno(fmt::format("cannot create '{}'", path));
+        const int reason = errno;
+        const bool nobody_reads = reason == ENXIO && is_pipe(path);
+        return fail_errno(nobody_reads ? fmt::format("'{}' is a pipe that nobody reads", path)
+                                       : fmt::format("cannot create '{}'", path),
+                          reason);
     }
     struct stat status {};
     if (::fstat(file.number(), &status) != 0) {
@@ -69,7 +98,9 @@ Status check_size(RecordType type, std::size_t size) {
 // write loses nothing that was taken, which a FILE's own buffer could not promise.
 struct Writer::State {
     FileDescriptor file;
-    bool regular{true};  // can be cut back
+    bool regular{true};                     // can be cut back
+    std::chrono::milliseconds patience{0};  // with what is no file
+    bool stuck{false};                      // the last drain waited for that long
     Bytes waiting;
     std::vector<std::size_t> ends;  // of the whole records in `waiting`
     std::uint64_t file_size{0};     // bytes in the file before `waiting`; a record's end
@@ -80,12 +111,17 @@ struct Writer::State {
     std::unique_ptr<pcap_t, ClosePcap> pcap;
     std::unique_ptr<pcap_dumper_t, CloseDumper> dumper;  // refers to `waiting`
 
-    ~State() { (void)drain(); }
+    ~State() {
+        if (!stuck) {
+            (void)drain();
+        }
+    }
     Status open_dumper();
     Status make_room(std::size_t body_size);
     void put(std::int64_t time, std::uint32_t session, RecordType type, ByteView body_bytes);
     void put_piece(const pcap_pkthdr& header, const RecordHeader& record, ByteView piece);
     Status drain();
+    [[nodiscard]] Status wait_for_room();
     void keep_from(std::size_t written);
 };
 
@@ -146,12 +182,40 @@ void Writer::State::put_piece(const pcap_pkthdr& header, const RecordHeader& rec
     pcap_dump(reinterpret_cast<u_char*>(dumper.get()), &whole, reinterpret_cast<const u_char*>(packet.data()));
 }
 
+// A pipe that is full, or a device that takes nothing at the moment.
+Status Writer::State::wait_for_room() {
+    const auto deadline = Clock::now() + patience;
+    pollfd entry{file.number(), POLLOUT, 0};
+    while (true) {
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+        const int ready = ::poll(&entry, 1, static_cast<int>(std::clamp<std::int64_t>(left, 0, INT_MAX)));
+        if (ready > 0) {
+            return {};
+        }
+        if (ready == 0) {
+            stuck = true;
+            return fail(ErrorCode::system,
+                        fmt::format("cannot write to the trace: its reader took nothing for {:.1f} s",
+                                    std::chrono::duration<double>(patience).count()));
+        }
+        if (errno != EINTR) {
+            return fail_errno("cannot wait for the trace's reader");
+        }
+    }
+}
+
 Status Writer::State::drain() {
+    stuck = false;
     std::size_t written = 0;
     while (written < waiting.size()) {
         const ssize_t count = ::write(file.number(), waiting.data() + written, waiting.size() - written);
         if (count > 0) {
             written += static_cast<std::size_t>(count);
+        } else if (count < 0 && errno == EAGAIN) {
+            if (Status room = wait_for_room(); !room) {
+                keep_from(written);
+                return room;
+            }
         } else if (count == 0 || errno != EINTR) {
             const int reason = count == 0 ? ENOSPC : errno;
             keep_from(written);
@@ -187,9 +251,10 @@ Writer::Writer(Writer&&) noexcept = default;
 Writer& Writer::operator=(Writer&&) noexcept = default;
 Writer::~Writer() = default;
 
-Result<Writer> Writer::create(const std::string& path) {
+Result<Writer> Writer::create(const std::string& path, PipePatience patience) {
     auto state = std::make_unique<State>();
-    auto file = create_private_file(path, state->regular);
+    state->patience = patience.write;
+    auto file = create_private_file(path, patience.open, state->regular);
     if (!file) {
         return tl::unexpected(file.error());
     }
@@ -227,6 +292,10 @@ Status Writer::flush() {
 
 std::uint64_t Writer::bytes_written() const noexcept {
     return state_->file_size + state_->waiting.size();
+}
+
+Writer::Waiting Writer::waiting() const noexcept {
+    return {state_->ends.size(), state_->waiting.size()};
 }
 
 std::uint64_t Writer::records_written() const noexcept {

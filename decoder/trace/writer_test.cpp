@@ -5,19 +5,26 @@
 
 #include <vutrace/trace/encode.h>
 
+#include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
+#include <optional>
 #include <thread>
 
 namespace vutrace::trace {
 namespace {
 
+using namespace std::chrono_literals;
 using test::pattern;
 using test::read_trace;
 using test::start_time;
@@ -254,6 +261,76 @@ TEST(Writer, WritesIntoAPipe) {
     reading.join();
     EXPECT_EQ(records, 10U);
     EXPECT_EQ(mode_of(path), 0640U);
+}
+
+TEST(Writer, DoesNotWaitForEverForAPipesReader) {
+    const test::TemporaryFolder folder;
+    const std::string path = folder.file("pipe");
+    ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+    const auto writer = Writer::create(path, {.open = 20ms});
+    ASSERT_FALSE(writer);
+    EXPECT_EQ(writer.error().code, ErrorCode::system);
+    EXPECT_EQ(writer.error().errno_value, ENXIO);
+    EXPECT_THAT(writer.error().text, testing::HasSubstr("nobody reads"));
+}
+
+TEST(Writer, KeepsWhatAPipesReaderDoesNotTakeUntilItDoes) {
+    const test::TemporaryFolder folder;
+    const std::string path = folder.file("pipe");
+    ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+    const FileDescriptor pipe(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    auto writer = Writer::create(path, {.write = 20ms});
+    ASSERT_TRUE(writer) << describe(writer.error());
+    EXPECT_EQ(writer->waiting().records, 0U);
+    constexpr std::uint64_t records = 100;
+    for (std::uint64_t i = 0; i < records; ++i) {
+        ASSERT_TRUE(writer->append(start_time, 1, note_of(2000)));
+    }
+    for (int i = 0; i < 2; ++i) {
+        const Status flushed = writer->flush();
+        ASSERT_FALSE(flushed);
+        EXPECT_EQ(flushed.error().code, ErrorCode::system);
+        EXPECT_THAT(flushed.error().text, testing::HasSubstr("took nothing"));
+    }
+    int in_the_pipe = 0;
+    ASSERT_EQ(::ioctl(pipe.number(), FIONREAD, &in_the_pipe), 0);
+    const auto taken = static_cast<std::size_t>(in_the_pipe);
+    const auto waiting = writer->waiting();
+    EXPECT_EQ(waiting.records, records - (taken - file_header_size) / size_in_file(2000));
+    EXPECT_EQ(waiting.bytes, file_header_size + records * size_in_file(2000) - taken);
+
+    const std::string copy = folder.file("copy");
+    std::thread reading([&] {
+        (void)::fcntl(pipe.number(), F_SETFL, 0);
+        std::ofstream out(copy, std::ios::binary);
+        std::array<char, 65536> buffer{};
+        for (ssize_t count = 0; (count = ::read(pipe.number(), buffer.data(), buffer.size())) > 0;) {
+            out.write(buffer.data(), count);
+        }
+    });
+    const auto deadline = std::chrono::steady_clock::now() + 30s;
+    while (!writer->flush()) {
+        ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+    }
+    EXPECT_EQ(writer->waiting().records, 0U);
+    { const Writer gone = std::move(*writer); }
+    reading.join();
+    const auto contents = read_trace(copy);
+    EXPECT_EQ(contents.records.size(), records);
+    EXPECT_FALSE(contents.problems.torn);
+}
+
+TEST(Writer, GoesAtOnceWhereItsReaderTookNothing) {
+    const test::TemporaryFolder folder;
+    const std::string path = folder.file("pipe");
+    ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+    const FileDescriptor pipe(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    std::optional<Writer> writer(std::move(*Writer::create(path, {.write = 300ms})));
+    ASSERT_TRUE(writer->append(1, 1, note_of(200'000)));
+    ASSERT_FALSE(writer->flush());
+    const auto before = std::chrono::steady_clock::now();
+    writer.reset();
+    EXPECT_LT(std::chrono::steady_clock::now() - before, 300ms);
 }
 
 }  // namespace

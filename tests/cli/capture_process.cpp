@@ -21,7 +21,7 @@ constexpr int patience_ms = 30'000;
 
 }  // namespace
 
-CaptureProcess::CaptureProcess(const std::vector<std::string>& arguments, const std::vector<int>& inherited) {
+BackgroundProgram::BackgroundProgram(const std::vector<std::string>& arguments, const std::vector<int>& inherited) {
     std::array<int, 2> pipe{};
     EXPECT_EQ(::pipe2(pipe.data(), O_CLOEXEC), 0);
     errors_ = FileDescriptor(pipe[0]);
@@ -32,7 +32,7 @@ CaptureProcess::CaptureProcess(const std::vector<std::string>& arguments, const 
     for (const int number : inherited) {
         ::posix_spawn_file_actions_adddup2(&actions, number, number);  // clears close-on-exec
     }
-    std::vector<std::string> words{VUTRACE_PROGRAM, "capture"};
+    std::vector<std::string> words{VUTRACE_PROGRAM};
     words.insert(words.end(), arguments.begin(), arguments.end());
     std::vector<char*> pointers;
     for (std::string& word : words) {
@@ -43,14 +43,14 @@ CaptureProcess::CaptureProcess(const std::vector<std::string>& arguments, const 
     ::posix_spawn_file_actions_destroy(&actions);
 }
 
-CaptureProcess::~CaptureProcess() {
+BackgroundProgram::~BackgroundProgram() {
     if (process_ > 0) {
         (void)::kill(process_, SIGKILL);
         (void)::waitpid(process_, nullptr, 0);
     }
 }
 
-bool CaptureProcess::read_more() {
+bool BackgroundProgram::read_more() {
     pollfd entry{errors_.number(), POLLIN, 0};
     if (::poll(&entry, 1, patience_ms) != 1) {
         return false;
@@ -61,7 +61,7 @@ bool CaptureProcess::read_more() {
     return size > 0;
 }
 
-bool CaptureProcess::says(const std::string& text) {
+bool BackgroundProgram::says(const std::string& text) {
     while (said_.find(text) == std::string::npos) {
         if (!read_more()) {
             return false;
@@ -70,12 +70,12 @@ bool CaptureProcess::says(const std::string& text) {
     return true;
 }
 
-void CaptureProcess::send_signal(int signal) const {
+void BackgroundProgram::send_signal(int signal) const {
     ASSERT_EQ(::kill(process_, signal), 0);
 }
 
 // Its standard error ends when it does.
-int CaptureProcess::wait() {
+int BackgroundProgram::wait() {
     while (read_more()) {
     }
     pollfd entry{errors_.number(), POLLIN, 0};
@@ -86,6 +86,9 @@ int CaptureProcess::wait() {
     (void)::waitpid(std::exchange(process_, -1), &status, 0);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
+
+CaptureProcess::CaptureProcess(std::vector<std::string> arguments, const std::vector<int>& inherited)
+    : BackgroundProgram((arguments.insert(arguments.begin(), "capture"), arguments), inherited) {}
 
 Bytes message(std::uint32_t request, std::uint32_t flags, ByteView payload) {
     Bytes bytes(protocol::header_size);

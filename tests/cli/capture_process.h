@@ -1,4 +1,4 @@
-// `vutrace capture` in the background, and peers in a few lines to talk through it.
+// The program in the background, and peers in a few lines to talk to it.
 #pragma once
 
 #include <vutrace/base/bytes.h>
@@ -13,13 +13,13 @@
 
 namespace vutrace::cli::test {
 
-class CaptureProcess {
+class BackgroundProgram {
   public:
     // `inherited` are descriptors that it gets under the same numbers.
-    explicit CaptureProcess(const std::vector<std::string>& arguments, const std::vector<int>& inherited = {});
-    ~CaptureProcess();  // kills it where nobody waited for it
-    CaptureProcess(const CaptureProcess&) = delete;
-    CaptureProcess& operator=(const CaptureProcess&) = delete;
+    explicit BackgroundProgram(const std::vector<std::string>& arguments, const std::vector<int>& inherited = {});
+    ~BackgroundProgram();  // kills it where nobody waited for it
+    BackgroundProgram(const BackgroundProgram&) = delete;
+    BackgroundProgram& operator=(const BackgroundProgram&) = delete;
 
     // Until it has said `text` on standard error; false where it does not in time, or ended without.
     [[nodiscard]] bool says(const std::string& text);
@@ -27,6 +27,7 @@ class CaptureProcess {
     // Its exit status; -1 where it was killed or did not end in time.
     [[nodiscard]] int wait();
     [[nodiscard]] const std::string& said() const noexcept { return said_; }
+    [[nodiscard]] pid_t process() const noexcept { return process_; }
 
   private:
     [[nodiscard]] bool read_more();
@@ -34,6 +35,11 @@ class CaptureProcess {
     pid_t process_{-1};
     FileDescriptor errors_;
     std::string said_;
+};
+
+class CaptureProcess : public BackgroundProgram {
+  public:
+    explicit CaptureProcess(std::vector<std::string> arguments, const std::vector<int>& inherited = {});
 };
 
 // A message as it goes over the socket.

@@ -123,6 +123,24 @@ TEST_F(Decode, SaysWhatIsWrongWithItsOptions) {
     EXPECT_EQ(run("decode").status, 2);
 }
 
+TEST_F(Decode, RefusesASessionOrQueueThatTheTraceLacks) {
+    const std::pair<std::string, std::string> cases[]{
+        {"--session 9", "no session 9 in the trace: the sessions there are 1-2"},
+        {"--queue 7", "no queue 7 in the trace: the queues there are 0-1"},
+        {"--session 2 --queue 0", "no queue 0 of session 2 in the trace: the queues there are none"}};
+    for (const auto& [options, text] : cases) {
+        for (const std::string format : {"", " --json"}) {
+            const Outcome outcome = decode(options + format);
+            EXPECT_EQ(outcome.status, 2) << options;
+            EXPECT_EQ(outcome.output, "") << options;
+            EXPECT_THAT(outcome.errors, HasSubstr(text));
+        }
+    }
+    // There, but nothing of the kind that is asked for.
+    EXPECT_EQ(decode("--session 2 --record chain").status, 0);
+    EXPECT_EQ(decode("--queue 1 --record memory").status, 0);
+}
+
 TEST_F(Decode, EndsQuietlyWhenItsReaderGoesAway) {
     TraceBuilder large;
     for (int i = 0; i < 20000; ++i) {

@@ -4,8 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <sys/stat.h>
 
 #include <filesystem>
+#include <fstream>
 
 namespace vutrace::cli::test {
 namespace {
@@ -81,6 +83,18 @@ TEST_F(State, RingsSayWhatIsNotThere) {
     }
 }
 
+TEST_F(State, NamesTheSessionsAndQueuesThereAre) {
+    for (const std::string command : {"rings", "memory --address 0 --length 1"}) {
+        const Outcome outcome = run(command + " --session 9 --at " + done_at_ + " " + path());
+        EXPECT_EQ(outcome.status, 2) << command;
+        EXPECT_THAT(outcome.errors, HasSubstr("the sessions there are 1\n")) << command;
+    }
+    const Outcome queue = run("rings --queue 7 --at " + done_at_ + " " + path());
+    EXPECT_EQ(queue.status, 2);
+    EXPECT_THAT(queue.errors, HasSubstr("no queue 7 of session 1 up to record " + done_at_));
+    EXPECT_THAT(queue.errors, HasSubstr("the queues there are 0\n"));
+}
+
 TEST_F(State, MemoryShowsKnownBytes) {
     const Outcome outcome = memory("--address 0x40000 --length 16");
     EXPECT_EQ(outcome.status, 0) << outcome.errors;
@@ -111,6 +125,70 @@ TEST_F(State, MemoryWritesAFileOnlyWhereAllIsKnownOrToldHowToFill) {
     EXPECT_EQ(std::filesystem::status(out).permissions() & std::filesystem::perms::all,
               std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
     EXPECT_EQ(memory("--address 0 --length 16 --fill-unknown 0 -o " + folder_.path("no/such/folder")).status, 4);
+}
+
+// Visiting each byte would take hours.
+TEST_F(State, MemoryTakesARangeAsLongAsTheAddressSpace) {
+    for (const std::string length : {"16T", "0xffffffffffffffff"}) {
+        const Outcome text = memory("--address 0 --length " + length);
+        EXPECT_EQ(text.status, 1) << text.errors;
+        EXPECT_THAT(text.output, HasSubstr("00040000  41 41 41 41"));
+        EXPECT_THAT(text.output, HasSubstr("\n*\n"));
+        EXPECT_LT(split_lines(text.output).size(), 100U);
+    }
+    const json object = json::parse(memory("--address 0x20000 --length 16T --json").output);
+    EXPECT_EQ(object["length"], std::uint64_t{16} << 40U);
+    std::uint64_t all = 0;
+    std::uint64_t unknown = 0;
+    for (const json& run : object["runs"]) {
+        all += run["length"].get<std::uint64_t>();
+        unknown += run["known"] ? 0 : run["length"].get<std::uint64_t>();
+    }
+    EXPECT_EQ(all, object["length"]);
+    EXPECT_EQ(unknown, object["unknown"]);
+    EXPECT_LT(object["runs"].size(), 100U);
+}
+
+TEST_F(State, MemoryShowsPagesOfZerosAsSuch) {
+    trace::MemoryRecord zeros;
+    zeros.address = 0x10000000000;
+    zeros.content.add_zeros(std::uint64_t{64} << 30U);
+    const std::string at = std::to_string(trace_.add(zeros).sequence);
+    write_trace(path(), trace_.records);
+    const std::string where = "memory " + path() + " --at " + at + " --address 0x10000000000 --length 64G";
+    const Outcome text = run(where);
+    EXPECT_EQ(text.status, 0) << text.errors;
+    EXPECT_EQ(split_lines(text.output).size(), 3U) << text.output;
+    const json object = json::parse(run(where + " --json").output);
+    ASSERT_EQ(object["runs"].size(), 1U);
+    EXPECT_EQ(object["runs"][0]["zeros"], true);
+    const std::string out = folder_.path("sparse.bin");
+    EXPECT_EQ(run(where + " -o " + out).status, 0);
+    EXPECT_EQ(std::filesystem::file_size(out), std::uint64_t{64} << 30U);
+    struct stat status {};
+    ASSERT_EQ(::stat(out.c_str(), &status), 0);
+    EXPECT_LT(status.st_blocks, 100) << "a hole";
+}
+
+TEST_F(State, MemoryLeavesHolesForWhatItFillsWithZeros) {
+    const std::string out = folder_.path("sparse.bin");
+    const Outcome holes = memory("--address 0x40000 --length 1T --fill-unknown 0 -o " + out);
+    EXPECT_EQ(holes.status, 1) << holes.errors;
+    EXPECT_EQ(std::filesystem::file_size(out), std::uint64_t{1} << 40U);
+    struct stat status {};
+    ASSERT_EQ(::stat(out.c_str(), &status), 0);
+    EXPECT_LT(status.st_blocks, 100);
+    std::ifstream file(out, std::ios::binary);
+    std::string begin(17, 'x');
+    file.read(begin.data(), 17);
+    EXPECT_EQ(begin, std::string(16, 'A') + std::string(1, '\0'));
+
+    const Outcome refused = memory("--address 0x40000 --length 1T --fill-unknown 255 -o " + out);
+    EXPECT_EQ(refused.status, 2);
+    EXPECT_THAT(refused.errors, HasSubstr("--fill-unknown 0 leaves holes"));
+    EXPECT_EQ(std::filesystem::file_size(out), std::uint64_t{1} << 40U) << "as it was";
+    const Outcome piped = memory("--address 0x40000 --length 8k --fill-unknown 255 -o /dev/stdout | wc -c");
+    EXPECT_EQ(split_lines(piped.output)[0], "8192");
 }
 
 TEST_F(State, MemoryRefusesWhatIsNoRange) {

@@ -5,6 +5,7 @@
 
 #include <vutrace/base/error.h>
 #include <vutrace/trace/records.h>
+#include <vutrace/trace/writer.h>
 
 #include <chrono>
 #include <cstdint>
@@ -21,10 +22,11 @@ class Recorder {
         std::size_t queue_bytes{64U << 20U};            // allocated once; the hard limit of what waits
         std::chrono::milliseconds flush_interval{100};  // how old a record may get before it is in the file
         bool in_background{false};                      // write only when nobody else wants the processor
+        trace::PipePatience patience;                   // where the path is a pipe or a device
         std::function<void(const std::string&)> log;    // one line each, from the recorder's thread; may be empty
     };
     struct Counters {
-        std::uint64_t records_written{0};
+        std::uint64_t records_written{0};  // whole in the file
         std::uint64_t bytes_written{0};
         std::uint64_t records_dropped{0};
         std::uint64_t bytes_dropped{0};
@@ -48,8 +50,9 @@ class Recorder {
     [[nodiscard]] virtual std::size_t largest_record() const noexcept = 0;
     // Bytes that the queue takes at this moment: for a producer that would rather wait than lose (memory snapshots).
     [[nodiscard]] virtual std::size_t free_bytes() const noexcept = 0;
-    // Writes what waits, then what was lost, and ends the thread. Once; no `record` during or after it. Error: system,
-    // the last write error.
+    // Writes what waits, then what was lost, and ends the thread. Takes no longer than the disk; on a pipe whose reader
+    // takes nothing, twice `patience.write`. Once; no `record` during or after it. Error: system, the last write error:
+    // then what is not in the file counts as dropped.
     [[nodiscard]] virtual Status finish() = 0;
 };
 

@@ -34,9 +34,11 @@ struct ReplyRule {
 [[nodiscard]] const ReplyRule& reply_rule(std::uint32_t request) noexcept;
 
 // Empty where the replies agree, otherwise what differs (sequence, subject and queue are the caller's).
-// `position_uncertain`: see ReplyStrictness::ring_position.
+// `position_uncertain`: see ReplyStrictness::ring_position. `device_type`: virtio number for the names of what differs,
+// 0 where not known.
 [[nodiscard]] std::optional<Divergence> compare_replies(const protocol::Header& expected, ByteView expected_payload,
-                                                        const Message& actual, bool position_uncertain);
+                                                        const Message& actual, bool position_uncertain,
+                                                        std::uint32_t device_type = 0);
 
 struct UsedComparison {
     std::vector<Divergence> divergences;

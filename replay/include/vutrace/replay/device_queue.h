@@ -42,8 +42,7 @@ class DeviceQueue {
     [[nodiscard]] Result<bool> anything_available();
 
     const MappedMemory& memory_;
-    RingAccess ring_;
-    std::uint64_t epoch_{0};
+    FollowedRing ring_{memory_};
     bool started_{false};
     bool event_index_{false};
     std::uint16_t next_available_{0};

@@ -32,8 +32,8 @@ struct TracePreview {
     std::map<std::uint64_t, std::vector<trace::MemoryRecord>> ring_images;
 };
 
-// `session` empty: the first one with a message. Errors: those of trace::Reader; bad_input where the trace has no such
-// session (the text says which it has).
+// `session` empty: the first one with a message. Errors: those of trace::Reader; bad_input where no session of the
+// trace has one; usage where it does not have that session (the text says which it has).
 [[nodiscard]] Result<TracePreview> preview_trace(const std::string& path, std::optional<std::uint32_t> session,
                                                  const Progress& progress = {});
 

@@ -73,7 +73,7 @@ class QueueDriver {
 
     [[nodiscard]] std::size_t in_flight() const noexcept { return offered_.size(); }
     [[nodiscard]] const std::multimap<std::uint16_t, OfferedChain>& offered() const noexcept { return offered_; }
-    [[nodiscard]] const virtio::SplitRingLayout& layout() const noexcept { return ring_.layout(); }
+    [[nodiscard]] const virtio::SplitRingLayout& layout() const noexcept { return ring_->layout(); }
     [[nodiscard]] std::uint64_t kicks() const noexcept { return kicks_; }
 
   private:
@@ -86,8 +86,7 @@ class QueueDriver {
     const MappedMemory& memory_;
     std::uint16_t number_;
     Observer* observer_;
-    RingAccess ring_;
-    std::uint64_t epoch_{0};  // of the memory that `ring_` points into
+    FollowedRing ring_{memory_};
     bool started_{false};
     bool event_index_{false};
     std::uint16_t next_available_{0};  // slot that the next chain gets

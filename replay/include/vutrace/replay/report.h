@@ -27,6 +27,8 @@ struct Divergence {
     std::string subject;          // request name, or head of the chain
     std::string expected;
     std::string actual;
+    std::vector<std::string>
+        differences;  // of replies: a phrase for each field that differs, as far as there are names
 };
 [[nodiscard]] std::string_view name_of(Divergence::Kind kind) noexcept;
 

@@ -56,6 +56,27 @@ class RingAccess {
     std::byte* used_{nullptr};
 };
 
+// A ring that is found again by itself after each update of the memory, which outlives it. One thread.
+class FollowedRing {
+  public:
+    explicit FollowedRing(const MappedMemory& memory) noexcept : memory_(memory) {}
+
+    // Where the ring lies from now on. Errors: as RingAccess::create, and then it lies where it did.
+    [[nodiscard]] Status place(const virtio::SplitRingLayout& layout);
+    // Before the ring is used: the memory may have been updated since. Errors: bad_input where the ring is no longer in
+    // it, and then the ring must not be used.
+    [[nodiscard]] Status follow();
+
+    // Valid until the next update of the memory.
+    [[nodiscard]] const RingAccess& operator*() const noexcept { return ring_; }
+    [[nodiscard]] const RingAccess* operator->() const noexcept { return &ring_; }
+
+  private:
+    const MappedMemory& memory_;
+    RingAccess ring_;
+    std::uint64_t epoch_{0};  // of the memory that `ring_` points into
+};
+
 // Between publishing an index and reading whether the other side wants to be notified: without it both sides could
 // read the other's old value and sleep for ever. ThreadSanitizer knows no fences and refuses to compile them; two
 // mappings of the same memory are different addresses to it anyway.

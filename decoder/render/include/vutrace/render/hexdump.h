@@ -22,6 +22,8 @@ class Hexdump {
     // Appends the lines of the next bytes. `known` says byte by byte what is known and may be empty where all is.
     // Every piece but the last must be a multiple of `line_bytes` long.
     void append(std::string& out, ByteView bytes, const std::vector<bool>& known = {});
+    // The same for that many zeros, or bytes of which none is known, in the time that two lines take.
+    void append_run(std::string& out, std::uint64_t length, bool known);
     // Appends the address after the last byte, as hexdump does.
     void finish(std::string& out) const;
 

@@ -22,9 +22,6 @@ namespace vutrace::render {
 // a backslash \\. At most `limit` bytes of input; "…" says that there was more.
 [[nodiscard]] std::string printable(std::string_view text, std::size_t limit = 4096);
 
-// Lower-case hex digits without separators.
-void append_hex(std::string& out, ByteView bytes);
-
 // "1 chain", "3 chains".
 [[nodiscard]] std::string count_text(std::uint64_t count, std::string_view noun);
 

@@ -3,6 +3,7 @@
 
 #include <vutrace/base/error.h>
 #include <vutrace/explain/annotation.h>
+#include <vutrace/explain/lineage.h>
 #include <vutrace/render/style.h>
 #include <vutrace/trace/reader.h>
 
@@ -57,6 +58,7 @@ class Summary {
     [[nodiscard]] const std::map<std::uint32_t, SessionSummary>& sessions() const noexcept { return sessions_; }
     [[nodiscard]] const std::map<std::string, GapSummary>& gaps() const noexcept { return gaps_; }  // by reason
     [[nodiscard]] const std::vector<NoteSummary>& notes() const noexcept { return notes_; }
+    [[nodiscard]] const explain::Lineages& lineages() const noexcept { return lineages_; }
     [[nodiscard]] std::uint64_t note_count() const noexcept { return note_count_; }
     [[nodiscard]] std::uint64_t records() const noexcept { return records_; }
     [[nodiscard]] std::int64_t first_time() const noexcept { return first_time_; }
@@ -69,6 +71,7 @@ class Summary {
     void add_message(SessionSummary& session, const explain::Annotation& annotation, const session::Tracker& tracker);
 
     std::map<std::uint32_t, SessionSummary> sessions_;
+    explain::Lineages lineages_;
     std::map<std::string, GapSummary> gaps_;
     std::vector<NoteSummary> notes_;
     std::uint64_t note_count_{0};

@@ -29,6 +29,18 @@ class SparseMemory final : public virtio::GuestMemory {
     [[nodiscard]] bool read(std::uint64_t address, MutableByteView out) const noexcept override;
     // Like read, but says byte by byte what is known: unknown bytes are 0 in `out` and false in `known`.
     void read_known(std::uint64_t address, MutableByteView out, std::vector<bool>& known) const;
+    // What is known from `address` on, as far as the tree has it in one piece: at least to the end of the page. For
+    // going through a range of any size without visiting what is the same all over.
+    struct Extent {
+        enum class Kind : std::uint8_t {
+            unknown,
+            zeros,  // every byte is known to be zero
+            mixed,  // a page: see `read_known`
+        };
+        Kind kind{Kind::unknown};
+        std::uint64_t last{0};  // address of its last byte
+    };
+    [[nodiscard]] Extent extent_at(std::uint64_t address) const noexcept;
     // Bytes of storage (pages and the tree above them) held by this copy, shared with others or not.
     [[nodiscard]] std::uint64_t resident_bytes() const;
     // The same without what is in `seen` already, to which it is added: the storage of several copies together.

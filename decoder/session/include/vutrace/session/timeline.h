@@ -55,7 +55,8 @@ struct ChainContext {
         descriptors;                      // of the chain, from its available entry where the record has none
     std::uint64_t available_sequence{0};  // for used entries: where it was made available, 0 if never seen
     std::int64_t available_time{0};
-    trace::Content readable;  // for used entries: the readable bytes recorded when available
+    trace::Proof proof{trace::Proof::absent};  // of the descriptors and the readable bytes
+    trace::Content readable;                   // for used entries: the readable bytes recorded when available
 };
 
 // Whether a tracker keeps guest memory. Without, each session's `memory` stays empty, and records cost half.

@@ -20,7 +20,8 @@ struct Endpoint {
     bool operator==(const Endpoint&) const = default;
 };
 
-// Reads an ENDPOINT as the command line gives it; a bare path means `bare`. Error: usage, with what is wrong.
+// Reads an ENDPOINT as the command line gives it; a bare path means `bare`. A colon before the first slash ends a
+// scheme, so that one that is misspelt is no path. Error: usage, with what is wrong.
 [[nodiscard]] Result<Endpoint> parse_endpoint(std::string_view text, Endpoint::Kind bare);
 
 // The text that `parse_endpoint` takes.
