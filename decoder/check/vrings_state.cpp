@@ -39,7 +39,7 @@ class DisabledRing final : public Rule {
         }
         if (const auto queue = started_queue(sight); queue && !sight.after.device.queue(*queue)->enabled) {
             if (Disabled* disabled = slot_of(disabled_, *queue)) {
-                *disabled = {sight.record.sequence, sight.record.sequence, sight.record.time, {}};
+                *disabled = {sight.record.sequence, sight.record.sequence, sight.record.time, 0, {}};
             }
         }
     }
@@ -50,8 +50,9 @@ class DisabledRing final : public Rule {
             return;
         }
         Disabled& disabled = found->second;
-        const std::uint64_t offered = sight.known.context.available_sequence;
-        if (disabled.since == 0 || offered < disabled.since || disabled.effect) {
+        const session::ChainContext& offered = sight.known.context;
+        if (disabled.since == 0 || offered.available_sequence < disabled.since || disabled.effect ||
+            explain::elapsed(disabled.time, offered.available_time) < disabled.delay) {
             return;  // taken while it was enabled
         }
         disabled.effect = finding(
@@ -69,7 +70,8 @@ class DisabledRing final : public Rule {
     struct Disabled {
         std::uint64_t asked{0};  // the record that disabled it, or started it without
         std::uint64_t since{0};  // the record from which on the back-end knows; 0 where it may not yet
-        std::int64_t time{0};
+        std::int64_t time{0};    // of that record
+        std::int64_t delay{0};   // what is offered before that may have been seen late
         std::optional<Finding> effect;
     };
 
@@ -83,7 +85,7 @@ class DisabledRing final : public Rule {
             return;
         }
         if (Disabled* disabled = slot_of(disabled_, state.index)) {
-            *disabled = {sight.record.sequence, 0, 0, {}};
+            *disabled = {sight.record.sequence, 0, 0, look_delay, {}};
         }
     }
 

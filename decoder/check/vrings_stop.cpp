@@ -108,13 +108,16 @@ class StoppedBase final : public Rule {
             check_answer(sight);
         }
     }
-    void chain_record(const Sight& /*sight*/, const trace::ChainRecord& chain) override {
+    void chain_record(const Sight& sight, const trace::ChainRecord& chain) override {
         Progress* progress = slot_of(progress_, chain.queue);
-        if (progress == nullptr) {
+        const session::QueueState* queue = sight.before.queue(chain.queue);
+        if (progress == nullptr || queue == nullptr) {
             return;
         }
         for (const trace::ChainEntry& entry : chain.entries) {
-            if (entry.state == trace::ChainEntry::State::used) {
+            // The last entries of the run before may be recorded after this one began.
+            const bool of_this_run = progress->used || is_near(entry.index, *queue);
+            if (entry.state == trace::ChainEntry::State::used && of_this_run) {
                 advance(*progress, static_cast<std::uint16_t>(entry.index + 1));
             }
         }
@@ -143,6 +146,11 @@ class StoppedBase final : public Rule {
         std::uint16_t base{0};
     };
 
+    static bool is_near(std::uint16_t index, const session::QueueState& queue) noexcept {
+        const auto ahead = static_cast<std::uint16_t>(index - queue.base);
+        const std::uint32_t size = queue.size.value_or(virtio::max_queue_size);
+        return ahead < size || ahead >= 0x10000 - size;
+    }
     static void advance(Progress& progress, std::uint16_t index) noexcept {
         const bool later = !progress.used || static_cast<std::uint16_t>(index - *progress.used) < 0x8000;
         progress.used = later ? index : *progress.used;

@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <initializer_list>
+
 namespace vutrace::virtio {
 namespace {
 
@@ -112,7 +114,7 @@ TEST(InflightArea, ShapesThatCannotBe) {
     const Bytes area(256, std::byte{0xff});
     for (const bool packed : {false, true}) {
         for (const std::uint64_t size : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{16}, UINT64_MAX}) {
-            for (const std::uint16_t queues : {0, 1, 16, 0xffff}) {
+            for (const std::uint16_t queues : std::initializer_list<std::uint16_t>{0, 1, 16, 0xffff}) {
                 const InflightArea parsed = parse_inflight_area({size, queues, 0xffff, packed}, area);
                 EXPECT_LE(parsed.queues.size(), 16U);
             }
