@@ -1,5 +1,7 @@
 #include "shared_areas.h"
 
+#include "region_file.h"
+
 #include <vutrace/protocol/payloads.h>
 #include <vutrace/protocol/requests.h>
 
@@ -85,6 +87,16 @@ void SharedAreas::take(Area& area, ForwardedMessage& message, std::uint64_t offs
     area.offset = offset;
     area.size = size;
     area.recorded.reset();
+    if (!area.file) {
+        return;
+    }
+    if (offset > static_cast<std::uint64_t>(std::numeric_limits<off_t>::max()) - area.most_bytes) {
+        give_up(area, "it lies beyond the end of every file");
+    } else if (!is_regular(area.file)) {
+        give_up(area, "its file is no regular one");
+    } else if (const Status readable = check_region_file(area.file); !readable) {
+        give_up(area, readable.error().text);
+    }
 }
 
 void SharedAreas::record(Area& area) {
@@ -92,16 +104,6 @@ void SharedAreas::record(Area& area) {
         return;
     }
     const std::uint64_t wanted = std::min(area.size, area.most_bytes);
-    if (area.offset > static_cast<std::uint64_t>(std::numeric_limits<off_t>::max()) - wanted) {
-        note(area, "lies beyond the end of every file");
-        area.file.reset();
-        return;
-    }
-    if (!is_regular(area.file)) {
-        note(area, "is in no regular file");
-        area.file.reset();
-        return;
-    }
     const Bytes bytes = read_file(area.file, area.offset, static_cast<std::size_t>(wanted));
     const std::uint64_t hash = XXH3_64bits(bytes.data(), bytes.size());
     if (area.recorded != hash) {
@@ -128,10 +130,11 @@ void SharedAreas::record_pieces(const Area& area, ByteView bytes) {
     } while (done < bytes.size());
 }
 
-void SharedAreas::note(const Area& area, const char* what) {
-    const char* name = area.part == trace::MemoryRecord::Part::log ? "the dirty log" : "the in-flight area";
+void SharedAreas::give_up(Area& area, const std::string& why) {
+    area.file.reset();
+    const char* name = area.part == trace::MemoryRecord::Part::log ? "dirty log" : "in-flight area";
     (void)recorder_.record(session_, trace::NoteRecord{trace::NoteRecord::Severity::warning, trace::no_queue,
-                                                       fmt::format("{} {}: it is not recorded", name, what)});
+                                                       fmt::format("the {} is not recorded: {}", name, why)});
 }
 
 }  // namespace vutrace::capture

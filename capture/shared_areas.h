@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 namespace vutrace::capture {
 
@@ -38,10 +39,10 @@ class SharedAreas {
         std::optional<std::uint64_t> recorded;  // hash of what was recorded last
     };
 
-    static void take(Area& area, ForwardedMessage& message, std::uint64_t offset, std::uint64_t size);
+    void take(Area& area, ForwardedMessage& message, std::uint64_t offset, std::uint64_t size);
     void record(Area& area);
     void record_pieces(const Area& area, ByteView bytes);
-    void note(const Area& area, const char* what);
+    void give_up(Area& area, const std::string& why);
 
     std::uint32_t session_;
     Recorder& recorder_;
