@@ -160,13 +160,24 @@ struct BackgroundDataPath::Background {
         return number;
     }
 
-    void queue_and_wait(std::function<void()> action, std::size_t bytes) {
+    // False where it was not done in time, and will be later.
+    bool queue_and_wait(std::function<void()> action, std::size_t bytes, std::chrono::milliseconds at_most = patience) {
         const std::uint64_t number = queue({std::move(action), {0, bytes + task_overhead}});
         if (number == 0) {
-            return;
+            return true;
         }
         std::unique_lock lock(mutex);
-        (void)finished.wait_for(lock, patience, [&] { return done >= number || abandoned; });
+        return finished.wait_for(lock, at_most, [&] { return done >= number || abandoned; });
+    }
+
+    // Nothing is done any more.
+    void give_up(const char* why) {
+        {
+            const std::lock_guard lock(mutex);
+            abandoned = true;
+        }
+        failed(why);
+        (void)signal_event(wake);
     }
 };
 
@@ -214,6 +225,14 @@ void BackgroundDataPath::before_reply(const protocol::Header& header, ByteView p
                 shared->inner->before_reply(header, bytes);
             },
             payload.size());
+    }
+}
+
+// Worth a wait: a page that is touched too late is lost to the guest.
+void BackgroundDataPath::release_memory() {
+    if (!background_->queue_and_wait([shared = background_.get()] { shared->inner->release_memory(); }, 0,
+                                     release_patience)) {
+        background_->give_up("it could not leave guest memory in time, and may have touched it after postcopy began");
     }
 }
 

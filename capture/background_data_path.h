@@ -18,6 +18,7 @@ namespace vutrace::capture {
 class BackgroundDataPath final : public DataPath {
   public:
     static constexpr std::chrono::milliseconds patience{10};
+    static constexpr std::chrono::milliseconds release_patience{2000};
     // Makes the data path that runs in the background, on the background's loop and with its copy of the session's
     // state.
     using Make = std::function<std::unique_ptr<DataPath>(EventLoop& loop, const session::DeviceState& state)>;
@@ -35,6 +36,7 @@ class BackgroundDataPath final : public DataPath {
     void replace_descriptors(Side sender, const protocol::Header& header, const std::vector<FileDescriptor>& received,
                              std::vector<int>& numbers) override;
     void before_reply(const protocol::Header& header, ByteView payload) override;
+    void release_memory() override;
     void forwarded(ForwardedMessage message, const session::Change& change) override;
     void session_ended() override;
 

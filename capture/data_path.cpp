@@ -6,12 +6,16 @@
 #include "poll_pacer.h"
 #include "queue_taps.h"
 #include "shared_areas.h"
+#include "tap_budget.h"
 
 #include <vutrace/protocol/payloads.h>
 #include <vutrace/protocol/requests.h>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
+#include <thread>
 #include <utility>
 
 namespace vutrace::capture {
@@ -48,6 +52,8 @@ class SessionDataPath final : public DataPath {
           areas_(session, recorder),
           taps_(options, session, recorder, state, recorded_callback()),
           pacer_(loop, [this] { poll(); }),
+          budget_(options.mode == DataPathMode::tap ? options.budget : TapBudget::unbounded,
+                  std::thread::hardware_concurrency()),
           notifications_(Notifications::create(
               options.mode, loop,
               [this](Kind kind, std::uint16_t queue, std::uint64_t count) { notified(kind, queue, count); },
@@ -82,9 +88,16 @@ class SessionDataPath final : public DataPath {
         }
     }
 
+    void release_memory() override {
+        taps_.pause(true);
+        if (snapshot_ != nullptr) {
+            snapshot_->pause(true);
+        }
+    }
+
     void forwarded(ForwardedMessage message, const session::Change& change) override {
-        if (change.postcopy) {
-            postcopy_changed();
+        if (change.memory_incomplete) {
+            state_.memory_incomplete() ? leave_memory() : use_memory_again();
         }
         if (change.memory) {
             memory_changed(message);
@@ -109,15 +122,16 @@ class SessionDataPath final : public DataPath {
         if (change.queue_changed) {
             taps_.update(*change.queue_changed);
         }
-        const bool found = kicked && taps_.scan_all();
-        pacer_.need(taps_.need(), found);
+        looked(kicked && taps_.scan_all());
     }
 
     void session_ended() override {
         taps_.end_all();
         areas_.record();
         pacer_.need(PollPacer::Need::none, false);
-        if (snapshot_ != nullptr) {
+        if (without_memory_) {
+            say_what_was_not_seen();
+        } else if (snapshot_ != nullptr) {
             add_to_snapshot(nullptr);
         }
         notifications_.reset();
@@ -132,14 +146,42 @@ class SessionDataPath final : public DataPath {
     }
 
     void notified(Kind kind, std::uint16_t queue, std::uint64_t count) {
+        notifications_without_memory_ += without_memory_ ? count : 0;
         (void)recorder_.record(session_, trace::EventRecord{kind, queue, count});
-        const bool found = kind != Kind::err && taps_.scan(queue);
-        pacer_.need(taps_.need(), found);
+        budget_.woken(count);
+        looked(kind != Kind::err && taps_.scan(queue));
     }
 
     void poll() {
-        const bool found = taps_.scan_those_in_need();
-        pacer_.need(taps_.need(), found);
+        const bool was_muted = muted_;
+        if (budget_.may_be_woken()) {
+            set_muted(false);  // before the look, so that nothing passes unseen between the two
+        }
+        looked(was_muted ? taps_.scan_all() : taps_.scan_those_in_need());
+    }
+
+    // After each look.
+    void looked(bool found) {
+        budget_.recorded(taps_.take_copied_bytes());
+        budget_.looked();
+        if (!budget_.may_be_woken()) {
+            set_muted(true);
+        }
+        const PollPacer::Need need = taps_.need();
+        pacer_.need(muted_ ? std::max(need, PollPacer::Need::poll) : need, found, budget_.rest());
+    }
+
+    void set_muted(bool muted) {
+        if (notifications_ == nullptr || std::exchange(muted_, muted) == muted) {
+            return;
+        }
+        notifications_->mute(muted);
+        if (muted && !std::exchange(said_muted_, true)) {
+            note(
+                "notifications come faster than the budget allows to be woken: from here on some are not seen, and "
+                "the rings are looked at from time to time",
+                trace::NoteRecord::Severity::info);
+        }
     }
 
     void take_eventfd(Kind kind, ForwardedMessage& message) {
@@ -155,13 +197,43 @@ class SessionDataPath final : public DataPath {
         }
     }
 
-    void postcopy_changed() {
-        const bool active = state_.postcopy_active();
+    void leave_memory() {
+        release_memory();
+        without_memory_ = true;
+        notifications_without_memory_ = 0;
+        note(
+            "postcopy: from here on pages of guest memory may be missing, it is not touched and chains are not "
+            "recorded");
+    }
+
+    // What the rings still hold of the meantime is recorded, what they do not is counted by their taps.
+    void use_memory_again() {
+        without_memory_ = false;
+        taps_.pause(false);
         if (snapshot_ != nullptr) {
-            snapshot_->pause(active);
+            snapshot_->pause(false);
         }
-        note(active ? "postcopy begins: guest memory is not touched until it ends, chains are not recorded"
-                    : "postcopy ended: guest memory is recorded again");
+        note(
+            fmt::format("postcopy is over: guest memory is recorded again; {} notifications came meanwhile, for which "
+                        "no ring was looked at",
+                        notifications_without_memory_));
+        (void)taps_.scan_all();
+    }
+
+    void say_what_was_not_seen() {
+        const std::uint64_t queues = taps_.count();
+        note(
+            fmt::format("the session ended during postcopy: {} queues were not looked at since it began, {} "
+                        "notifications came meanwhile",
+                        queues, notifications_without_memory_));
+        if (snapshot_ != nullptr && mappings_ != nullptr) {
+            std::uint64_t bytes = 0;
+            for (const auto& region : mappings_->regions()) {
+                bytes += region->region.size;
+            }
+            recorder_.lost(session_, {trace::no_queue, 0, 0, bytes,
+                                      "the session ended during postcopy: guest memory was not recorded again"});
+        }
     }
 
     void memory_changed(ForwardedMessage& message) {
@@ -197,9 +269,8 @@ class SessionDataPath final : public DataPath {
         }
     }
 
-    void note(std::string text) {
-        (void)recorder_.record(
-            session_, trace::NoteRecord{trace::NoteRecord::Severity::warning, trace::no_queue, std::move(text)});
+    void note(std::string text, trace::NoteRecord::Severity severity = trace::NoteRecord::Severity::warning) {
+        (void)recorder_.record(session_, trace::NoteRecord{severity, trace::no_queue, std::move(text)});
     }
 
     DataPathOptions options_;
@@ -207,11 +278,16 @@ class SessionDataPath final : public DataPath {
     Recorder& recorder_;
     const session::DeviceState& state_;
     std::shared_ptr<const GuestMappings> mappings_;
+    bool without_memory_{false};  // postcopy: it must not be touched
+    std::uint64_t notifications_without_memory_{0};
     // Members below use those above: notifications, which pass on what waits when they go, go first.
     std::unique_ptr<MemorySnapshot> snapshot_;
     SharedAreas areas_;
     QueueTaps taps_;
     PollPacer pacer_;
+    TapBudget budget_;
+    bool muted_{false};
+    bool said_muted_{false};
     std::unique_ptr<Notifications> notifications_;
 };
 

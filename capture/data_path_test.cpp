@@ -108,6 +108,37 @@ TEST_F(DataPathTest, ModeOffHoldsNothing) {
     EXPECT_TRUE(recorder.all<trace::MemoryRecord>().empty());
 }
 
+// The budget's arithmetic has tests of its own: here is what the tap does when it is used up, and afterwards.
+TEST_F(DataPathTest, BeyondItsBudgetItIsNotWokenAndLooksByItself) {
+    RingPair ring(16);
+    path = DataPath::create({.mode = DataPathMode::tap, .budget = 0.002}, 1, recorder, loop, state);
+    set_up_ring(ring);
+    const Ends kick = send_eventfd(FrontEndRequest::SET_VRING_KICK);
+    ring.describe_chain(0, {{RingPair::buffers, 8, false}});
+    run_with([&] {
+        while (recorder.counts().notes == 0) {
+            const std::uint64_t before = recorder.counts().kicks;
+            ASSERT_TRUE(signal_event(kick.first));
+            wait_until([&] { return recorder.counts().kicks != before || recorder.counts().notes != 0 ? 1U : 0U; });
+        }
+        // The last one may have come between the look that was one too many and the end of listening.
+        EXPECT_LE(*take_event(kick.second) - recorder.counts().kicks, 1U) << "all were seen until then";
+        ring.offer(0);  // without a kick
+        wait_until([&] { return recorder.counts().offers; });
+        // What it saves up lets it be woken again.
+        const std::uint64_t before = recorder.counts().kicks;
+        wait_until([&] {
+            EXPECT_TRUE(signal_event(kick.first));
+            EXPECT_TRUE(take_event(kick.second));
+            return recorder.counts().kicks - before;
+        });
+    });
+    const auto notes = recorder.all<trace::NoteRecord>();
+    ASSERT_EQ(notes.size(), 1U);
+    EXPECT_THAT(notes[0].text, ::testing::HasSubstr("budget"));
+    EXPECT_EQ(notes[0].severity, trace::NoteRecord::Severity::info);
+}
+
 TEST_F(DataPathTest, RecordsTheRingPartsWhenAQueueStarts) {
     RingPair ring(16);
     open(DataPathMode::tap, MemoryMode::rings);

@@ -31,9 +31,12 @@ class RingPoller final : public EventPoller {
 
     Status open() {
         io_uring_params parameters{};
-        parameters.flags = IORING_SETUP_CQSIZE;
-        parameters.cq_entries = completions;
-        if (const int error = ::io_uring_queue_init_params(submissions, &ring_, &parameters); error < 0) {
+        // Cooperative: who writes to an eventfd while we run need not interrupt us. Linux before 5.19 does not know it.
+        int error = try_open(IORING_SETUP_CQSIZE | IORING_SETUP_COOP_TASKRUN, parameters);
+        if (error == -EINVAL) {
+            error = try_open(IORING_SETUP_CQSIZE, parameters);
+        }
+        if (error < 0) {
             return fail_errno("cannot create an io_uring", -error);
         }
         open_ = true;
@@ -48,7 +51,7 @@ class RingPoller final : public EventPoller {
 
     Status watch(std::uint32_t token, FileDescriptor event) override {
         Watched watched{std::move(event), next_generation_++};
-        const Status armed = arm(token, watched);
+        const Status armed = muted_ ? Status{} : arm(token, watched);
         if (armed) {
             watched_.insert_or_assign(token, std::move(watched));
         }
@@ -60,13 +63,30 @@ class RingPoller final : public EventPoller {
         if (found == watched_.end()) {
             return;
         }
-        // The poll holds the file: without this the eventfd would live on in the kernel.
-        if (io_uring_sqe* const entry = take_entry(); entry != nullptr) {
-            ::io_uring_prep_poll_remove(entry, key_of(token, found->second));
-            ::io_uring_sqe_set_data64(entry, no_token);
+        if (!muted_) {
+            // The poll holds the file: without this the eventfd would live on in the kernel.
+            prepare_removal(token, found->second);
             (void)::io_uring_submit(&ring_);
         }
         watched_.erase(found);
+    }
+
+    void mute(bool muted) override {
+        if (std::exchange(muted_, muted) == muted) {
+            return;
+        }
+        for (auto& [token, watched] : watched_) {
+            if (muted) {
+                prepare_removal(token, watched);
+                watched.generation = next_generation_++;
+            } else {
+                (void)prepare_poll(token, watched);
+            }
+        }
+        (void)::io_uring_submit(&ring_);
+        if (muted) {
+            drain([](std::uint32_t) {});  // what the removals say must not wake us
+        }
     }
 
     void drain(const std::function<void(std::uint32_t)>& visit) override {
@@ -102,6 +122,12 @@ class RingPoller final : public EventPoller {
         std::uint32_t generation{0};  // tells a late completion of an earlier watch from ours
     };
 
+    int try_open(unsigned flags, io_uring_params& parameters) noexcept {
+        parameters = {};
+        parameters.flags = flags;
+        parameters.cq_entries = completions;
+        return ::io_uring_queue_init_params(submissions, &ring_, &parameters);
+    }
     static std::uint64_t key_of(std::uint32_t token, const Watched& watched) noexcept {
         return (std::uint64_t{watched.generation} << 32U) | token;
     }
@@ -112,13 +138,26 @@ class RingPoller final : public EventPoller {
         }
         return entry;
     }
-    Status arm(std::uint32_t token, const Watched& watched) {
+    void prepare_removal(std::uint32_t token, const Watched& watched) {
+        if (io_uring_sqe* const entry = take_entry(); entry != nullptr) {
+            // Not a poll removal: that one fails while a wake-up is on its way, and the poll stays.
+            ::io_uring_prep_cancel64(entry, key_of(token, watched), 0);
+            ::io_uring_sqe_set_data64(entry, no_token);
+        }
+    }
+    Status prepare_poll(std::uint32_t token, const Watched& watched) {
         io_uring_sqe* const entry = take_entry();
         if (entry == nullptr) {
             return fail(ErrorCode::limit, "the io_uring takes no more requests");
         }
         ::io_uring_prep_poll_multishot(entry, watched.event.number(), POLLIN);
         ::io_uring_sqe_set_data64(entry, key_of(token, watched));
+        return {};
+    }
+    Status arm(std::uint32_t token, const Watched& watched) {
+        if (auto prepared = prepare_poll(token, watched); !prepared) {
+            return prepared;
+        }
         if (const int error = ::io_uring_submit(&ring_); error < 0) {
             return fail_errno("cannot poll an eventfd with io_uring", -error);
         }
@@ -127,6 +166,7 @@ class RingPoller final : public EventPoller {
 
     io_uring ring_{};
     bool open_{false};
+    bool muted_{false};
     FileDescriptor descriptor_;
     std::map<std::uint32_t, Watched> watched_;
     std::uint32_t next_generation_{0};
@@ -141,10 +181,7 @@ class EpollPoller final : public EventPoller {
     const FileDescriptor& descriptor() const noexcept override { return epoll_; }
 
     Status watch(std::uint32_t token, FileDescriptor event) override {
-        epoll_event entry{};
-        entry.events = EPOLLIN | EPOLLET;
-        entry.data.u32 = token;
-        if (::epoll_ctl(epoll_.number(), EPOLL_CTL_ADD, event.number(), &entry) != 0) {
+        if (!control(EPOLL_CTL_ADD, token, event)) {
             return fail_errno("cannot watch an eventfd");
         }
         watched_.insert_or_assign(token, std::move(event));
@@ -158,6 +195,14 @@ class EpollPoller final : public EventPoller {
             watched_.erase(found);
         }
     }
+    void mute(bool muted) override {
+        if (std::exchange(muted_, muted) == muted) {
+            return;
+        }
+        for (const auto& [token, event] : watched_) {
+            (void)control(EPOLL_CTL_MOD, token, event);
+        }
+    }
     void drain(const std::function<void(std::uint32_t)>& visit) override {
         std::array<epoll_event, 64> events{};
         const int count = ::epoll_wait(epoll_.number(), events.data(), static_cast<int>(events.size()), 0);
@@ -168,7 +213,15 @@ class EpollPoller final : public EventPoller {
     bool uses_io_uring() const noexcept override { return false; }
 
   private:
+    bool control(int operation, std::uint32_t token, const FileDescriptor& event) const noexcept {
+        epoll_event entry{};
+        entry.events = muted_ ? std::uint32_t{0} : std::uint32_t{EPOLLIN | EPOLLET};
+        entry.data.u32 = token;
+        return ::epoll_ctl(epoll_.number(), operation, event.number(), &entry) == 0;
+    }
+
     FileDescriptor epoll_;
+    bool muted_{false};
     std::map<std::uint32_t, FileDescriptor> watched_;
 };
 

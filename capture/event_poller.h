@@ -25,6 +25,8 @@ class EventPoller {
     // Takes the descriptor over and polls it under `token`, which must be free. Error: system.
     [[nodiscard]] virtual Status watch(std::uint32_t token, FileDescriptor event) = 0;
     virtual void forget(std::uint32_t token) = 0;
+    // While it is muted nothing is seen, and who writes to an eventfd does not pay for us.
+    virtual void mute(bool muted) = 0;
     // Calls `visit(token)` once per wake-up seen since the last call. `visit` may not watch or forget.
     virtual void drain(const std::function<void(std::uint32_t token)>& visit) = 0;
     [[nodiscard]] virtual bool uses_io_uring() const noexcept = 0;

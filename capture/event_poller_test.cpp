@@ -7,6 +7,8 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <atomic>
+#include <thread>
 #include <vector>
 
 namespace vutrace::capture {
@@ -110,6 +112,68 @@ TEST_P(EventPollerTest, ForgetsAndTakesTheTokenForAnother) {
     ASSERT_TRUE(ready(patience_ms));
     EXPECT_THAT(drain(), ElementsAre(3));
     EXPECT_THAT(drain(), IsEmpty());
+}
+
+TEST_P(EventPollerTest, SeesNothingWhileItIsMuted) {
+    const auto event = watch(5);
+    for (int round = 0; round < 3; ++round) {
+        ASSERT_TRUE(signal_event(event));
+        poller->mute(true);
+        poller->mute(true);
+        ASSERT_TRUE(signal_event(event));
+        EXPECT_FALSE(ready(0));
+        EXPECT_THAT(drain(), IsEmpty());
+        EXPECT_EQ(*take_event(event), 2U);
+        poller->mute(false);
+        poller->mute(false);
+        EXPECT_FALSE(ready(0)) << "what was taken meanwhile is past";
+        ASSERT_TRUE(signal_event(event));
+        ASSERT_TRUE(ready(patience_ms));
+        EXPECT_THAT(drain(), ElementsAre(5)) << "watched once";
+        EXPECT_EQ(*take_event(event), 1U);
+    }
+}
+
+TEST_P(EventPollerTest, StaysMutedThoughItIsMutedInAStorm) {
+    const auto event = watch(5);
+    std::atomic<bool> stop{false};
+    std::thread storm([&] {
+        while (!stop) {
+            EXPECT_TRUE(signal_event(event));
+        }
+    });
+    for (int round = 0; round < 300; ++round) {
+        ASSERT_TRUE(ready(patience_ms));
+        poller->mute(true);
+        EXPECT_FALSE(ready(0)) << round;
+        EXPECT_FALSE(ready(0)) << round;
+        EXPECT_THAT(drain(), IsEmpty()) << round;
+        poller->mute(false);
+    }
+    stop = true;
+    storm.join();
+}
+
+TEST_P(EventPollerTest, SeesWhatStillWaitsWhenItListensAgain) {
+    const auto event = watch(5);
+    poller->mute(true);
+    ASSERT_TRUE(signal_event(event));
+    poller->mute(false);
+    ASSERT_TRUE(ready(patience_ms));
+    EXPECT_THAT(drain(), ElementsAre(5));
+}
+
+TEST_P(EventPollerTest, TakesAndForgetsWhileItIsMuted) {
+    poller->mute(true);
+    const auto kept = watch(6);
+    const auto dropped = watch(7);
+    ASSERT_TRUE(signal_event(kept));
+    ASSERT_TRUE(signal_event(dropped));
+    EXPECT_FALSE(ready(0));
+    poller->forget(7);
+    poller->mute(false);
+    ASSERT_TRUE(ready(patience_ms));
+    EXPECT_THAT(drain(), ElementsAre(6));
 }
 
 TEST_P(EventPollerTest, WatchesMoreThanOneBatch) {

@@ -107,7 +107,9 @@ void MemorySnapshot::finish(std::chrono::milliseconds patience) {
         std::unique_lock lock(mutex_);
         finishing_ = true;
         wake_.notify_all();
-        (void)wake_.wait_for(lock, patience, [this] { return idle_ && waiting_.empty(); });
+        // Paused, it would wait in vain.
+        (void)wake_.wait_for(lock, paused_ ? std::chrono::milliseconds{0} : patience,
+                             [this] { return idle_ && waiting_.empty(); });
         giving_up_ = true;
     }
     wake_.notify_all();

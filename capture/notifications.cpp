@@ -50,6 +50,13 @@ class TappedNotifications final : public Notifications {
         }
     }
 
+    void mute(bool muted) override {
+        muted_ = muted;
+        if (poller_ != nullptr) {
+            poller_->mute(muted);
+        }
+    }
+
   private:
     static std::uint32_t token_of(Kind kind, std::uint16_t queue) noexcept {
         return (static_cast<std::uint32_t>(kind) << 16U) | queue;
@@ -75,6 +82,7 @@ class TappedNotifications final : public Notifications {
             return false;
         }
         poller_ = std::move(*poller);
+        poller_->mute(muted_);
         return true;
     }
 
@@ -92,6 +100,7 @@ class TappedNotifications final : public Notifications {
     Note note_;
     std::unique_ptr<EventPoller> poller_;
     bool failed_{false};
+    bool muted_{false};
     std::map<std::uint32_t, std::uint64_t> wake_ups_;  // by token; entries stay, there are few
 };
 

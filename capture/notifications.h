@@ -35,6 +35,8 @@ class Notifications {
     virtual void install(Kind kind, std::uint16_t queue, FileDescriptor received) = 0;
     // The queue goes on without an eventfd of this kind.
     virtual void retire(Kind kind, std::uint16_t queue) = 0;
+    // `tap`: while they are muted nothing is notified, at no cost to those who write. In `relay` nothing happens.
+    virtual void mute(bool /*muted*/) {}
 };
 
 }  // namespace vutrace::capture

@@ -4,7 +4,7 @@
 
 namespace vutrace::capture {
 
-void PollPacer::need(Need need, bool found) {
+void PollPacer::need(Need need, bool found, std::chrono::nanoseconds rest) {
     if (need == Need::none) {
         if (is_armed_) {
             loop_.cancel_call();
@@ -16,10 +16,11 @@ void PollPacer::need(Need need, bool found) {
     if (found) {
         interval_ = shortest;
     }
-    const std::chrono::nanoseconds wanted =
+    const std::chrono::nanoseconds soonest =
         need == Need::now ? std::chrono::nanoseconds{0} : std::clamp(interval_, shortest, longest);
+    const std::chrono::nanoseconds wanted = std::max(soonest, rest);
     // A timer that is set stays, unless it would be too late: else a busy queue would put it off for ever.
-    if (!is_armed_ || wanted < armed_) {
+    if (!is_armed_ || wanted < armed_ || rest > armed_) {
         armed_ = wanted;
         is_armed_ = true;
         loop_.call_after(wanted, [this] { fire(); });

@@ -28,8 +28,9 @@ class PollPacer {
     PollPacer& operator=(const PollPacer&) = delete;
     ~PollPacer() { loop_.cancel_call(); }
 
-    // What is needed from now on; said again after each look at a queue. `found`: that look found something.
-    void need(Need need, bool found);
+    // What is needed from now on; said again after each look at a queue. `found`: that look found something. `rest`:
+    // no look before that.
+    void need(Need need, bool found, std::chrono::nanoseconds rest = std::chrono::nanoseconds{0});
 
   private:
     void fire();

@@ -109,7 +109,7 @@ void QueueTaps::start(std::uint32_t queue, const virtio::SplitRingLayout& layout
     }
     SplitRingTap& tap = *entry.tap;
     entries_.insert_or_assign(queue, std::move(entry));
-    const bool look = !state_.postcopy_active();
+    const bool look = !paused_;
     tap.start(static_cast<std::uint16_t>(state_.queue(queue)->base & 0xffffU), look);
     if (look && options_.memory != MemoryMode::none) {
         record_ring_parts(tap.ring(), static_cast<std::uint16_t>(queue), session_, recorder_);
@@ -142,11 +142,12 @@ void QueueTaps::look_last(Entry& entry, Clock::time_point until) {
 }
 
 bool QueueTaps::scan(Entry& entry) {
-    if (state_.postcopy_active()) {
-        return false;  // a touched page would be fetched from the source, or raise a fault that nobody serves
+    if (paused_) {
+        return false;
     }
     const SplitRingTap::ScanResult result = entry.tap->scan();
     entry.more = result.more;
+    copied_bytes_ += result.bytes;
     return result.entries != 0;
 }
 
@@ -176,7 +177,7 @@ bool QueueTaps::scan_those_in_need() {
 PollPacer::Need QueueTaps::need_of(std::uint32_t queue, const Entry& entry) const {
     const SplitRingTap& tap = *entry.tap;
     const session::QueueState* const state = state_.queue(queue);
-    if (!tap.placed() || state_.postcopy_active()) {
+    if (!tap.placed() || paused_) {
         return Need::none;
     }
     if (entry.more) {

@@ -14,6 +14,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <utility>
 
 namespace vutrace::capture {
 
@@ -34,12 +35,17 @@ class QueueTaps {
     void update_all();
     void end(std::uint32_t queue);  // after a last look
     void end_all();
+    // While paused no ring is looked at: a page that is missing must not be touched.
+    void pause(bool paused) noexcept { paused_ = paused; }
+    [[nodiscard]] std::size_t count() const noexcept { return entries_.size(); }
 
     // True where something was found.
     bool scan(std::uint32_t queue);
     bool scan_all();
     bool scan_those_in_need();
     [[nodiscard]] PollPacer::Need need() const;
+    // Copied since the last call, by all taps.
+    [[nodiscard]] std::uint64_t take_copied_bytes() noexcept { return std::exchange(copied_bytes_, 0); }
 
   private:
     struct Entry {
@@ -64,6 +70,8 @@ class QueueTaps {
     Recorded recorded_;
     std::shared_ptr<const GuestMappings> mappings_;
     std::map<std::uint32_t, Entry> entries_;
+    std::uint64_t copied_bytes_{0};
+    bool paused_{false};
     bool said_unsupported_{false};
 };
 

@@ -5,19 +5,48 @@
 
 #include <fmt/format.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <string>
+#include <utility>
 
 namespace vutrace::capture {
+namespace {
+
+// Empty where the process is gone, or another user's.
+std::string executable_of(pid_t pid) {
+    std::array<char, 4096> target{};
+    const std::string link = fmt::format("/proc/{}/exe", pid);
+    const ssize_t length = ::readlink(link.c_str(), target.data(), target.size());
+    return {target.data(), length > 0 ? static_cast<std::size_t>(length) : 0};
+}
+
+}  // namespace
+
+std::string without_control_characters(std::string text) {
+    std::replace_if(
+        text.begin(), text.end(), [](char byte) { return (byte >= 0 && byte < ' ') || byte == '\x7f'; }, '?');
+    return text;
+}
 
 void add_peer_attributes(trace::SessionRecord& record, Side side, const Endpoint& endpoint,
                          const FileDescriptor& socket) {
     const std::string prefix = std::string(vutrace::name_of(side)) + ".";
     record.attributes.emplace_back(prefix + "endpoint", to_string(endpoint));
-    if (const auto peer = peer_credentials(socket)) {
-        record.attributes.emplace_back(prefix + "pid", std::to_string(peer->pid));
-        record.attributes.emplace_back(prefix + "uid", std::to_string(peer->uid));
-        record.attributes.emplace_back(prefix + "command", peer->command_line);
+    const auto peer = peer_credentials(socket);
+    if (!peer) {
+        return;
+    }
+    record.attributes.emplace_back(prefix + "pid", std::to_string(peer->pid));
+    record.attributes.emplace_back(prefix + "uid", std::to_string(peer->uid));
+    record.attributes.emplace_back(prefix + "gid", std::to_string(peer->gid));
+    for (const auto& [key, text] :
+         {std::pair{"command", peer->command_line}, std::pair{"executable", executable_of(peer->pid)}}) {
+        if (!text.empty()) {
+            record.attributes.emplace_back(prefix + key, without_control_characters(text));
+        }
     }
 }
 
@@ -25,6 +54,7 @@ void add_capture_attributes(trace::SessionRecord& record, const CaptureOptions& 
     auto& attributes = record.attributes;
     attributes.emplace_back("datapath", name_of(options.data_path.mode));
     attributes.emplace_back("memory", name_of(options.data_path.memory));
+    attributes.emplace_back("channels", name_of(options.channels));
     if (options.data_path.snap_length != UINT64_MAX) {
         attributes.emplace_back("snaplen", std::to_string(options.data_path.snap_length));
     }
@@ -63,6 +93,10 @@ const char* name_of(MemoryMode mode) noexcept {
             return "full";
     }
     return "unknown";
+}
+
+const char* name_of(RelayedChannels channels) noexcept {
+    return channels == RelayedChannels::all ? "all" : "main";
 }
 
 }  // namespace vutrace::capture

@@ -91,6 +91,8 @@ TEST_F(SessionRelayTest, AResetWithoutUnreadDataIsACloseToTheOtherSide) {
     EXPECT_EQ(end_of(back_end_), ErrorCode::peer_closed);
     EXPECT_THAT(closed(), Contains(Pair("reason", "reset")));
     EXPECT_THAT(closed(), Contains(Pair("side", "front-end")));
+    EXPECT_THAT(closed(), Contains(Pair("first", "front-end")));
+    EXPECT_THAT(closed(), Contains(Pair("errno", std::to_string(ECONNRESET))));
 }
 
 std::size_t open_descriptors() {
@@ -114,7 +116,7 @@ TEST(SessionRelay, LeavesNoDescriptorOpenHoweverASessionEnds) {
                            [](const session::DeviceState&) { return std::make_unique<OffDataPath>(); });
         ASSERT_TRUE(relay.start());
         ASSERT_TRUE(loop.run());
-        relay.finish({"stopped", std::nullopt, {}});
+        relay.finish({"stopped", std::nullopt, {}, 0});
         EXPECT_EQ(relay.end().side, round % 2 == 0 ? Side::front_end : Side::back_end);
     }
     EXPECT_EQ(open_descriptors(), before);

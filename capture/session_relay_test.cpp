@@ -207,18 +207,5 @@ TEST_F(SessionRelayTest, DescriptorsThatWeMayNotOpenAreRecordedAsTruncated) {
     EXPECT_EQ(records[0].descriptors.size(), 2U);
 }
 
-TEST_F(SessionRelayTest, SaysThatTheBackEndChannelIsNotRecorded) {
-    start();
-    auto channel = create_socket_pair().value();
-    const std::vector<int> numbers{channel.first.number()};
-    const Bytes sent = message(static_cast<std::uint32_t>(protocol::FrontEndRequest::SET_BACKEND_REQ_FD), 9, {});
-    ASSERT_TRUE(send_all(front_end_, sent, numbers));
-    EXPECT_EQ(read_message(back_end_), (Message{sent, inodes(numbers)}));
-    stop();
-    const auto notes = recorder_.all<trace::NoteRecord>();
-    ASSERT_EQ(notes.size(), 1U);
-    EXPECT_THAT(notes[0].text, HasSubstr("back-end request channel"));
-}
-
 }  // namespace
 }  // namespace vutrace::capture

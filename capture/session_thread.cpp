@@ -46,9 +46,10 @@ void SessionThread::run() {
     loop_.call_after(std::chrono::nanoseconds::zero(), [this] { meet_peers(); });
     const Status served = loop_.run();
     if (relay_) {
-        relay_->finish(served ? SessionEnd{"stopped", std::nullopt, {}}
-                              : SessionEnd{"error", std::nullopt, describe(served.error())});
-        const SessionEnd& end = relay_->end();
+        relay_->finish(
+            served ? ConnectionEnd{"stopped", std::nullopt, {}, 0}
+                   : ConnectionEnd{"error", std::nullopt, describe(served.error()), served.error().errno_value});
+        const ConnectionEnd& end = relay_->end();
         log(fmt::format("session {} ended: {}{}{} ({} messages)", session_, end.reason, end.detail.empty() ? "" : ": ",
                         end.detail, relay_->messages()));
         relay_.reset();
@@ -108,9 +109,9 @@ void SessionThread::begin_session() {
         }
     };
     relay_ = std::make_unique<SessionRelay>(std::move(connections_.front_end), std::move(connections_.back_end),
-                                            session_, shared_.recorder, loop_, factory);
+                                            session_, shared_.recorder, loop_, factory, shared_.options.channels);
     if (auto started = relay_->start(); !started) {
-        relay_->finish({"error", std::nullopt, describe(started.error())});
+        relay_->finish({"error", std::nullopt, describe(started.error()), started.error().errno_value});
         loop_.stop();
         return;
     }

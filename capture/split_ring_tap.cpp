@@ -80,6 +80,7 @@ SplitRingTap::ScanResult SplitRingTap::scan() {
             break;
         }
     }
+    result.bytes = bytes_copied_;
     return result;
 }
 

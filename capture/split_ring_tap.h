@@ -58,7 +58,8 @@ class SplitRingTap {
 
     struct ScanResult {
         std::size_t entries{0};
-        bool more{false};  // stopped at a bound: scan again soon
+        std::uint64_t bytes{0};  // copied, and what as much work as copying was
+        bool more{false};        // stopped at a bound: scan again soon
     };
     // Looks at everything new. Bounded: at most a queue's worth of chains, `most_bytes_per_scan` bytes and
     // `longest_scan` (a ring of noise makes work of each entry), plus what the last chain brings beyond. Never fails.

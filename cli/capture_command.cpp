@@ -34,13 +34,18 @@ constexpr std::array<std::pair<const char*, capture::MemoryMode>, 4> memory_mode
      {"buffers", capture::MemoryMode::buffers},
      {"full", capture::MemoryMode::full}}};
 
+constexpr std::array<std::pair<const char*, capture::RelayedChannels>, 2> channel_choices{
+    {{"all", capture::RelayedChannels::all}, {"main", capture::RelayedChannels::main}}};
+
 struct Options {
     std::string front_end;
     std::string back_end;
     std::string file;
     std::string data_path{"tap"};
     std::string priority{"background"};
+    double budget_percent{1};
     std::string memory;
+    std::string channels{"all"};
     std::uint64_t snap_length{UINT64_MAX};
     std::uint64_t queue_size{std::uint64_t{64} << 20U};
     double wait_seconds{5};
@@ -88,10 +93,15 @@ Result<capture::CaptureOptions> read_options(const Options& options) {
     if (!mode || !memory_mode) {
         return tl::unexpected(mode ? memory_mode.error() : mode.error());
     }
+    const auto channels = choose("--channels", channel_choices, options.channels);
+    if (!channels) {
+        return tl::unexpected(channels.error());
+    }
+    result.channels = *channels;
     result.front_end = std::move(*front_end);
     result.back_end = std::move(*back_end);
     const bool lowest_priority = *mode != capture::DataPathMode::relay && options.priority == "background";
-    result.data_path = {*mode, *memory_mode, options.snap_length, lowest_priority};
+    result.data_path = {*mode, *memory_mode, options.snap_length, lowest_priority, options.budget_percent / 100};
     result.once = options.once;
     result.patience = std::chrono::milliseconds(static_cast<std::int64_t>(options.wait_seconds * 1000));
     result.version = VUTRACE_VERSION;
@@ -199,14 +209,19 @@ std::function<ExitStatus()> configure(CLI::App& app) {
         ->required()
         ->type_name("FILE");
     app.add_option("--datapath", options->data_path,
-                   "What is seen of the queues: off (messages only), tap (adds no wake-up to the path, counts what it "
-                   "missed), relay (complete for notified I/O, one wake-up more each way)")
+                   "What is seen of the queues: off (messages only), tap (looks from beside the path, within a budget, "
+                   "counts what it missed), relay (complete for notified I/O, one wake-up more each way)")
         ->type_name("off|tap|relay")
         ->capture_default_str();
     app.add_option("--memory", options->memory,
                    "What is kept of guest memory: none, rings, buffers (what the chains point to), full (all of it, "
                    "once; size and time grow with the guest). Default: buffers, with --datapath off none")
         ->type_name("none|rings|buffers|full");
+    app.add_option("--channels", options->channels,
+                   "Which sockets are stood in: all (also those that the front-end hands over: the back-end request "
+                   "channel, the gpu socket), or main (those are passed on untouched and not recorded)")
+        ->type_name("all|main")
+        ->capture_default_str();
     app.add_option("--snaplen", options->snap_length, "Bytes kept of each buffer; all without this option")
         ->option_text("N")
         ->transform(size);
@@ -226,6 +241,12 @@ std::function<ExitStatus()> configure(CLI::App& app) {
                    "takes no time from the session and loses more on a busy machine; normal takes its share")
         ->type_name("background|normal")
         ->capture_default_str();
+    app.add_option("--budget", options->budget_percent,
+                   "For tap: how much of the machine's processor time looking at a session may take, and of the peers' "
+                   "time to be woken by them, in percent. Beyond it the rings are looked at from time to time, more is "
+                   "late or lost, and counted; 100 bounds nothing")
+        ->option_text("PERCENT=1")
+        ->check(CLI::Range(0.01, 100.0));
     app.add_flag("--once", options->once, "End after the first session");
     return [options] { return run(*options); };
 }
@@ -243,7 +264,8 @@ const Command capture_command{
     "      messages only, where the front-end is the socket's server\n"
     "\n"
     "Costs: off adds a copy to each message and nothing to I/O. tap reads rings and buffers beside the path, with\n"
-    "processor time that nobody else wants and with memory bandwidth. relay adds a wake-up to each kick and call. full "
+    "processor time that nobody else wants and no more than --budget allows. relay adds a wake-up to each kick and "
+    "call. full "
     "reads all of the guest's\n"
     "memory. The trace grows as fast as the guest's I/O: mind the disk, or use --snaplen. When the disk is full the\n"
     "session goes on and what could not be written is counted.\n"

@@ -1,4 +1,5 @@
 #include "commands.h"
+#include "filter_option.h"
 #include "options.h"
 #include "output.h"
 #include "progress.h"
@@ -93,9 +94,10 @@ Result<std::optional<std::uint32_t>> parse_device(const Options& options) {
 
 class Decoder {
   public:
-    Decoder(const Options& options, Selection selection, std::optional<std::uint32_t> device)
+    Decoder(const Options& options, Selection selection, filter::Filter filter, std::optional<std::uint32_t> device)
         : options_(options),
           selection_(selection),
+          filter_(std::move(filter)),
           annotator_(device),
           text_({options.time, use_colour(options.colour), options.verbose, options.raw}),
           left_(options.count.value_or(UINT64_MAX)) {}
@@ -139,7 +141,11 @@ class Decoder {
             return {};
         }
         const std::uint64_t entries = trace::sequence_count(record);
-        for (std::size_t entry = 0; entry < entries && left_ > 0; ++entry, --left_) {
+        for (std::size_t entry = 0; entry < entries && left_ > 0; ++entry) {
+            if (!filter_.matches(annotation, entry)) {
+                continue;
+            }
+            --left_;
             if (options_.json) {
                 render::append_json(output_.buffer(), annotation, entry, {options_.raw});
             } else {
@@ -151,6 +157,7 @@ class Decoder {
 
     const Options& options_;
     Selection selection_;
+    filter::Filter filter_;
     explain::Annotator annotator_;
     render::TextRenderer text_;
     Output output_;
@@ -162,15 +169,13 @@ class Decoder {
 };
 
 ExitStatus run(const Options& options) {
-    if (!options.filter.empty()) {
-        return report(command_name, Error{ErrorCode::usage,
-                                          "--filter is not in this version: use --record, --queue and --session, or "
-                                          "--json with jq",
-                                          std::nullopt, 0});
-    }
     const auto selection = Selection::make(options);
     if (!selection) {
         return report(command_name, selection.error());
+    }
+    const auto filter = compile_filter(options.filter);
+    if (!filter) {
+        return report(command_name, filter.error());
     }
     const auto device = parse_device(options);
     if (!device) {
@@ -180,7 +185,7 @@ ExitStatus run(const Options& options) {
     if (!reader) {
         return report_input(command_name, options.file, reader.error());
     }
-    Decoder decoder(options, *selection, *device);
+    Decoder decoder(options, *selection, *filter, *device);
     if (const Status status = decoder.run(*reader); !status) {
         if (decoder.reading_failed()) {
             return report_input(command_name, options.file, status.error());
@@ -198,6 +203,7 @@ std::function<ExitStatus()> configure(CLI::App& app) {
     app.add_flag("--json", options->json, "One JSON object a line, for programs");
     app.add_flag("--raw", options->raw, "Payloads and captured bytes in hexadecimal too");
     app.add_flag("-v,--verbose", options->verbose, "Every field on a line of its own below its record");
+    add_filter_option(app, options->filter);
     app.add_option("--record", options->records,
                    "Only records of these types: session, message, event, chain, memory, gap, note")
         ->delimiter(',')
@@ -217,7 +223,6 @@ std::function<ExitStatus()> configure(CLI::App& app) {
                                                       {"delta", render::TimeFormat::delta}}))
         ->option_text("relative|absolute|delta");
     add_colour_option(app, options->colour);
-    app.add_option("--filter", options->filter, "Not in this version")->type_name("EXPR")->group("");
     return [options] { return run(*options); };
 }
 
@@ -228,6 +233,8 @@ const Command decode_command{command_name, "Print every record of a trace",
                              "  vutrace decode blk.pcap | less -R\n"
                              "  vutrace decode --record message --verbose blk.pcap\n"
                              "  vutrace decode --queue 0 --count 20 blk.pcap\n"
+                             "  vutrace decode --filter 'state == used and latency > 5ms' blk.pcap\n"
+                             "  vutrace decode --filter help\n"
                              "  vutrace decode --json blk.pcap | jq 'select(.record == \"chain\") | .request'",
                              configure};
 

@@ -1,4 +1,5 @@
 #include "commands.h"
+#include "filter_option.h"
 #include "options.h"
 #include "output.h"
 #include "progress.h"
@@ -18,16 +19,22 @@ constexpr const char* command_name = "info";
 struct Options {
     std::string file;
     bool json{false};
+    std::string filter;
     ColourChoice colour{ColourChoice::automatic};
 };
 
 ExitStatus run(const Options& options) {
+    const auto filter = compile_filter(options.filter);
+    if (!filter) {
+        return report(command_name, filter.error());
+    }
     auto reader = trace::Reader::open(options.file);
     if (!reader) {
         return report_input(command_name, options.file, reader.error());
     }
     explain::Annotator annotator;
     render::Summary summary;
+    summary.set_filter(options.filter);
     {
         Progress progress("reading");
         for (;;) {
@@ -38,7 +45,9 @@ ExitStatus run(const Options& options) {
             if (!*record) {
                 break;
             }
-            summary.add(annotator.annotate(**record), annotator.tracker());
+            const explain::Annotation& annotation = annotator.annotate(**record);
+            summary.add(annotation, annotator.tracker(),
+                        [&](std::size_t entry) { return filter->matches(annotation, entry); });
             progress.update(reader->position().offset, reader->file_size());
         }
     }
@@ -50,13 +59,14 @@ ExitStatus run(const Options& options) {
     if (const Status status = output.flush(); !status && status.error().code != ErrorCode::peer_closed) {
         return report(command_name, status.error());
     }
-    return report_reading(command_name, reader->problems(), summary.records());
+    return report_reading(command_name, reader->problems(), summary.records_read());
 }
 
 std::function<ExitStatus()> configure(CLI::App& app) {
     auto options = std::make_shared<Options>();
     app.add_option("FILE", options->file, "The trace")->required()->type_name("");
     app.add_flag("--json", options->json, "One JSON object, for programs");
+    add_filter_option(app, options->filter);
     add_colour_option(app, options->colour);
     return [options] { return run(*options); };
 }
@@ -66,6 +76,7 @@ std::function<ExitStatus()> configure(CLI::App& app) {
 const Command info_command{command_name, "Say what a trace holds",
                            "Examples:\n"
                            "  vutrace info blk.pcap\n"
+                           "  vutrace info --filter 'queue == 1' blk.pcap\n"
                            "  vutrace info --json blk.pcap | jq '.sessions[0].features.names'",
                            configure};
 

@@ -1,14 +1,15 @@
 #include "reply_differences.h"
 
+#include <vutrace/explain/configuration.h>
 #include <vutrace/protocol/features.h>
 #include <vutrace/protocol/fields.h>
 #include <vutrace/protocol/requests.h>
-#include <vutrace/virtio/devices/block.h>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 namespace vutrace::replay {
@@ -17,15 +18,23 @@ namespace {
 using protocol::Field;
 using protocol::FieldFormat;
 
-constexpr std::size_t shown_digits = 64;  // of opaque bytes
+constexpr std::size_t shown_digits = 64;  // of opaque bytes and text
+
+// A back-end's text: whatever it is, it does not steer a terminal.
+std::string harmless(std::string_view text) {
+    std::string out;
+    for (const char character : text.substr(0, shown_digits)) {
+        out += character >= 0x20 && character < 0x7f ? std::string(1, character)
+                                                     : fmt::format("\\x{:02x}", static_cast<unsigned char>(character));
+    }
+    return text.size() > shown_digits ? out + "…" : out;
+}
 
 std::string value_text(const Field& field) {
     switch (field.format) {
         case FieldFormat::bytes:
         case FieldFormat::text:
-            return field.text.empty()                 ? "nothing"
-                   : field.text.size() > shown_digits ? field.text.substr(0, shown_digits) + "…"
-                                                      : field.text;
+            return field.text.empty() ? "nothing" : harmless(field.text);
         case FieldFormat::address:
         case FieldFormat::features:
         case FieldFormat::protocol_features:
@@ -38,14 +47,10 @@ std::string value_text(const Field& field) {
     return field.text.empty() ? fmt::format("{}", field.number) : fmt::format("{} ({})", field.number, field.text);
 }
 
-// One reply as it should be and as it is.
+// The fields of a reply as they should be and as they are.
 class Comparer {
   public:
-    Comparer(ByteView expected, ByteView actual, bool block_configuration, std::uint32_t device_type)
-        : expected_(expected),
-          actual_(actual),
-          is_block_configuration_(block_configuration),
-          device_type_(device_type) {}
+    explicit Comparer(std::uint32_t device_type) noexcept : device_type_(device_type) {}
 
     void compare(const std::vector<Field>& expected, const std::vector<Field>& actual, const std::string& path = {}) {
         for (std::size_t i = 0; i < std::min(expected.size(), actual.size()); ++i) {
@@ -63,12 +68,7 @@ class Comparer {
   private:
     void compare(const Field& expected, const Field& actual, const std::string& path);
     void compare_features(const Field& expected, std::uint64_t actual, const std::string& path);
-    // False where no field of the configuration space tells what differs.
-    [[nodiscard]] bool compare_configuration(const Field& expected, const Field& actual);
 
-    ByteView expected_;
-    ByteView actual_;
-    bool is_block_configuration_;
     std::uint32_t device_type_;
     std::vector<std::string> found_;
 };
@@ -81,8 +81,7 @@ void Comparer::compare(const Field& expected, const Field& actual, const std::st
         return;
     } else if (expected.format == FieldFormat::features || expected.format == FieldFormat::protocol_features) {
         compare_features(expected, actual.number, name);
-    } else if (expected.format != FieldFormat::bytes || !is_block_configuration_ ||
-               !compare_configuration(expected, actual)) {
+    } else {
         add(name, fmt::format("expected {}, got {}", value_text(expected), value_text(actual)));
     }
 }
@@ -101,21 +100,24 @@ void Comparer::compare_features(const Field& expected, std::uint64_t actual, con
     add(path, text + (extra == 0 ? "" : "extra " + names(extra)));
 }
 
-bool Comparer::compare_configuration(const Field& expected, const Field& actual) {
-    const std::size_t before = found_.size();
-    const auto value_of = [](ByteView payload, const Field& data, const virtio::block::ConfigurationField& field) {
-        const ByteView space = payload.subspan(data.offset, data.size);
-        const auto value = virtio::block::read_configuration(space, load<std::uint32_t>(payload, 0), field);
-        return value ? fmt::to_string(*value) : std::string("nothing");
-    };
-    for (const virtio::block::ConfigurationField& field : virtio::block::configuration_fields()) {
-        const std::string wanted = value_of(expected_, expected, field);
-        const std::string got = value_of(actual_, actual, field);
-        if (wanted != got) {
-            add(std::string(field.name), fmt::format("expected {}, got {}", wanted, got));
-        }
+// Puts the fields of the configuration space in place of its bytes, where they tell what differs.
+void name_configuration(std::uint32_t device_type, ByteView expected_payload, ByteView actual_payload,
+                        std::vector<Field>& expected, std::vector<Field>& actual) {
+    auto wanted = explain::decode_configuration(device_type, expected_payload);
+    auto got = explain::decode_configuration(device_type, actual_payload);
+    if (!wanted || !got) {
+        return;
     }
-    return found_.size() != before;
+    Comparer comparer(device_type);
+    comparer.compare(wanted->children, got->children);
+    if (comparer.take().empty()) {
+        return;
+    }
+    const auto is_bytes = [](const Field& field) { return field.format == FieldFormat::bytes; };
+    std::erase_if(expected, is_bytes);
+    std::erase_if(actual, is_bytes);
+    expected.push_back(std::move(*wanted));
+    actual.push_back(std::move(*got));
 }
 
 }  // namespace
@@ -123,9 +125,7 @@ bool Comparer::compare_configuration(const Field& expected, const Field& actual)
 std::vector<std::string> describe_differences(const protocol::Header& expected, ByteView expected_payload,
                                               const protocol::Header& actual, ByteView actual_payload,
                                               std::uint32_t device_type) {
-    const auto get_config = static_cast<std::uint32_t>(protocol::FrontEndRequest::GET_CONFIG);
-    const bool block_configuration = expected.request == get_config && device_type == virtio::block::device_id;
-    Comparer comparer(expected_payload, actual_payload, block_configuration, device_type);
+    Comparer comparer(device_type);
     if (expected.request != actual.request) {
         comparer.add("request",
                      fmt::format("expected {}, got {}", protocol::request_name(Channel::front_end, expected.request),
@@ -141,7 +141,12 @@ std::vector<std::string> describe_differences(const protocol::Header& expected, 
     const auto fields_of = [](const protocol::Header& header, ByteView payload) {
         return protocol::decode_payload(Channel::front_end, Side::back_end, header, payload, {}).fields;
     };
-    comparer.compare(fields_of(expected, expected_payload), fields_of(actual, actual_payload));
+    std::vector<Field> expected_fields = fields_of(expected, expected_payload);
+    std::vector<Field> actual_fields = fields_of(actual, actual_payload);
+    if (expected.request == static_cast<std::uint32_t>(protocol::FrontEndRequest::GET_CONFIG)) {
+        name_configuration(device_type, expected_payload, actual_payload, expected_fields, actual_fields);
+    }
+    comparer.compare(expected_fields, actual_fields);
     return comparer.take();
 }
 

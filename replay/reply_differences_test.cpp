@@ -57,7 +57,7 @@ Bytes configuration(std::uint32_t offset, const Bytes& space) {
     return payload;
 }
 
-TEST(ReplyDifferences, NamesFieldsOfABlockDevicesConfiguration) {
+TEST(ReplyDifferences, NamesFieldsOfTheConfigurationSpace) {
     Bytes expected(60);
     store<std::uint64_t>(expected, 0, 2048);
     store<std::uint16_t>(expected, 34, 1);
@@ -66,13 +66,15 @@ TEST(ReplyDifferences, NamesFieldsOfABlockDevicesConfiguration) {
     store<std::uint16_t>(actual, 34, 4);
     actual[56] = std::byte{1};
     EXPECT_THAT(differences(FrontEndRequest::GET_CONFIG, configuration(0, expected), configuration(0, actual)),
-                ElementsAre("capacity: expected 2048, got 72623859790382856", "num_queues: expected 1, got 4",
-                            "write_zeroes_may_unmap: expected 0, got 1"));
+                ElementsAre("configuration.capacity: expected 2048, got 72623859790382856",
+                            "configuration.num_queues: expected 1, got 4",
+                            "configuration.write_zeroes_may_unmap: expected 0, got 1"));
     // A part of it, and one that begins in the middle of a field.
     const Bytes tail(expected.begin() + 34, expected.end());
     const Bytes other_tail(actual.begin() + 34, actual.end());
     EXPECT_THAT(differences(FrontEndRequest::GET_CONFIG, configuration(34, tail), configuration(34, other_tail)),
-                ElementsAre("num_queues: expected 1, got 4", "write_zeroes_may_unmap: expected 0, got 1"));
+                ElementsAre("configuration.num_queues: expected 1, got 4",
+                            "configuration.write_zeroes_may_unmap: expected 0, got 1"));
     // Bytes between the fields, and other devices: the bytes themselves.
     actual = expected;
     actual[33] = std::byte{1};
@@ -82,6 +84,15 @@ TEST(ReplyDifferences, NamesFieldsOfABlockDevicesConfiguration) {
     EXPECT_THAT(differences(FrontEndRequest::GET_CONFIG, configuration(0, Bytes(2)),
                             configuration(0, Bytes(2, std::byte{0xab})), 1),
                 ElementsAre("data: expected 0000, got abab"));
+}
+
+TEST(ReplyDifferences, ShowsTextSoThatItCannotSteerATerminal) {
+    Bytes tag(36);
+    Bytes other(36);
+    tag[0] = std::byte{'a'};
+    other[0] = std::byte{0x1b};
+    EXPECT_THAT(differences(FrontEndRequest::GET_CONFIG, configuration(0, tag), configuration(0, other), 26),
+                ElementsAre("configuration.tag: expected a, got \\x1b"));
 }
 
 TEST(ReplyDifferences, NamesOtherFieldsSizesAndRequests) {

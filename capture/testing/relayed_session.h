@@ -72,11 +72,11 @@ class SessionRelayTest : public ::testing::Test {
                       0);
         }
         relay_ = std::make_unique<SessionRelay>(std::move(front.second), std::move(back.second), 1, recorder_, loop_,
-                                                factory);
+                                                factory, channels_);
         ASSERT_TRUE(relay_->start());
         thread_ = std::thread([this] {
             EXPECT_TRUE(loop_.run());
-            relay_->finish({"stopped", std::nullopt, {}});
+            relay_->finish({"stopped", std::nullopt, {}, 0});
         });
     }
     void start_with_little_room_to_the_front_end() {
@@ -101,6 +101,7 @@ class SessionRelayTest : public ::testing::Test {
         return {};
     }
 
+    RelayedChannels channels_{RelayedChannels::all};
     int room_to_the_front_end_{0};  // 0: as the system gives it
     FakeRecorder recorder_;
     EventLoop loop_{EventLoop::create().value()};

@@ -31,9 +31,15 @@ bool is_number_of(std::string_view number, std::string_view id) noexcept {
 }  // namespace
 
 std::span<const RuleRows> all_rows() noexcept {
-    static const std::array sections{framing_rules(),    vring_setup_rules(),   vring_start_rules(),
-                                     vring_stop_rules(), vring_state_rules(),   vring_channel_rules(),
-                                     dirty_log_rules(),  inflight_area_rules(), shared_memory_rules()};
+    static const std::array sections{
+        framing_rules(),        vring_setup_rules(),       vring_start_rules(),
+        vring_stop_rules(),     vring_state_rules(),       vring_channel_rules(),
+        driver_offer_rules(),   driver_chain_rules(),      driver_notification_rules(),
+        device_used_rules(),    device_completion_rules(), dirty_log_rules(),
+        inflight_area_rules(),  shared_memory_rules(),     block_request_rules(),
+        request_rules(),        stall_channel_rules(),     stall_ring_rules(),
+        stall_deadlock_rules(),
+    };
     return sections;
 }
 

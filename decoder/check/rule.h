@@ -2,6 +2,7 @@
 // them; its row, beside it, says what it is about.
 #pragma once
 
+#include "ring_watch.h"
 #include "vutrace/check/finding.h"
 
 #include <vutrace/explain/annotation.h>
@@ -25,6 +26,7 @@ struct Sight {
     const explain::Annotation& annotation;
     const session::DeviceState& before;
     const session::SessionState& after;
+    const RingWatch* rings{nullptr};  // before the record; before the entry for a chain's
 };
 
 // A message whose header was seen. Of a message in several records only the first, where `payload` is not `whole`.
@@ -50,6 +52,7 @@ struct ChainSight : Sight {
     const trace::ChainRecord& chain;
     const trace::ChainEntry& entry;
     const explain::EntryAnnotation& known;
+    const Ring& ring;       // before the entry
     std::size_t number{0};  // of the entry in the record
 
     [[nodiscard]] bool used() const noexcept { return entry.state == trace::ChainEntry::State::used; }
@@ -64,6 +67,7 @@ struct EndSight {
     std::uint64_t sequence{0};            // of the record that closed the session, or the trace's last
     std::int64_t time{0};
     bool closed{false};  // the session ended; otherwise the trace stops in its middle
+    const RingWatch* rings{nullptr};
 };
 
 // What a rule wants to see: a set of bits. All see the end.
@@ -141,14 +145,24 @@ class MessageRule final : public Rule {
 
 // One span for each section of the catalogue; `all_rows` has them in the order of the numbers.
 [[nodiscard]] RuleRows framing_rules() noexcept;
-[[nodiscard]] RuleRows vring_setup_rules() noexcept;
-[[nodiscard]] RuleRows vring_start_rules() noexcept;
-[[nodiscard]] RuleRows vring_stop_rules() noexcept;
-[[nodiscard]] RuleRows vring_state_rules() noexcept;
-[[nodiscard]] RuleRows vring_channel_rules() noexcept;
-[[nodiscard]] RuleRows dirty_log_rules() noexcept;
-[[nodiscard]] RuleRows inflight_area_rules() noexcept;
-[[nodiscard]] RuleRows shared_memory_rules() noexcept;
+[[nodiscard]] RuleRows vring_setup_rules() noexcept;          // VU046 - VU050
+[[nodiscard]] RuleRows vring_start_rules() noexcept;          // VU051 - VU053
+[[nodiscard]] RuleRows vring_stop_rules() noexcept;           // VU054 - VU057
+[[nodiscard]] RuleRows vring_state_rules() noexcept;          // VU058 - VU062
+[[nodiscard]] RuleRows vring_channel_rules() noexcept;        // VU063 - VU068
+[[nodiscard]] RuleRows driver_offer_rules() noexcept;         // VU069, VU070
+[[nodiscard]] RuleRows driver_chain_rules() noexcept;         // VU071 - VU079
+[[nodiscard]] RuleRows driver_notification_rules() noexcept;  // VU080 - VU083
+[[nodiscard]] RuleRows device_used_rules() noexcept;          // VU084 - VU089
+[[nodiscard]] RuleRows device_completion_rules() noexcept;    // VU090 - VU095
+[[nodiscard]] RuleRows dirty_log_rules() noexcept;            // VU096 - VU100
+[[nodiscard]] RuleRows inflight_area_rules() noexcept;        // VU101, VU102
+[[nodiscard]] RuleRows shared_memory_rules() noexcept;        // VU103 - VU106
+[[nodiscard]] RuleRows block_request_rules() noexcept;        // VU107 - VU109
+[[nodiscard]] RuleRows request_rules() noexcept;              // VU110 - VU120
+[[nodiscard]] RuleRows stall_channel_rules() noexcept;        // STALL001, STALL002
+[[nodiscard]] RuleRows stall_ring_rules() noexcept;           // STALL003, STALL004
+[[nodiscard]] RuleRows stall_deadlock_rules() noexcept;       // STALL005
 [[nodiscard]] std::span<const RuleRows> all_rows() noexcept;
 
 }  // namespace vutrace::check

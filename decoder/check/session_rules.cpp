@@ -22,15 +22,26 @@ SessionRules::SessionRules(const Selection& selection, const Rule::Sink& sink, s
     }
 }
 
-void SessionRules::take(const Sight& sight) {
-    if (const auto* message = std::get_if<trace::MessageRecord>(&sight.record.body)) {
+void SessionRules::take(const Sight& record_sight) {
+    Sight sight = record_sight;
+    sight.rings = &rings_;
+    const trace::Record& record = sight.record;
+    if (const auto* message = std::get_if<trace::MessageRecord>(&record.body)) {
         take_message(sight, *message);
-    } else if (const auto* chain = std::get_if<trace::ChainRecord>(&sight.record.body)) {
+        rings_.message(record, sight.annotation.message, sight.after.device);
+        return;
+    }
+    if (const auto* chain = std::get_if<trace::ChainRecord>(&record.body)) {
         take_chains(sight, *chain);
-    } else {
-        for (Rule* rule : others_) {
-            rule->other(sight);
-        }
+        return;
+    }
+    for (Rule* rule : others_) {
+        rule->other(sight);
+    }
+    if (const auto* event = std::get_if<trace::EventRecord>(&record.body)) {
+        rings_.event(record, *event);
+    } else if (const auto* gap = std::get_if<trace::GapRecord>(&record.body)) {
+        rings_.gap(*gap);
     }
 }
 
@@ -49,22 +60,29 @@ void SessionRules::take_message(const Sight& sight, const trace::MessageRecord& 
 }
 
 void SessionRules::take_chains(const Sight& sight, const trace::ChainRecord& chain) {
-    for (std::size_t i = 0; i < chain.entries.size() && !chains_.empty(); ++i) {
-        const ChainSight seen{sight, chain, chain.entries[i], sight.annotation.entries[i], i};
+    static const Ring nothing_seen;
+    for (std::size_t i = 0; i < chain.entries.size(); ++i) {
+        const Ring* ring = rings_.find(chain.queue);
+        const ChainSight seen{
+            sight, chain, chain.entries[i], sight.annotation.entries[i], ring == nullptr ? nothing_seen : *ring, i};
         for (Rule* rule : chains_) {
             rule->chain(seen);
         }
+        rings_.entry(sight.record, chain, i);
     }
     for (Rule* rule : chain_records_) {
         rule->chain_record(sight, chain);
     }
+    rings_.record_done(chain);
 }
 
-void SessionRules::end(const EndSight& sight) {
+void SessionRules::end(const EndSight& end_sight) {
     if (ended_) {
         return;
     }
-    ended_ = sight.closed;
+    ended_ = end_sight.closed;
+    EndSight sight = end_sight;
+    sight.rings = &rings_;
     for (const auto& rule : rules_) {
         rule->end(sight);
     }

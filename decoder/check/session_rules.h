@@ -24,6 +24,7 @@ class SessionRules {
 
     std::vector<std::unique_ptr<Rule>> rules_;
     std::vector<Rule*> messages_, chains_, chain_records_, others_;
+    RingWatch rings_;
     bool ended_{false};
 };
 

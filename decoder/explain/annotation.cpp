@@ -1,4 +1,4 @@
-#include "configuration.h"
+#include "vutrace/explain/configuration.h"
 
 #include <vutrace/explain/annotation.h>
 #include <vutrace/protocol/features.h>
@@ -112,6 +112,9 @@ bool shows_configuration(const trace::MessageRecord& message, const protocol::He
 const Annotation& Annotator::annotate(const trace::Record& record) {
     const Answer answer = answer_due(record);  // as negotiated before the record
     std::vector<session::ChainContext> contexts = tracker_.apply(record);
+    if (annotation_.record == nullptr) {
+        annotation_.start_time = record.time;
+    }
     annotation_.record = &record;
     annotation_.queue = queue_of(record.body);
     annotation_.entries.clear();

@@ -1,4 +1,4 @@
-#include "configuration.h"
+#include "vutrace/explain/configuration.h"
 
 #include <vutrace/base/hex.h>
 #include <vutrace/protocol/payloads.h>

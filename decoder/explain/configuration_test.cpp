@@ -1,4 +1,4 @@
-#include "configuration.h"
+#include "vutrace/explain/configuration.h"
 
 #include <vutrace/explain/annotation.h>
 #include <vutrace/protocol/payloads.h>

@@ -333,5 +333,42 @@ TEST(Fields, padding_is_shown_only_where_it_holds_something) {
     EXPECT_THAT(decoded.problems, IsEmpty());
 }
 
+bool is_listed(const std::vector<FieldInfo>& all, std::string_view group, const Field& field) {
+    return std::any_of(all.begin(), all.end(), [&](const FieldInfo& info) {
+        return info.group == group && info.name == field.name && info.format == field.format;
+    });
+}
+
+TEST(PayloadFields, list_whatever_decoding_shows) {
+    const std::vector<FieldInfo> all = payload_fields();
+    for (const RequestInfo& info : requests()) {
+        for (const Field& field : decode(sample::valid_request(info), xen).fields) {
+            EXPECT_TRUE(is_listed(all, {}, field)) << info.name << " " << field.name;
+            for (const Field& child : field.children) {
+                const std::vector<Field> one{child};
+                for (const Field& part : child.name.empty() && !child.children.empty() ? child.children : one) {
+                    EXPECT_TRUE(is_listed(all, field.name, part)) << field.name << "." << part.name;
+                }
+            }
+        }
+    }
+}
+
+TEST(PayloadFields, tell_lists_masks_and_names) {
+    const std::vector<FieldInfo> all = payload_fields();
+    const auto find_info = [&](std::string_view group, std::string_view name, std::size_t values) {
+        return std::find_if(all.begin(), all.end(), [&](const FieldInfo& info) {
+            return info.group == group && info.name == name && info.values.size() == values;
+        });
+    };
+    const auto region_size = find_info("regions", "memory_size", 0);
+    ASSERT_NE(region_size, all.end());
+    EXPECT_TRUE(region_size->repeated);
+    EXPECT_FALSE(find_info("region", "memory_size", 0)->repeated) << "there is one only";
+    const auto status = find_info({}, "value", 7);  // SET_STATUS
+    ASSERT_NE(status, all.end());
+    EXPECT_TRUE(status->masks);
+}
+
 }  // namespace
 }  // namespace vutrace::protocol

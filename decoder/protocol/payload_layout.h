@@ -14,11 +14,6 @@ namespace vutrace::protocol {
 
 inline constexpr std::uint32_t no_limit = std::numeric_limits<std::uint32_t>::max();
 
-struct ValueName {
-    std::uint64_t value;
-    std::string_view name;
-};
-
 enum class FieldRole : std::uint8_t {
     value,
     flags,     // a value whose names are masks

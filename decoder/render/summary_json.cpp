@@ -57,21 +57,22 @@ Json queues_json(const SessionSummary& session, const session::SessionState& sta
     for (const auto& [number, setup] : state.device.queues()) {
         queues[number] = {{"queue", number}, {"started", setup.started}, {"enabled", setup.enabled}};
     }
-    for (const auto& [number, progress] : state.queues) {
+    for (const auto& [number, counts] : session.queues) {
         if (number == trace::no_queue) {
             continue;
         }
+        const auto progress = state.queues.find(number);
         Json& json = queues[number];
         json["queue"] = number;
-        json["chains_available"] = progress.chains_available;
-        json["chains_used"] = progress.chains_used;
-        json["chains_lost"] = progress.chains_lost;
-        json["chains_open"] = progress.open.size();
-        json["kicks"] = progress.kicks;
-        json["calls"] = progress.calls;
-        json["errs"] = progress.errs;
-        for (std::size_t proof = 0; proof < std::size(progress.proofs); ++proof) {
-            json["content"][trace::name_of(static_cast<trace::Proof>(proof))] = progress.proofs[proof];
+        json["chains_available"] = counts.chains_available;
+        json["chains_used"] = counts.chains_used;
+        json["chains_lost"] = counts.chains_lost;
+        json["chains_open"] = progress == state.queues.end() ? 0 : progress->second.open.size();
+        json["kicks"] = counts.kicks;
+        json["calls"] = counts.calls;
+        json["errs"] = counts.errs;
+        for (std::size_t proof = 0; proof < std::size(counts.proofs); ++proof) {
+            json["content"][trace::name_of(static_cast<trace::Proof>(proof))] = counts.proofs[proof];
         }
     }
     for (const auto& [number, size] : session.queue_sizes) {
@@ -160,6 +161,9 @@ Json problems_json(const trace::ReadProblems& problems) {
 std::string summary_json(const Summary& summary, const session::Tracker& tracker) {
     Json sessions = Json::array();
     for (const auto& [number, session] : summary.sessions()) {
+        if (session.records == 0) {
+            continue;  // the filter picked nothing of it
+        }
         sessions.push_back(session_json(session, tracker.session(number)));
         if (const auto lineage = summary.lineages().of(number)) {
             sessions.back()["continues"] = lineage_json(*lineage);
@@ -167,7 +171,9 @@ std::string summary_json(const Summary& summary, const session::Tracker& tracker
     }
     const Json json{{"file", summary.path()},
                     {"size", summary.file_size()},
+                    {"filter", summary.filter().empty() ? Json(nullptr) : Json(summary.filter())},
                     {"records", summary.records()},
+                    {"records_read", summary.records_read()},
                     {"first_time", summary.first_time()},
                     {"last_time", summary.last_time()},
                     {"duration", explain::elapsed(summary.first_time(), summary.last_time())},

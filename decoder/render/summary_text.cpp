@@ -53,7 +53,12 @@ std::string joined(const std::vector<std::string>& names) {
 
 void file_lines(Page& page, const Summary& summary) {
     page.line("file", fmt::format("{}  {} bytes", printable(summary.path()), summary.file_size()));
-    page.line("records", fmt::format("{}", summary.records()));
+    if (summary.filter().empty()) {
+        page.line("records", fmt::format("{}", summary.records()));
+    } else {
+        page.line("filter", printable(summary.filter()));
+        page.line("records", fmt::format("{} of {} match", summary.records(), summary.records_read()));
+    }
     if (summary.records() != 0) {
         page.line("from", absolute_time_text(summary.first_time()));
         page.line("to", fmt::format("{}  ({})", absolute_time_text(summary.last_time()),
@@ -108,22 +113,24 @@ void feature_lines(Page& page, const session::DeviceState& device) {
     }
 }
 
-void queue_lines(Page& page, const SessionSummary& session, const session::SessionState& state) {
-    for (const auto& [number, progress] : state.queues) {
+void queue_lines(Page& page, const SessionSummary& session, const session::SessionState& state, bool filtered) {
+    for (const auto& [number, counts] : session.queues) {
         if (number == trace::no_queue) {
             continue;
         }
         const auto size = session.queue_sizes.find(number);
+        const auto progress = state.queues.find(number);
         page.line(fmt::format("queue {}", number),
                   fmt::format("size {}  {} available, {} used, {} open, {} lost  {}, {}, {}",
                               size == session.queue_sizes.end() ? "unknown" : fmt::format("{}", size->second),
-                              progress.chains_available, progress.chains_used, progress.open.size(),
-                              progress.chains_lost, count_text(progress.kicks, "kick"),
-                              count_text(progress.calls, "call"), count_text(progress.errs, "err")));
+                              counts.chains_available, counts.chains_used,
+                              progress == state.queues.end() ? 0 : progress->second.open.size(), counts.chains_lost,
+                              count_text(counts.kicks, "kick"), count_text(counts.calls, "call"),
+                              count_text(counts.errs, "err")));
         std::string proofs;
-        for (std::size_t i = std::size(progress.proofs); i-- > 0;) {
-            if (progress.proofs[i] != 0) {
-                proofs += fmt::format("{}{} {}", proofs.empty() ? "content " : ", ", progress.proofs[i],
+        for (std::size_t i = std::size(counts.proofs); i-- > 0;) {
+            if (counts.proofs[i] != 0) {
+                proofs += fmt::format("{}{} {}", proofs.empty() ? "content " : ", ", counts.proofs[i],
                                       trace::name_of(static_cast<trace::Proof>(i)));
             }
         }
@@ -132,8 +139,9 @@ void queue_lines(Page& page, const SessionSummary& session, const session::Sessi
         }
     }
     for (const auto& [number, size] : session.queue_sizes) {
-        if (number >= trace::no_queue || state.queues.count(static_cast<std::uint16_t>(number)) == 0) {
-            page.line(fmt::format("queue {}", number), fmt::format("size {}  nothing recorded", size));
+        if (number >= trace::no_queue || session.queues.count(static_cast<std::uint16_t>(number)) == 0) {
+            page.line(fmt::format("queue {}", number),
+                      fmt::format("size {}  {}", size, filtered ? "nothing matches" : "nothing recorded"));
         }
     }
 }
@@ -154,7 +162,7 @@ void lineage_line(Page& page, const std::optional<explain::Lineage>& lineage) {
 }
 
 void session_lines(Page& page, const SessionSummary& session, const std::optional<explain::Lineage>& lineage,
-                   const session::SessionState* state) {
+                   const session::SessionState* state, bool filtered) {
     page.title(fmt::format("session {}", session.number));
     lineage_line(page, lineage);
     if (state != nullptr) {
@@ -179,7 +187,7 @@ void session_lines(Page& page, const SessionSummary& session, const std::optiona
                               known.descriptor_id));
     }
     if (state != nullptr) {
-        queue_lines(page, session, *state);
+        queue_lines(page, session, *state, filtered);
     }
     page.line("captured", fmt::format("{} of messages, {} of guest memory", count_text(session.message_bytes, "byte"),
                                       count_text(session.content_bytes, "byte")));
@@ -207,7 +215,10 @@ std::string summary_text(const Summary& summary, const session::Tracker& tracker
         page.line("", fmt::format("… and {} more notes", summary.note_count() - summary.notes().size()));
     }
     for (const auto& [number, session] : summary.sessions()) {
-        session_lines(page, session, summary.lineages().of(number), tracker.session(number));
+        if (session.records != 0) {
+            session_lines(page, session, summary.lineages().of(number), tracker.session(number),
+                          !summary.filter().empty());
+        }
     }
     return out;
 }

@@ -60,6 +60,7 @@ const DeviceState::RequestRow* DeviceState::find_row(std::uint32_t request) noex
         RequestRow{R::NET_SET_MTU, &S::device_specific, nullptr, false},
         RequestRow{R::GET_CONFIG, &S::only_answered, &S::configuration_answered, true},
         RequestRow{R::CREATE_CRYPTO_SESSION, &S::device_specific, nullptr, false},
+        RequestRow{R::POSTCOPY_ADVISE, &S::postcopy_advise, nullptr, false},
         RequestRow{R::POSTCOPY_LISTEN, &S::postcopy_listen, nullptr, false},
         RequestRow{R::POSTCOPY_END, &S::postcopy_end, nullptr, false},
         RequestRow{R::GET_INFLIGHT_FD, &S::only_answered, &S::inflight_area_answered, true},
@@ -260,15 +261,22 @@ void DeviceState::memory_region_answered(const Pending& pending, ByteView payloa
     }
 }
 
+void DeviceState::postcopy_advise(const Message& /*message*/, Change& change) {
+    change.memory_incomplete = !memory_incomplete();
+    postcopy_advised_ = true;
+}
+
 void DeviceState::postcopy_listen(const Message& /*message*/, Change& change) {
     change.postcopy = !postcopy_active_;
+    change.memory_incomplete = !memory_incomplete();
     postcopy_active_ = true;
 }
 
 // Sent when every page is in place, so the request ends it: some back-ends never answer.
 void DeviceState::postcopy_end(const Message& /*message*/, Change& change) {
     change.postcopy = postcopy_active_;
-    postcopy_active_ = false;
+    change.memory_incomplete = memory_incomplete();
+    postcopy_active_ = postcopy_advised_ = false;
     table_acknowledgement_due_ = false;
 }
 
@@ -356,7 +364,17 @@ void DeviceState::set_vring_kick(const Message& message, Change& change) {
         if (!queue->started) {
             queue->started = true;
             change.queue_started = kick->queue();
+            queue_starts(change);
         }
+    }
+}
+
+// A device that runs needs its memory. Announced and not begun, postcopy is not coming any more: QEMU sends no END
+// then.
+void DeviceState::queue_starts(Change& change) {
+    if (postcopy_advised_ && !postcopy_active_) {
+        postcopy_advised_ = false;
+        change.memory_incomplete = true;
     }
 }
 
@@ -370,6 +388,7 @@ void DeviceState::vring_kick(const Message& message, Change& change) {
     if (queue != nullptr && !queue->started) {
         queue->started = true;
         attempt.queue_started = state->index;
+        queue_starts(attempt);
         change = attempt;
     }
 }

@@ -218,6 +218,28 @@ TEST(MemoryRegions, SurviveTheAcknowledgementOfPostcopy) {
     }
 }
 
+TEST(MemoryRegions, MayLackPagesFromTheAnnouncementOfPostcopyToItsEnd) {
+    DeviceState state;
+    EXPECT_TRUE(send(state, Request::POSTCOPY_ADVISE).memory_incomplete);
+    EXPECT_TRUE(state.memory_incomplete());
+    EXPECT_FALSE(send(state, Request::POSTCOPY_LISTEN).memory_incomplete) << "no change";
+    EXPECT_FALSE(send(state, Request::SET_VRING_KICK, serialise_u64(0)).memory_incomplete);
+    EXPECT_TRUE(state.memory_incomplete());
+    EXPECT_TRUE(send(state, Request::POSTCOPY_END).memory_incomplete);
+    EXPECT_FALSE(state.memory_incomplete());
+}
+
+TEST(MemoryRegions, AreWholeWhenAQueueStartsWithoutPostcopyHavingBegun) {
+    for (const bool in_band : {false, true}) {
+        DeviceState state;
+        send(state, Request::POSTCOPY_ADVISE);
+        const Change change = in_band ? send(state, Request::VRING_KICK, serialise(protocol::VringState{0, 0}))
+                                      : send(state, Request::SET_VRING_KICK, serialise_u64(0));
+        EXPECT_TRUE(change.memory_incomplete);
+        EXPECT_FALSE(state.memory_incomplete());
+    }
+}
+
 TEST(MemoryRegions, MakeRingsOfAnOldTableVanish) {
     DeviceState state = started_block_device();
     send(state, Request::SET_MEM_TABLE, serialise_regions({BlockSession::regions()[0]}, false), {1});

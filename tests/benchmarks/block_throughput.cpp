@@ -1,221 +1,168 @@
 // What each data path mode costs a block workload: the emulated driver against qemu-storage-daemon, without a capture
-// and through `vutrace capture` in every mode. The ways take short turns in one run, so that noise hits all alike.
-//
-//   block_throughput PATH-TO-VUTRACE [SECONDS-A-TURN]
-#include <vutrace/replay/block_driver.h>
-#include <vutrace/system/endpoint.h>
+// and through `vutrace capture`. A pair is one session without and one with, in alternating order, and gives one ratio;
+// the table shows the median of many. Pairs that others disturbed are repeated, as long as that is reasonable.
+#include "block_session.h"
+#include "other_load.h"
+#include "paired_ratios.h"
+#include "physical_limits.h"
 
-#include <fcntl.h>
+#include <vutrace/trace/records.h>
+
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <chrono>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
-#include <memory>
-#include <random>
+#include <iterator>
+#include <map>
+#include <sstream>
 #include <string>
 #include <vector>
 
-namespace vutrace {
+namespace vutrace::benchmarks {
 namespace {
 
-using replay::BlockDriver;
-using Seconds = std::chrono::duration<double>;
 using virtio::block::RequestType;
 
-constexpr std::uint64_t image_bytes = std::uint64_t{256} << 20U;
-
-struct Workload {
-    const char* name;
-    RequestType type;
-    std::uint32_t bytes;  // of each request
-    std::size_t depth;    // requests in flight
-};
 constexpr std::array workloads{Workload{"read 4 KiB, depth 1", RequestType::IN, 4096, 1},
                                Workload{"read 4 KiB, depth 32", RequestType::IN, 4096, 32},
                                Workload{"write 4 KiB, depth 32", RequestType::OUT, 4096, 32},
                                Workload{"read 128 KiB, depth 8", RequestType::IN, 131072, 8},
                                Workload{"write 128 KiB, depth 8", RequestType::OUT, 131072, 8}};
 
-struct Way {
-    const char* name;
-    const char* datapath;  // null: no capture
-    std::string socket{};
-    std::unique_ptr<BlockDriver> driver{};
-    std::array<std::vector<double>, workloads.size()> rates{};  // requests a second, one value a turn
+struct Options {
+    std::string vutrace;
+    std::vector<std::string> ways{"off", "tap", "tap --budget 100", "relay"};
+    std::vector<std::size_t> rows{0, 1, 2, 3, 4};
+    std::size_t pairs{9};
+    double seconds{0.4};
+    double most_others{0.15};  // cores
+    double patience{60};       // seconds, of the whole run
+    bool above_others{false};
 };
 
-[[noreturn]] void die(const Error& error) {
-    fmt::print(stderr, "block_throughput: {}\n", describe(error));
-    std::exit(EXIT_FAILURE);
+// One way in one row.
+struct Cell {
+    std::vector<double> plain;   // requests a second
+    std::vector<double> ratios;  // to plain, one a pair
+    std::vector<double> cpu;     // cores
+    std::vector<double> others;  // cores that others used, the larger value of each pair
+    std::size_t repeated{0};     // pairs that were thrown away because of others
+    std::size_t disturbed{0};    // pairs that count although others disturbed them
+    TraceCounts counts;
+};
+
+std::vector<std::string> words_of(const std::string& text) {
+    std::istringstream stream(text);
+    return {std::istream_iterator<std::string>(stream), {}};
 }
 
-template <class T>
-T need(Result<T> result) {
-    if (!result) {
-        die(result.error());
-    }
-    return std::move(*result);
-}
-
-// A child that ends with us.
-pid_t start(const std::vector<std::string>& command) {
-    const pid_t child = ::fork();
-    if (child == 0) {
-        (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
-        std::vector<char*> arguments;
-        for (const std::string& word : command) {
-            arguments.push_back(const_cast<char*>(word.c_str()));
+void wait_for_quiet(Options& options) {
+    for (; options.patience > 0; options.patience -= 0.05) {
+        const OtherLoad others({});
+        ::usleep(50'000);
+        if (others.cores() < options.most_others) {
+            return;
         }
-        arguments.push_back(nullptr);
-        (void)::execvp(arguments[0], arguments.data());
-        fmt::print(stderr, "block_throughput: cannot run '{}'\n", command[0]);
-        ::_exit(EXIT_FAILURE);
-    }
-    return child;
-}
-
-void wait_for_socket(const std::string& path) {
-    for (int tries = 0; tries < 2000 && !std::filesystem::exists(path); ++tries) {
-        ::usleep(5000);
     }
 }
 
-void prepare(Way& way, const std::string& base, const char* vutrace, std::vector<pid_t>& children) {
-    const std::string prefix = fmt::format("{}/{}", base, way.name);
-    const std::string image = prefix + ".img";
-    const FileDescriptor file(::open(image.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-    if (::ftruncate(file.number(), static_cast<off_t>(image_bytes)) != 0) {
-        die(Error{ErrorCode::system, "cannot create " + image, {}, errno});
+void add_pair(BlockSessions& sessions, Options& options, const Workload& workload, const std::string& way, Cell& cell) {
+    const Seconds time(options.seconds);
+    const std::vector<std::string> with_capture = words_of("--datapath " + way);
+    const bool plain_first = (cell.ratios.size() + cell.repeated) % 2 == 0;
+    wait_for_quiet(options);
+    const SessionResult first = sessions.run(workload, plain_first ? std::vector<std::string>{} : with_capture, time);
+    const SessionResult second = sessions.run(workload, plain_first ? with_capture : std::vector<std::string>{}, time);
+    const SessionResult& plain = plain_first ? first : second;
+    const SessionResult& captured = plain_first ? second : first;
+    const double others = std::max(first.other_load, second.other_load);
+    if (others >= options.most_others && !options.above_others) {
+        if (cell.repeated < options.pairs) {
+            ++cell.repeated;
+            return;
+        }
+        ++cell.disturbed;
     }
-    way.socket = prefix + ".sock";
-    children.push_back(
-        start({"qemu-storage-daemon", "--blockdev", "driver=file,node-name=disk,filename=" + image, "--export",
-               "type=vhost-user-blk,id=export,node-name=disk,writable=on,addr.type=unix,addr.path=" + way.socket}));
-    wait_for_socket(way.socket);
-    if (way.datapath != nullptr) {
-        const std::string in_front = prefix + ".capture";
-        children.push_back(start({vutrace, "capture", "listen:" + in_front, "connect:" + way.socket, "-w",
-                                  prefix + ".pcap", "--datapath", way.datapath}));
-        way.socket = in_front;
-        wait_for_socket(way.socket);
-    }
-    replay::BlockDriverOptions options;
-    options.max_data = 131072;
-    const auto deadline = replay::Clock::now() + std::chrono::seconds(10);
-    auto connection = need(replay::Connection::open(Endpoint{Endpoint::Kind::connect, way.socket, -1}, deadline));
-    way.driver = need(BlockDriver::start(std::move(connection), options));
+    cell.plain.push_back(plain.rate);
+    cell.ratios.push_back(captured.rate / plain.rate);
+    cell.cpu.push_back(captured.capture_cpu);
+    cell.others.push_back(others);
+    cell.counts += captured.counts;
 }
 
-replay::BlockRequest make_request(const Workload& workload, ByteView data, std::mt19937_64& random) {
-    replay::BlockRequest request;
-    request.type = static_cast<std::uint32_t>(workload.type);
-    request.sector = random() % (image_bytes / workload.bytes) * (workload.bytes / virtio::block::sector_size);
-    if (workload.type == RequestType::OUT) {
-        request.data = data.first(workload.bytes);
-    } else {
-        request.read_length = workload.bytes;
+void print_cell(const std::string& way, const Cell& cell) {
+    const MedianInterval ratio = median_interval(cell.ratios);
+    fmt::print("  {:<16} {:.3f} ({:.3f} to {:.3f}), plain {:.0f}/s; {:.3f} cores; others {:.2f}, {} disturbed\n", way,
+               ratio.median, ratio.low, ratio.high, median_interval(cell.plain).median,
+               median_interval(cell.cpu).median, median_interval(cell.others).median, cell.disturbed);
+    if (const TraceCounts& counts = cell.counts; counts.chains + counts.lost != 0) {
+        fmt::print("                   chains {}, lost {}; steps:", counts.chains, counts.lost);
+        for (std::size_t proof = counts.proofs.size(); proof-- > 0;) {
+            fmt::print(" {} {}", trace::name_of(static_cast<trace::Proof>(proof)), counts.proofs.at(proof));
+        }
+        fmt::print("\n");
     }
-    return request;
+    (void)std::fflush(stdout);
 }
 
-double turn(BlockDriver& driver, const Workload& workload, Seconds time, ByteView data, std::mt19937_64& random) {
-    const auto begin = std::chrono::steady_clock::now();
-    std::uint64_t done = 0;
-    bool submitting = true;
-    while (submitting || driver.in_flight() > 0) {
-        submitting = std::chrono::steady_clock::now() - begin < time;
-        while (submitting && driver.in_flight() < workload.depth && driver.can_submit(0)) {
-            if (const auto submitted = driver.submit(0, make_request(workload, data, random)); !submitted) {
-                die(submitted.error());
+void run_row(BlockSessions& sessions, Options& options, const Workload& workload) {
+    fmt::print("{}\n", workload.name);
+    std::map<std::string, Cell> cells;
+    for (std::size_t pair = 0; pair < options.pairs;) {
+        bool all = true;
+        for (const std::string& way : options.ways) {
+            Cell& cell = cells[way];
+            if (cell.ratios.size() == pair) {
+                add_pair(sessions, options, workload, way, cell);
             }
+            all = all && cell.ratios.size() > pair;
         }
-        if (driver.in_flight() == 0) {
-            break;
-        }
-        for (const auto& result : need(driver.wait())) {
-            if (result.status != virtio::block::status_ok) {
-                die(Error{ErrorCode::bad_input, fmt::format("a request failed with status {}", result.status), {}, 0});
-            }
-            ++done;
-        }
+        pair += all ? 1 : 0;
     }
-    return static_cast<double>(done) / Seconds(std::chrono::steady_clock::now() - begin).count();
-}
-
-double median(std::vector<double> values) {
-    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-    std::nth_element(values.begin(), middle, values.end());
-    return *middle;
-}
-
-void print(const std::vector<Way>& ways) {
-    fmt::print("{:<24}", "requests a second");
-    for (const Way& way : ways) {
-        fmt::print("{:>18}", way.name);
-    }
-    fmt::print("\n");
-    for (std::size_t i = 0; i < workloads.size(); ++i) {
-        const double plain = median(ways[0].rates.at(i));
-        fmt::print("{:<24}", workloads.at(i).name);
-        for (const Way& way : ways) {
-            const double rate = median(way.rates.at(i));
-            fmt::print("{:>11.0f} {:>6.3f}", rate, rate / plain);
-        }
-        fmt::print("  {:.0f} MB/s plain\n", plain * workloads.at(i).bytes / 1e6);
+    for (const std::string& way : options.ways) {
+        print_cell(way, cells.at(way));
     }
 }
 
 int run(int argument_count, char** arguments) {
-    if (argument_count < 2) {
-        fmt::print(stderr, "usage: block_throughput PATH-TO-VUTRACE [SECONDS-A-TURN]\n");
-        return EXIT_FAILURE;
+    Options options;
+    CLI::App app("What each data path mode costs a block workload");
+    app.add_option("VUTRACE", options.vutrace, "The program")->required();
+    app.add_option("--way", options.ways,
+                   "A data path mode to measure against no capture, with further options of capture")
+        ->capture_default_str();
+    app.add_option("--row", options.rows, "Workloads to run, counted from 0")
+        ->check(CLI::Range(std::size_t{0}, workloads.size() - 1));
+    app.add_option("--pairs", options.pairs, "Ratios for each cell")->capture_default_str();
+    app.add_option("--others", options.most_others, "Cores that others may use during a pair that counts")
+        ->capture_default_str();
+    app.add_option("--patience", options.patience, "Seconds to wait for others, all together")->capture_default_str();
+    app.add_option("--seconds", options.seconds, "Of each turn")->capture_default_str();
+    app.add_flag(
+        "--above-others", options.above_others,
+        "Run everything with real-time priorities, so that other load gets only what is left (needs root); takes "
+        "every pair");
+    CLI11_PARSE(app, argument_count, arguments);
+
+    if (options.above_others) {
+        options.patience = 0;
     }
-    constexpr int turns = 9;
-    const Seconds time(argument_count > 2 ? std::atof(arguments[2]) : 0.4);
-    std::array<char, 64> folder{"/dev/shm/vutrace-throughput-XXXXXX"};
-    if (::mkdtemp(folder.data()) == nullptr) {
-        die(Error{ErrorCode::system, "cannot create a temporary folder", {}, errno});
+    print_physical_limits();
+    fmt::print("to plain: median of {} pairs of {} s, and between which values the true one is with 95 %\n",
+               options.pairs, options.seconds);
+    BlockSessions sessions(options.vutrace, options.above_others);
+    for (const std::size_t row : options.rows) {
+        run_row(sessions, options, workloads.at(row));
     }
-    std::vector<pid_t> children;
-    std::vector<Way> ways;
-    ways.push_back({"plain", nullptr});
-    ways.push_back({"off", "off"});
-    ways.push_back({"tap", "tap"});
-    ways.push_back({"relay", "relay"});
-    for (Way& way : ways) {
-        prepare(way, folder.data(), arguments[1], children);
-    }
-    std::mt19937_64 random(1);
-    Bytes data(131072);
-    std::generate(data.begin(), data.end(), [&] { return static_cast<std::byte>(random()); });
-    for (int i = 0; i < turns; ++i) {
-        for (std::size_t workload = 0; workload < workloads.size(); ++workload) {
-            for (Way& way : ways) {
-                way.rates.at(workload).push_back(turn(*way.driver, workloads.at(workload), time, data, random));
-            }
-        }
-    }
-    print(ways);
-    ways.clear();
-    for (const pid_t child : children) {
-        (void)::kill(child, SIGTERM);
-        (void)::waitpid(child, nullptr, 0);
-    }
-    std::filesystem::remove_all(folder.data());
     return EXIT_SUCCESS;
 }
 
 }  // namespace
-}  // namespace vutrace
+}  // namespace vutrace::benchmarks
 
 int main(int argument_count, char** arguments) {
-    return vutrace::run(argument_count, arguments);
+    return vutrace::benchmarks::run(argument_count, arguments);
 }

@@ -301,7 +301,8 @@ TEST_F(CaptureTest, RefusesBadOptionsBeforeItTouchesAnything) {
     const std::string write = " -w " + file();
     for (const std::string& arguments :
          {ends + write + " --datapath shadow", ends + write + " --datapath nonsense", ends + write + " --memory much",
-          ends + write + " --snaplen x", ends + write + " --wait -1", ends + write + " --queue-size 1",
+          ends + write + " --channels some", ends + write + " --snaplen x", ends + write + " --wait -1",
+          ends + write + " --budget 0", ends + write + " --budget 101", ends + write + " --queue-size 1",
           ends + write + " --no-such-option", ends, path("front") + write, "fd:x " + path("back") + write,
           "listen: " + path("back") + write, path("front") + " connect:" + write, ends + " third" + write}) {
         const Outcome outcome = run("capture " + arguments);

@@ -84,6 +84,59 @@ TEST_F(Decode, ShowsOnlyWhatIsAskedFor) {
     EXPECT_TRUE(objects("--count 0").empty());
 }
 
+TEST_F(Decode, ShowsWhatTheFilterPicks) {
+    EXPECT_EQ(objects("--filter 'queue == 1'").size(), 1U);
+    EXPECT_EQ(objects("--filter 'record == message and queue == 0'").size(), 5U);
+    EXPECT_EQ(objects("--filter 'queue == 0' --record message").size(), 5U) << "with the other choices";
+    EXPECT_EQ(objects("--filter 'queue == 0' --record message --count 2").size(), 2U);
+    EXPECT_EQ(objects("--filter 'request.type == OUT' --device blk").size(), 2U);
+    EXPECT_EQ(objects("--filter ''").size(), trace_.records.size());
+    EXPECT_TRUE(objects("--filter 'queue == 7'").empty());
+}
+
+TEST_F(Decode, ShowsWhereAFilterIsWrong) {
+    const Outcome outcome = decode("--filter 'quue == 0'");
+    EXPECT_EQ(outcome.status, 2);
+    EXPECT_EQ(outcome.errors,
+              "vutrace decode: error: no field \"quue\"\n  quue == 0\n  ^~~~ did you mean \"queue\"?\n");
+    EXPECT_EQ(run("info " + path() + " --filter 'queue = 0'").status, 2);
+}
+
+TEST_F(Decode, ListsTheFilterLanguage) {
+    for (const std::string command : {"decode", "info"}) {
+        const Outcome outcome = run(command + " --filter help");
+        EXPECT_EQ(outcome.status, 0);
+        EXPECT_THAT(outcome.output, HasSubstr("payload.regions.memory_size *"));
+        EXPECT_EQ(outcome.errors, "");
+    }
+}
+
+TEST_F(Decode, FiltersTheSummary) {
+    const auto summary = [&](const std::string& filter) {
+        const Outcome outcome = run("info --json " + path() + " --filter '" + filter + "'");
+        EXPECT_EQ(outcome.status, 0) << outcome.errors;
+        return json::parse(outcome.output);
+    };
+    const json chains = summary("state == used");
+    EXPECT_EQ(chains["records"], 1);
+    EXPECT_EQ(chains["records_read"], trace_.records.size());
+    ASSERT_EQ(chains["sessions"].size(), 1U);
+    const json& session = chains["sessions"][0];
+    EXPECT_EQ(session["records"], 1);
+    EXPECT_EQ(session["queues"][0]["chains_used"], 1);
+    EXPECT_EQ(session["queues"][0]["chains_available"], 0);
+    EXPECT_EQ(session["queues"][0]["kicks"], 0);
+    EXPECT_EQ(session["queues"][0]["size"], 16) << "what the session is, whatever is counted";
+    EXPECT_EQ(session["features"]["value"], "0x140000046");
+    EXPECT_TRUE(session["messages"].empty());
+    EXPECT_TRUE(summary("queue == 7")["sessions"].empty());
+    EXPECT_EQ(summary("")["records"], trace_.records.size());
+    const Outcome text = run("info " + path() + " --filter 'state == used'");
+    EXPECT_THAT(text.output, HasSubstr("state == used"));
+    EXPECT_THAT(text.output, HasSubstr("1 of " + std::to_string(trace_.records.size()) + " match"));
+    EXPECT_THAT(text.output, HasSubstr("0 available, 1 used"));
+}
+
 TEST_F(Decode, ColoursOnlyWhereAsked) {
     EXPECT_THAT(decode("--color always").output, HasSubstr("\x1b["));
     EXPECT_THAT(decode("--color never").output, Not(HasSubstr("\x1b[")));
@@ -113,7 +166,7 @@ TEST_F(Decode, RefusesWhatIsNoTrace) {
 }
 
 TEST_F(Decode, SaysWhatIsWrongWithItsOptions) {
-    for (const std::string options : {"--record nonsense", "--filter 'queue == 0'", "--device toaster", "--time never",
+    for (const std::string options : {"--record nonsense", "--filter 'quue == 0'", "--device toaster", "--time never",
                                       "--color sometimes", "--queue x", "--no-such-option"}) {
         const Outcome outcome = decode(options);
         EXPECT_EQ(outcome.status, 2) << options;

@@ -112,7 +112,7 @@ TEST_F(ReplayTest, NamesTheFieldsThatDiffer) {
     const Outcome outcome = replay_against(other, "--report " + folder_.path("report.json"));
     EXPECT_EQ(outcome.status, 1) << outcome.output << outcome.errors;
     EXPECT_THAT(outcome.output, HasSubstr("reply of GET_FEATURES: features: extra RO"));
-    EXPECT_THAT(outcome.output, HasSubstr("reply of GET_CONFIG: capacity: expected 16384, got 8192"));
+    EXPECT_THAT(outcome.output, HasSubstr("reply of GET_CONFIG: configuration.capacity: expected 16384, got 8192"));
     const json report = json::parse(read_file(folder_.path("report.json")));
     std::size_t named = 0;
     for (const json& divergence : report["divergences"]) {

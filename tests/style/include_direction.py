@@ -20,9 +20,10 @@ MAY_INCLUDE = {
     "session": {"base", "system", "protocol", "trace", "virtio"},
     "explain": DECODER,
     "check": DECODER | {"explain"},
+    "filter": DECODER | {"explain"},
     "render": DECODER | {"explain"},
     "capture": DECODER,
-    "replay": DECODER,
+    "replay": DECODER | {"explain"},
 }
 
 

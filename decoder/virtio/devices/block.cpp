@@ -22,38 +22,6 @@ struct TypeInfo {
     bool has_segments;
 };
 
-// virtio specification, "Block Device", "Device configuration layout"; unused bytes are left out.
-constexpr std::array configuration{
-    ConfigurationField{"capacity", 0, 8},
-    ConfigurationField{"size_max", 8, 4},
-    ConfigurationField{"seg_max", 12, 4},
-    ConfigurationField{"geometry.cylinders", 16, 2},
-    ConfigurationField{"geometry.heads", 18, 1},
-    ConfigurationField{"geometry.sectors", 19, 1},
-    ConfigurationField{"blk_size", 20, 4},
-    ConfigurationField{"topology.physical_block_exp", 24, 1},
-    ConfigurationField{"topology.alignment_offset", 25, 1},
-    ConfigurationField{"topology.min_io_size", 26, 2},
-    ConfigurationField{"topology.opt_io_size", 28, 4},
-    ConfigurationField{"writeback", 32, 1},
-    ConfigurationField{"num_queues", 34, 2},
-    ConfigurationField{"max_discard_sectors", 36, 4},
-    ConfigurationField{"max_discard_seg", 40, 4},
-    ConfigurationField{"discard_sector_alignment", 44, 4},
-    ConfigurationField{"max_write_zeroes_sectors", 48, 4},
-    ConfigurationField{"max_write_zeroes_seg", 52, 4},
-    ConfigurationField{"write_zeroes_may_unmap", 56, 1},
-    ConfigurationField{"max_secure_erase_sectors", 60, 4},
-    ConfigurationField{"max_secure_erase_seg", 64, 4},
-    ConfigurationField{"secure_erase_sector_alignment", 68, 4},
-    ConfigurationField{"zoned.zone_sectors", 72, 4},
-    ConfigurationField{"zoned.max_open_zones", 76, 4},
-    ConfigurationField{"zoned.max_active_zones", 80, 4},
-    ConfigurationField{"zoned.max_append_sectors", 84, 4},
-    ConfigurationField{"zoned.write_granularity", 88, 4},
-    ConfigurationField{"zoned.model", 92, 1},
-};
-
 constexpr std::array types{
     TypeInfo{RequestType::IN, "IN", Data::writable, false},
     TypeInfo{RequestType::OUT, "OUT", Data::readable, false},
@@ -156,24 +124,6 @@ void add_result(Request& request, ByteView written, std::uint64_t writable_total
         std::transform(text.begin(), end, std::back_inserter(request.id),
                        [](std::byte byte) { return static_cast<char>(byte); });
     }
-}
-
-std::span<const ConfigurationField> configuration_fields() noexcept {
-    return configuration;
-}
-
-std::optional<std::uint64_t> read_configuration(ByteView space, std::uint64_t offset,
-                                                const ConfigurationField& field) noexcept {
-    if (field.offset < offset || field.offset - offset > space.size() ||
-        space.size() - (field.offset - offset) < field.size) {
-        return std::nullopt;
-    }
-    const ByteView bytes = space.subspan(static_cast<std::size_t>(field.offset - offset), field.size);
-    std::uint64_t value = 0;
-    for (std::size_t i = bytes.size(); i > 0; --i) {
-        value = value << 8U | std::to_integer<std::uint64_t>(bytes[i - 1]);
-    }
-    return value;
 }
 
 bool looks_like_configuration(ByteView bytes) noexcept {

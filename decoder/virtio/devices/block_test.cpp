@@ -158,28 +158,5 @@ TEST(BlockConfiguration, IsToldFromThoseOfOtherDevices) {
     }
 }
 
-TEST(BlockConfiguration, HasFieldsThatDoNotOverlap) {
-    std::uint32_t end = 0;
-    for (const ConfigurationField& field : configuration_fields()) {
-        EXPECT_GE(field.offset, end) << field.name;
-        EXPECT_EQ(field.offset % field.size, 0U) << field.name;
-        end = field.offset + field.size;
-    }
-}
-
-TEST(BlockConfiguration, ReadsAFieldOnlyWhereAllOfItIsThere) {
-    constexpr ConfigurationField field{"num_queues", 34, 2};
-    Bytes space(40);
-    space[34] = std::byte{0x34};
-    space[35] = std::byte{0x12};
-    EXPECT_EQ(read_configuration(space, 0, field), 0x1234U);
-    EXPECT_EQ(read_configuration(ByteView(space).first(36), 0, field), 0x1234U);
-    EXPECT_EQ(read_configuration(ByteView(space).first(35), 0, field), std::nullopt);
-    EXPECT_EQ(read_configuration(ByteView(space).subspan(34), 34, field), 0x1234U);
-    EXPECT_EQ(read_configuration(ByteView(space).subspan(35), 35, field), std::nullopt);
-    EXPECT_EQ(read_configuration({}, UINT64_MAX, field), std::nullopt);
-    EXPECT_EQ(read_configuration({}, 0, field), std::nullopt);
-}
-
 }  // namespace
 }  // namespace vutrace::virtio::block

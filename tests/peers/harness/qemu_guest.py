@@ -24,6 +24,13 @@ def filesystem_device(socket, tag="share"):
             "-device", f"vhost-user-fs-pci,chardev={tag}-socket,tag={tag}"]
 
 
+def translated_network_device(socket):
+    """A network device behind an emulated IOMMU. QEMU 7.2 dies of its interrupt vectors where there is no KVM."""
+    return ["-machine", "q35", "-device", "intel-iommu,device-iotlb=on",
+            "-chardev", f"socket,id=net-socket,path={socket}", "-netdev", "vhost-user,id=net,chardev=net-socket",
+            "-device", "virtio-net-pci,netdev=net,disable-legacy=on,iommu_platform=on,ats=on,vectors=0"]
+
+
 class Qemu(Process):
     """A machine without a kernel: SeaBIOS drives the devices it knows. `trace` is QEMU's own log of messages."""
 

@@ -73,10 +73,11 @@ class TestPmd(Process):
 
 
 class TestPmdBackEnd(TestPmd):
-    def __init__(self, workspace, frames_in, name="testpmd-back-end", queues=1):
+    def __init__(self, workspace, frames_in, name="testpmd-back-end", queues=1, translated=False):
+        """`translated`: takes addresses from the front-end's IOMMU, and asks for them on its own channel."""
         self.socket = workspace.socket(name)
-        super().__init__(workspace, name, f"net_vhost0,iface={self.socket},queues={queues}", frames_in,
-                         "0@0,1@0")
+        device = f"net_vhost0,iface={self.socket},queues={queues},iommu-support={int(translated)}"
+        super().__init__(workspace, name, device, frames_in, "0@0,1@0")
 
 
 class TestPmdFrontEnd(TestPmd):

@@ -16,10 +16,15 @@
 
 namespace vutrace::capture {
 
+// Which of a session's sockets are stood in: the main one, or also those that its messages hand over
+// (SET_BACKEND_REQ_FD, GPU_SET_SOCKET).
+enum class RelayedChannels : std::uint8_t { all, main };
+
 struct CaptureOptions {
     Endpoint front_end;
     Endpoint back_end;
     DataPathOptions data_path;
+    RelayedChannels channels{RelayedChannels::all};
     bool once{false};                             // end after the first session
     std::chrono::milliseconds patience{5000};     // how long a peer that we connect to may take to appear
     std::string version;                          // of the program, for the session records

@@ -22,8 +22,9 @@ enum class MemoryMode : std::uint8_t { none, rings, buffers, full };
 struct DataPathOptions {
     DataPathMode mode{DataPathMode::tap};
     MemoryMode memory{MemoryMode::buffers};
-    std::uint64_t snap_length{UINT64_MAX};                // bytes kept of each buffer
-    bool lowest_priority{true};                           // tap and off: look only when nobody else wants the processor
+    std::uint64_t snap_length{UINT64_MAX};  // bytes kept of each buffer
+    bool lowest_priority{true};             // tap and off: look only when nobody else wants the processor
+    double budget{0.01};                    // tap: share of the machine's and the peers' time, above 0; 1: all
     std::chrono::milliseconds snapshot_patience{30'000};  // how long a session's end waits for `full` to be written
 };
 
@@ -54,6 +55,10 @@ class DataPath {
     // A GET_VRING_BASE reply (sender back-end) and the like must be seen before the front-end acts on it: called before
     // a reply is forwarded.
     virtual void before_reply(const protocol::Header& header, ByteView payload) = 0;
+    // Before a request is forwarded after which pages of guest memory may be missing (POSTCOPY_ADVISE,
+    // POSTCOPY_LISTEN). When it returns nothing touches guest memory, until `forwarded` brings a change that says
+    // otherwise.
+    virtual void release_memory() {}
     // After the last piece was forwarded and `state` took the message in.
     virtual void forwarded(ForwardedMessage message, const session::Change& change) = 0;
     // The connection ended and the sockets are about to close: last look at the rings, notifications that wait are

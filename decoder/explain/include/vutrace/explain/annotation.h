@@ -53,6 +53,7 @@ struct EntryAnnotation {
 
 struct Annotation {
     const trace::Record* record{nullptr};
+    std::int64_t start_time{0};            // of the first record that was annotated: the trace's, as a rule
     std::uint32_t device{0};               // virtio device type of the session, 0 where not known
     std::optional<std::uint32_t> queue;    // the queue the record is about
     MessageAnnotation message;             // message records only

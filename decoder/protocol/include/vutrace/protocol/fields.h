@@ -8,6 +8,7 @@
 #include <vutrace/protocol/requests.h>
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -37,6 +38,25 @@ struct Field {
     std::vector<Field> children;
     std::string_view meaning;  // what the field is, one phrase, from the table
 };
+
+struct ValueName {
+    std::uint64_t value;
+    std::string_view name;
+};
+
+// A field that a payload may have, for who must know all of them before any message came (filters, help).
+struct FieldInfo {
+    std::string_view group{};  // the object or list that it is a part of; empty at the top
+    std::string_view name{};   // empty for the plain elements of the list `group`
+    FieldFormat format{FieldFormat::number};
+    bool repeated{false};                 // a list, or a part of each of its elements
+    bool masks{false};                    // of `values` a number may hold several
+    std::span<const ValueName> values{};  // numbers that have a name
+    std::string_view otherwise{};         // what any number is called that `values` does not name, where it is
+    std::string_view meaning{};
+};
+// From the payload table: every layout's fields, so that a name comes as often as layouts have it.
+[[nodiscard]] std::vector<FieldInfo> payload_fields();
 
 struct DecodedPayload {
     std::vector<Field> fields;

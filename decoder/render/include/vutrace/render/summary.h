@@ -8,6 +8,7 @@
 #include <vutrace/trace/reader.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <tuple>
@@ -18,11 +19,19 @@ namespace vutrace::render {
 // One kind of message: channel, reply or request, name (with the number where there is none).
 using MessageKind = std::tuple<Channel, bool, std::string>;
 
+// What was counted of one queue.
+struct QueueSummary {
+    std::uint64_t chains_available{0}, chains_used{0}, chains_lost{0};
+    std::uint64_t kicks{0}, calls{0}, errs{0};
+    std::uint64_t proofs[4]{};  // entries by trace::Proof
+};
+
 struct SessionSummary {
     std::uint32_t number{0};
     std::int64_t first_time{0};
     std::int64_t last_time{0};
-    std::uint64_t records{0};  // entries of chain records count one each
+    std::uint64_t records{0};  // entries of chain records count one each; 0 where none was selected
+    std::map<std::uint16_t, QueueSummary> queues;
     std::map<MessageKind, std::uint64_t> messages;
     std::uint64_t message_bytes{0};                      // on the wire, headers included
     std::uint64_t content_bytes{0};                      // of guest memory, captured with chains and as memory records
@@ -51,7 +60,13 @@ class Summary {
   public:
     static constexpr std::size_t max_notes = 1000;
 
-    void add(const explain::Annotation& annotation, const session::Tracker& tracker);
+    // Which entries of a record are counted; empty: all of them.
+    using Selected = std::function<bool(std::size_t entry)>;
+    // To be called for every record. What a session is (regions, queue sizes) and what was lost is taken from all of
+    // them; counts, times, bytes and notes from those selected.
+    void add(const explain::Annotation& annotation, const session::Tracker& tracker, const Selected& selected = {});
+    // The words of the selection, to be shown. Without, all records are taken for selected.
+    void set_filter(std::string expression) { filter_ = std::move(expression); }
     // After the last record.
     void set_file(std::string path, std::uint64_t size, const trace::ReadProblems& problems);
 
@@ -60,7 +75,9 @@ class Summary {
     [[nodiscard]] const std::vector<NoteSummary>& notes() const noexcept { return notes_; }
     [[nodiscard]] const explain::Lineages& lineages() const noexcept { return lineages_; }
     [[nodiscard]] std::uint64_t note_count() const noexcept { return note_count_; }
-    [[nodiscard]] std::uint64_t records() const noexcept { return records_; }
+    [[nodiscard]] std::uint64_t records() const noexcept { return records_; }  // selected
+    [[nodiscard]] std::uint64_t records_read() const noexcept { return records_read_; }
+    [[nodiscard]] const std::string& filter() const noexcept { return filter_; }  // empty where there is none
     [[nodiscard]] std::int64_t first_time() const noexcept { return first_time_; }
     [[nodiscard]] std::int64_t last_time() const noexcept { return last_time_; }
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
@@ -68,7 +85,12 @@ class Summary {
     [[nodiscard]] const trace::ReadProblems& problems() const noexcept { return problems_; }
 
   private:
-    void add_message(SessionSummary& session, const explain::Annotation& annotation, const session::Tracker& tracker);
+    void add_gap(const trace::GapRecord& gap);
+    void add_selected(const explain::Annotation& annotation, std::size_t entry);
+    static void add_message(SessionSummary& session, const explain::Annotation& annotation);
+    static void add_chain(SessionSummary& session, const trace::ChainRecord& record, std::size_t entry);
+    static void add_other(SessionSummary& session, const trace::RecordBody& body);
+    void follow(const explain::Annotation& annotation, const session::Tracker& tracker);
 
     std::map<std::uint32_t, SessionSummary> sessions_;
     explain::Lineages lineages_;
@@ -76,6 +98,8 @@ class Summary {
     std::vector<NoteSummary> notes_;
     std::uint64_t note_count_{0};
     std::uint64_t records_{0};
+    std::uint64_t records_read_{0};
+    std::string filter_;
     std::int64_t first_time_{0};
     std::int64_t last_time_{0};
     std::string path_;

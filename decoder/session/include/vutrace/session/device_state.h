@@ -32,6 +32,7 @@ struct Change {
     bool features{false};
     bool device_reset{false};                    // RESET_OWNER, RESET_DEVICE, SET_STATUS 0: all queues stopped
     bool postcopy{false};                        // `postcopy_active()` changed
+    bool memory_incomplete{false};               // `memory_incomplete()` changed
     std::optional<std::uint32_t> queue_changed;  // number of the queue whose set-up changed
     std::optional<std::uint32_t> queue_started;
     std::optional<std::uint32_t> queue_stopped;  // by the answer to GET_VRING_BASE
@@ -64,6 +65,10 @@ class DeviceState {
     [[nodiscard]] bool has_feature(unsigned bit) const noexcept;
     [[nodiscard]] bool has_protocol_feature(unsigned bit) const noexcept;
     [[nodiscard]] bool postcopy_active() const noexcept { return postcopy_active_; }
+    // From POSTCOPY_ADVISE on pages of guest memory may be missing, until POSTCOPY_END or, where the migration is done
+    // without LISTEN, until a queue starts. Who touches one through a mapping meanwhile makes it exist, as zeros: the
+    // page that comes later has no place any more.
+    [[nodiscard]] bool memory_incomplete() const noexcept { return postcopy_active_ || postcopy_advised_; }
     // As the back-end gave it or the front-end gave it back, whichever came last; empty where there is none.
     [[nodiscard]] const std::optional<protocol::Inflight>& inflight_area() const noexcept { return inflight_area_; }
     [[nodiscard]] const std::optional<protocol::Log>& dirty_log() const noexcept { return dirty_log_; }
@@ -118,6 +123,7 @@ class DeviceState {
     void set_vring_error(const Message& message, Change& change);
     void set_vring_enable(const Message& message, Change& change);
     void vring_kick(const Message& message, Change& change);
+    void postcopy_advise(const Message& message, Change& change);
     void postcopy_listen(const Message& message, Change& change);
     void postcopy_end(const Message& message, Change& change);
     void reset(const Message& message, Change& change);
@@ -135,6 +141,7 @@ class DeviceState {
     void inflight_area_answered(const Pending& pending, ByteView payload, Change& change);
     void memory_region_answered(const Pending& pending, ByteView payload, Change& change);
 
+    void queue_starts(Change& change);
     QueueState* queue_to_change(std::uint32_t index, Change& change);
     void memory_changed(Change& change) noexcept;
 
@@ -151,6 +158,7 @@ class DeviceState {
     std::optional<protocol::Inflight> inflight_area_;
     std::optional<protocol::Log> dirty_log_;
     bool postcopy_active_{false};
+    bool postcopy_advised_{false};
     bool table_acknowledgement_due_{false};     // a SET_MEM_TABLE of postcopy waits for its acknowledgement
     std::uint32_t device_specific_request_{0};  // the first request seen that only one device type has
 };

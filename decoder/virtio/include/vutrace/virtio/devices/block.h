@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -66,17 +65,6 @@ struct Request {
 // Adds status and what else the device wrote. `written` begins with the first device-writable byte and holds what was
 // captured of the writable bytes; the status is the last writable byte, so it is only known where that was captured.
 void add_result(Request& request, ByteView written, std::uint64_t writable_total);
-
-// A value in the configuration space.
-struct ConfigurationField {
-    std::string_view name;  // as the specification spells it
-    std::uint32_t offset{0};
-    std::uint32_t size{0};  // bytes: 1, 2, 4 or 8
-};
-[[nodiscard]] std::span<const ConfigurationField> configuration_fields() noexcept;
-// `space` holds what is known of it, from `offset` on; empty where it does not hold all of the field.
-[[nodiscard]] std::optional<std::uint64_t> read_configuration(ByteView space, std::uint64_t offset,
-                                                              const ConfigurationField& field) noexcept;
 
 // Does a configuration space of `bytes` look like one of virtio-blk? The evidence for `session`'s device type.
 [[nodiscard]] bool looks_like_configuration(ByteView bytes) noexcept;

@@ -73,6 +73,9 @@ class SessionBuilder {
         return add(trace::ChainRecord{queue, fields, std::move(entries)});
     }
 
+    // Nothing happens for a while.
+    void pass(std::int64_t nanoseconds) { time_ += nanoseconds; }
+
     [[nodiscard]] const std::vector<trace::Record>& records() const noexcept { return records_; }
     [[nodiscard]] std::uint64_t last_sequence() const noexcept { return next_sequence_ - 1; }
 

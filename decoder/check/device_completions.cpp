@@ -1,0 +1,230 @@
+// F. Device on rings: calls, order, and requests that are left.
+#include "notification_debts.h"
+
+#include <vutrace/protocol/features.h>
+#include <vutrace/protocol/payloads.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace vutrace::check {
+namespace {
+
+using protocol::FrontEndRequest;
+
+// VU090.
+class CallDue final : public Rule {
+  public:
+    void chain(const ChainSight& sight) override { tell(debts_.chain(sight), sight.time(), "the driver went on"); }
+    void chain_record(const Sight& sight, const trace::ChainRecord& chain) override {
+        debts_.chain_record(sight, chain);
+    }
+    void other(const Sight& sight) override { tell(debts_.other(sight), sight.record.time, "the next call came"); }
+    void message(const MessageSight& sight) override {
+        tell(debts_.message(sight), sight.record.time, "the queue was stopped or set up anew");
+    }
+
+  private:
+    void tell(const std::optional<NotificationDebt>& debt, std::int64_t now, const char* ended) const {
+        if (!debt) {
+            return;
+        }
+        Finding made = finding(debt->sequence, debt->time,
+                               fmt::format("{}, but the device does not call: {} after {}",
+                                           NotificationDebts::reason(*debt, NotificationDebts::Kind::call), ended,
+                                           duration(now - debt->time)));
+        made.queue = debt->queue;
+        report(std::move(made));
+    }
+    NotificationDebts debts_{NotificationDebts::Kind::call};
+};
+
+// VU091.
+class EarlyCall final : public Rule {
+  public:
+    void message(const MessageSight& sight) override {
+        if (sight.asks(FrontEndRequest::SET_VRING_CALL) && sight.what.queue) {
+            if (Queue* queue = queues_.of(static_cast<std::uint16_t>(*sight.what.queue))) {
+                queue->calls = 0;
+            }
+        }
+    }
+    void other(const Sight& sight) override {
+        const auto* event = std::get_if<trace::EventRecord>(&sight.record.body);
+        if (event == nullptr || event->kind != trace::EventRecord::Kind::call || sight.after.opened.empty()) {
+            return;
+        }
+        const session::QueueState* state = sight.before.queue(event->queue);
+        const Ring* ring = sight.rings->find(event->queue);
+        Queue* queue = queues_.of(event->queue);
+        if (state == nullptr || state->started || queue == nullptr) {
+            return;
+        }
+        const bool late = ring != nullptr && ring->stopped_time && sight.record.time - *ring->stopped_time < second;
+        if (late || queue->calls++ == 0 || std::exchange(queue->told, true)) {
+            return;
+        }
+        report(sight, fmt::format("a call on a queue that is not started{}; later ones are not told",
+                                  ring != nullptr && ring->stopped_time
+                                      ? fmt::format(", {} after it was stopped",
+                                                    duration(sight.record.time - *ring->stopped_time))
+                                      : std::string()));
+    }
+
+  private:
+    struct Queue {
+        std::uint64_t calls{0};  // since the last SET_VRING_CALL
+        bool told{false};
+    };
+    ByQueue<Queue> queues_;
+};
+
+// VU092. Chains are offered in the order of their records.
+class InOrderUse final : public Rule {
+  public:
+    void chain(const ChainSight& sight) override {
+        const std::uint64_t offered = sight.known.context.available_sequence;
+        if (!sight.used() || offered == 0 || !sight.before.has_feature(protocol::feature::IN_ORDER)) {
+            return;
+        }
+        std::uint64_t* last = last_.of(sight.chain.queue);
+        if (last == nullptr) {
+            return;
+        }
+        if (offered < *last) {
+            report(sight, fmt::format("{}, available in record {}, is used after that of record {}", head_of(sight),
+                                      offered, *last));
+        }
+        *last = std::max(*last, offered);
+    }
+
+  private:
+    ByQueue<std::uint64_t> last_;  // offer of the latest chain used
+};
+
+// VU094. What the answer to GET_VRING_BASE says was taken, and was never completed.
+class LeftBehind final : public Rule {
+  public:
+    void message(const MessageSight& sight) override {
+        if (sight.answers(FrontEndRequest::GET_VRING_BASE)) {
+            judge_answer(sight);
+        } else if (sight.on_main() && sight.what.asks && sight.what.queue) {
+            tell(static_cast<std::uint16_t>(*sight.what.queue));
+        }
+    }
+    // Completions may be recorded after the answer.
+    void chain(const ChainSight& sight) override {
+        Left* left = sight.used() ? left_.find(sight.chain.queue) : nullptr;
+        if (left != nullptr) {
+            std::erase_if(left->chains,
+                          [&](const Offer& one) { return one.sequence == sight.known.context.available_sequence; });
+        }
+    }
+    void end(const EndSight& /*sight*/) override {
+        for (const auto& [queue, left] : left_.all()) {
+            tell(queue);
+        }
+    }
+
+  private:
+    struct Left {
+        std::uint64_t sequence{0};
+        std::int64_t time{0};
+        std::uint16_t base{0};
+        std::vector<Offer> chains;
+    };
+
+    void judge_answer(const MessageSight& sight) {
+        const auto state = protocol::parse_vring_state(sight.payload);
+        const bool may_leave = sight.before.has_protocol_feature(protocol::protocol_feature::GET_VRING_BASE_INFLIGHT) ||
+                               sight.before.has_protocol_feature(protocol::protocol_feature::GET_VRING_BASE_SKIP_DRAIN);
+        if (!state || may_leave || state->index >= trace::no_queue || !sight.what.exchange.answered) {
+            return;
+        }
+        const auto number = static_cast<std::uint16_t>(state->index);
+        const Ring* ring = sight.rings->find(number);
+        Left* left = ring != nullptr && ring->complete && ring->started ? left_.of(number) : nullptr;
+        if (left == nullptr) {
+            return;
+        }
+        *left = {sight.record.sequence, sight.record.time, static_cast<std::uint16_t>(state->num), {}};
+        for (const auto& [head, offer] : ring->open) {
+            // Chains from the base on were not taken: they are served after the next start.
+            if (!offer.device_writes_only && ahead(offer.index, left->base) > 0) {
+                left->chains.push_back(offer);
+            }
+        }
+    }
+    void tell(std::uint16_t queue) {
+        Left* left = left_.find(queue);
+        if (left == nullptr || left->chains.empty()) {
+            return;
+        }
+        const auto oldest = std::min_element(left->chains.begin(), left->chains.end(),
+                                             [](const Offer& a, const Offer& b) { return a.sequence < b.sequence; });
+        Finding made =
+            finding(left->sequence, left->time,
+                    fmt::format("the queue stops at base {} with {} chains that were taken and not completed, the "
+                                "oldest of record {}",
+                                left->base, left->chains.size(), oldest->sequence));
+        made.queue = queue;
+        left->chains.clear();
+        report(std::move(made));
+    }
+
+    ByQueue<Left> left_;
+};
+
+constexpr std::array rows{
+    RuleRow{{"VU090", Severity::warning, Violator::back_end, "The device calls when the driver asks for it.",
+             "virtio, Split Virtqueues: Used Buffer Notification Suppression",
+             "A driver that sleeps until it is called sleeps on. Reported where the call was due by flags or event "
+             "index, none was seen since the chains were offered, and nothing happened on the queue for 1 s. In `tap` "
+             "only after a first call was seen: with KVM's irqfd a call may wake nobody else. Still missing at the "
+             "end: STALL004.",
+             ""},
+            make_rule<CallDue>,
+            wants_messages | wants_chains | wants_chain_records | wants_others},
+    RuleRow{
+        {"VU091", Severity::error, Violator::back_end, "No call on a ring that is not started.", ring_states_section,
+         "libvhost-user and others call once when they get SET_VRING_CALL, which is not reported. What comes "
+         "within 1 s after a stop may only have been recorded late. A call without a descriptor leaves no trace. "
+         "Told once for each queue.",
+         ""},
+        make_rule<EarlyCall>,
+        wants_messages | wants_others},
+    RuleRow{{"VU092", Severity::error, Violator::back_end, "With IN_ORDER chains are used as they were offered.",
+             "virtio, Split Virtqueues: In-order use of descriptors",
+             "The driver frees buffers by counting. Batches, of which only the last is in the used ring, are taken "
+             "apart by capture.",
+             ""},
+            make_rule<InOrderUse>,
+            wants_chains},
+    RuleRow{{"VU093", Severity::error, Violator::back_end,
+             "In a packed ring, used descriptors carry the device's wrap counter, and their flags are written last.",
+             "virtio, Packed Virtqueues: The Virtqueue Descriptor Ring",
+             "Length counts only with the WRITE flag there.", "Packed rings are not recorded yet."}},
+    RuleRow{{"VU094", Severity::warning, Violator::back_end, "What was taken is completed before the queue stops.",
+             ring_states_section,
+             "The base that the back-end answers says what it took. Chains before it that were never used are lost: "
+             "the guest waits for them. Not for chains without a readable byte, which devices fill when they have "
+             "something, nor where features allow requests to be left in flight.",
+             ""},
+            make_rule<LeftBehind>,
+            wants_messages | wants_chains},
+    RuleRow{{"VU095", Severity::error, Violator::back_end,
+             "A request that is served again after a reconnect is completed once.", "vhost-user, Inflight I/O tracking",
+             "The in-flight area says which requests were not completed.",
+             "Rules see one connection, and a request's two completions are in two. A second completion in one "
+             "connection is VU084."}},
+};
+
+}  // namespace
+
+RuleRows device_completion_rules() noexcept {
+    return rows;
+}
+
+}  // namespace vutrace::check

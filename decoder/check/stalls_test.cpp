@@ -1,0 +1,376 @@
+#include "ring_fixture.h"
+
+#include <vutrace/trace/reader.h>
+
+#include <gmock/gmock.h>
+
+#include <filesystem>
+
+namespace vutrace::check {
+namespace {
+
+using test::bit;
+using test::BlockSession;
+using test::FrontEndRequest;
+using test::one_second;
+using test::RingSession;
+using test::SessionBuilder;
+using test::texts;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::StartsWith;
+namespace feature = protocol::feature;
+namespace protocol_feature = protocol::protocol_feature;
+
+const std::vector<std::string_view> stalls{"STALL001", "STALL002", "STALL003", "STALL004", "STALL005"};
+
+std::string at(const char* rule, std::uint64_t sequence, const char* who) {
+    return std::string(rule) + " @" + std::to_string(sequence) + " " + who + ": ";
+}
+
+// The trace goes on, of another thing.
+void later(SessionBuilder& session, std::int64_t nanoseconds = 3 * one_second) {
+    session.pass(nanoseconds);
+    session.add(trace::NoteRecord{trace::NoteRecord::Severity::info, trace::no_queue, "the trace goes on"});
+}
+
+SessionBuilder with_protocol_features(std::uint64_t features) {
+    SessionBuilder session;
+    session.add(trace::SessionRecord{trace::SessionRecord::Kind::opened, {{"datapath", "tap"}}});
+    session.set(FrontEndRequest::SET_PROTOCOL_FEATURES, features);
+    return session;
+}
+
+std::uint64_t ask_on_back_end_channel(SessionBuilder& session, std::uint32_t code, std::uint32_t flags,
+                                      ByteView payload) {
+    trace::MessageRecord record;
+    record.channel = Channel::back_end;
+    record.sender = Side::back_end;
+    record.bytes = session::testing::message_bytes(code, flags, payload);
+    return session.add(std::move(record));
+}
+
+Bytes iotlb(std::uint64_t address, std::uint64_t size, std::uint8_t type) {
+    Bytes bytes(32);
+    store<std::uint64_t>(bytes, 0, address);
+    store<std::uint64_t>(bytes, 8, size);
+    store<std::uint8_t>(bytes, 24, 3);
+    store<std::uint8_t>(bytes, 25, type);
+    return bytes;
+}
+constexpr std::uint32_t iotlb_msg = 1, config_change_msg = 2;
+constexpr std::uint8_t miss = 1, update = 2;
+
+void answer_miss(SessionBuilder& session, std::uint64_t address) {
+    session.request(FrontEndRequest::IOTLB_MSG, iotlb(address, 0x1000, update));
+    session.reply(FrontEndRequest::IOTLB_MSG, protocol::serialise_u64(0));
+}
+
+// --- STALL001
+
+TEST(Stall, AnUnansweredRequestNamesTheBackEndAndItsAge) {
+    SessionBuilder session;
+    const auto asked = session.request(FrontEndRequest::GET_FEATURES);
+    later(session);
+    EXPECT_THAT(texts(session, stalls), ElementsAre(AllOf(StartsWith(at("STALL001", asked, "error back-end")),
+                                                          HasSubstr("GET_FEATURES"), HasSubstr("since 3.0 s"))));
+}
+
+TEST(Stall, ARequestThatIsOnItsWayIsANote) {
+    SessionBuilder session;
+    session.request(FrontEndRequest::GET_FEATURES);
+    EXPECT_THAT(texts(session, stalls), ElementsAre(HasSubstr("info back-end")));
+}
+
+TEST(Stall, ASlowSessionIsGivenMoreTime) {
+    SessionBuilder session;
+    session.request(FrontEndRequest::GET_FEATURES);
+    session.pass(one_second);
+    session.reply(FrontEndRequest::GET_FEATURES, protocol::serialise_u64(0));
+    session.request(FrontEndRequest::GET_QUEUE_NUM);
+    later(session);
+    EXPECT_THAT(texts(session, stalls), ElementsAre(HasSubstr("info back-end")));
+    later(session, 10 * one_second);
+    EXPECT_THAT(texts(session, stalls), ElementsAre(HasSubstr("error back-end")));
+}
+
+TEST(Stall, ABackEndThatClosesInsteadOfAnsweringIsNamed) {
+    SessionBuilder session;
+    const auto asked = session.request(FrontEndRequest::GET_FEATURES);
+    session.add(trace::SessionRecord{trace::SessionRecord::Kind::closed, {{"reason", "back-end closed"}}});
+    EXPECT_THAT(texts(session, stalls), ElementsAre(AllOf(StartsWith(at("STALL001", asked, "error back-end")),
+                                                          HasSubstr("closed the connection instead"))));
+}
+
+TEST(Stall, AnUnansweredRequestOfTheBackEndNamesTheFrontEnd) {
+    SessionBuilder session =
+        with_protocol_features(bit(protocol_feature::REPLY_ACK) | bit(protocol_feature::BACKEND_REQ));
+    const auto asked = ask_on_back_end_channel(session, config_change_msg, 9, {});
+    later(session);
+    EXPECT_THAT(texts(session, stalls), ElementsAre(StartsWith(at("STALL001", asked, "error front-end"))));
+}
+
+TEST(Stall, AMissThatIsNeverUpdatedNamesTheFrontEnd) {
+    SessionBuilder session = with_protocol_features(bit(protocol_feature::BACKEND_REQ));
+    const auto asked = ask_on_back_end_channel(session, iotlb_msg, 1, iotlb(0x5000, 0, miss));
+    later(session);
+    EXPECT_THAT(texts(session, stalls), ElementsAre(AllOf(StartsWith(at("STALL001", asked, "error front-end")),
+                                                          HasSubstr("IOTLB miss for 0x5000"))));
+    answer_miss(session, 0x5000);
+    EXPECT_THAT(texts(session, stalls), IsEmpty());
+}
+
+// --- STALL002
+
+TEST(Stall, AnAcknowledgementWaitedForThatWasNeverRequested) {
+    SessionBuilder session = with_protocol_features(bit(protocol_feature::REPLY_ACK));
+    session.set(FrontEndRequest::SET_FEATURES, BlockSession::features);
+    BlockSession::add_regions(session);
+    const protocol::MemoryRegion more{0x8000000, 0x1000, 0x7f0000000000, 0, 0, 0};
+    const auto last = session.request(FrontEndRequest::ADD_MEM_REG, protocol::serialise_region(more, false), {12});
+    later(session);
+    EXPECT_THAT(texts(session, stalls), ElementsAre(AllOf(StartsWith(at("STALL002", last, "warn front-end")),
+                                                          HasSubstr("ADD_MEM_REG"), HasSubstr("never asked for"))));
+}
+
+TEST(Stall, AnAcknowledgementWaitedForThatWasNeverNegotiated) {
+    SessionBuilder session;
+    const auto last = session.request_with_reply(FrontEndRequest::SET_OWNER);
+    later(session);
+    EXPECT_THAT(texts(session, stalls),
+                ElementsAre(AllOf(StartsWith(at("STALL002", last, "warn front-end")), HasSubstr("REPLY_ACK"))));
+}
+
+TEST(Stall, AFrontEndMayRestUntilItsGuestStarts) {
+    SessionBuilder session;
+    BlockSession::connect(session);
+    session.request(FrontEndRequest::SET_VRING_CALL, protocol::serialise_u64(1), {2});
+    later(session);
+    EXPECT_THAT(texts(session, stalls), IsEmpty());
+    SessionBuilder running;
+    BlockSession::start(running);
+    later(running);
+    EXPECT_THAT(texts(running, stalls), IsEmpty());
+}
+
+// --- STALL003
+
+TEST(Stall, AvailableEntriesNeverUsed) {
+    RingSession ring;
+    ring.kick();
+    ring.offer(ring.write(0));
+    ring.call();
+    ring.complete(0);
+    ring.kick();
+    const auto first = ring.offer(ring.write(3));
+    ring.kick();
+    ring.offer(ring.write(6));
+    later(ring.session);
+    EXPECT_THAT(ring.said(stalls), ElementsAre(AllOf(StartsWith(at("STALL003", first, "warn back-end")),
+                                                     HasSubstr("2 chains"), HasSubstr("head 3"), HasSubstr("3.0 s"))));
+}
+
+TEST(Stall, ChainsThatAreInFlightAtTheEndAreANote) {
+    RingSession ring;
+    ring.kick();
+    ring.offer(ring.write(0));
+    EXPECT_THAT(ring.said(stalls), ElementsAre(HasSubstr("STALL003")));
+    EXPECT_THAT(ring.said(stalls), ElementsAre(HasSubstr("info back-end")));
+    test::close(ring.session);
+    EXPECT_THAT(ring.said(stalls), ElementsAre(HasSubstr("info back-end")));
+}
+
+TEST(Stall, ASlowQueueIsGivenMoreTime) {
+    RingSession ring;
+    ring.kick();
+    ring.offer(ring.write(0));
+    ring.session.pass(one_second);
+    ring.call();
+    ring.complete(0);
+    ring.kick();
+    ring.offer(ring.write(0));
+    later(ring.session, 10 * one_second);
+    EXPECT_THAT(ring.said(stalls), ElementsAre(HasSubstr("info back-end")));
+}
+
+TEST(Stall, BuffersThatWaitForSomethingAreNobodysDebt) {
+    RingSession ring;
+    ring.kick();
+    ring.offer(ring.request(0, {{0x200000, 1500, 2, 0}}));
+    later(ring.session);
+    EXPECT_THAT(ring.said(stalls), IsEmpty());
+}
+
+TEST(Stall, AQueueThatIsDisabledOrStoppedOwesNothing) {
+    RingSession ring;
+    ring.kick();
+    ring.offer(ring.write(0));
+    ring.session.set(FrontEndRequest::SET_VRING_ENABLE, 0, 0);
+    later(ring.session);
+    EXPECT_THAT(ring.said(stalls), IsEmpty());
+}
+
+TEST(Stall, ARingOfWhichSomethingWasLostIsNotJudged) {
+    RingSession ring;
+    ring.kick();
+    ring.offer(ring.write(0));
+    ring.lose(0, 1);
+    later(ring.session);
+    EXPECT_THAT(ring.said(stalls), IsEmpty());
+}
+
+TEST(Stall, AvailableEntriesThatNobodyKickedForAreTheDriversDebt) {
+    RingSession ring(bit(feature::RING_EVENT_IDX));
+    ring.kick();
+    ring.offer(ring.write(0));
+    ring.fields.available_event = 1;
+    ring.call();
+    ring.complete(0);
+    const auto first = ring.offer(ring.write(0));
+    later(ring.session);
+    EXPECT_THAT(ring.said(stalls),
+                ElementsAre(AllOf(StartsWith(at("STALL003", first, "warn driver")), HasSubstr("no kick was seen"))));
+    RingSession suppressed(bit(feature::RING_EVENT_IDX));
+    suppressed.kick();
+    suppressed.offer(suppressed.write(0));
+    suppressed.fields.available_event = 77;
+    suppressed.fields.used_event = 77;
+    suppressed.complete(0);
+    suppressed.offer(suppressed.write(0));
+    later(suppressed.session);
+    EXPECT_THAT(suppressed.said(stalls), ElementsAre(HasSubstr("warn back-end")));
+}
+
+TEST(Stall, ABrokenChainIsTheDriversDebt) {
+    RingSession ring;
+    ring.kick();
+    trace::ChainEntry entry = ring.write(0);
+    entry.problem = static_cast<std::uint16_t>(virtio::ChainProblem::next_out_of_range);
+    ring.offer(entry);
+    later(ring.session);
+    EXPECT_THAT(ring.said(stalls), ElementsAre(HasSubstr("warn driver")));
+}
+
+// --- STALL004
+
+TEST(Stall, UsedAdvancedButNoCallWhileItWasAskedFor) {
+    for (const std::uint64_t features : {std::uint64_t{0}, bit(feature::RING_EVENT_IDX)}) {
+        RingSession ring(features);
+        ring.kick();
+        ring.offer(ring.write(0));
+        const auto used = ring.complete(0);
+        later(ring.session);
+        EXPECT_THAT(ring.said(stalls), ElementsAre(AllOf(StartsWith(at("STALL004", used, "warn back-end")),
+                                                         HasSubstr("no call was seen for 3.0 s"))));
+        test::close(ring.session);
+        EXPECT_THAT(ring.said(stalls), ElementsAre(HasSubstr("STALL004")));
+    }
+}
+
+TEST(Stall, ACallThatWasNotAskedForMayBeMissing) {
+    RingSession event(bit(feature::RING_EVENT_IDX));
+    event.fields.used_event = 9;
+    RingSession flags;
+    flags.fields.available_flags = 1;
+    for (RingSession* ring : {&event, &flags}) {
+        ring->kick();
+        ring->offer(ring->write(0));
+        ring->complete(0);
+        later(ring->session);
+        EXPECT_THAT(ring->said(stalls), IsEmpty());
+    }
+}
+
+TEST(Stall, ADriverThatHasJustClearedTheFlagLooksForItself) {
+    RingSession ring;
+    ring.fields.available_flags = 1;
+    ring.kick();
+    ring.offer(ring.write(0));
+    ring.fields.available_flags = 0;
+    ring.complete(0);
+    later(ring.session);
+    EXPECT_THAT(ring.said(stalls), IsEmpty());
+}
+
+TEST(Stall, CallsThatCaptureCannotSeeAreNotMissed) {
+    RingSession ring(0, "tap");
+    ring.kick();
+    ring.offer(ring.write(0));
+    ring.complete(0);
+    later(ring.session);
+    EXPECT_THAT(ring.said(stalls), IsEmpty());
+    ring.call();
+    ring.kick();
+    ring.offer(ring.write(0));
+    ring.complete(0);
+    later(ring.session);
+    EXPECT_THAT(ring.said(stalls), ElementsAre(HasSubstr("STALL004"))) << "calls were seen before: this one is missing";
+}
+
+TEST(Stall, ADriverThatGoesOnNeedsNoCall) {
+    RingSession ring;
+    ring.kick();
+    ring.offer(ring.write(0));
+    ring.complete(0);
+    ring.kick();
+    ring.offer(ring.write(0));
+    ring.call();
+    ring.complete(0);
+    later(ring.session);
+    EXPECT_THAT(ring.said(stalls), IsEmpty());
+}
+
+// --- STALL005
+
+TEST(Stall, DeadlockOfAnIotlbMissOverTwoChannels) {
+    for (const std::uint32_t flags : {1U, 9U}) {
+        SessionBuilder session =
+            with_protocol_features(bit(protocol_feature::REPLY_ACK) | bit(protocol_feature::BACKEND_REQ));
+        session.set(FrontEndRequest::SET_FEATURES, BlockSession::features | bit(feature::ACCESS_PLATFORM));
+        BlockSession::start_queue(session);
+        const auto base = session.set(FrontEndRequest::GET_VRING_BASE, 0, 0);
+        const auto missed = ask_on_back_end_channel(session, iotlb_msg, flags, iotlb(0x5000, 0, miss));
+        later(session);
+        EXPECT_THAT(texts(session, stalls),
+                    ElementsAre(AllOf(StartsWith(at("STALL005", base, "error front-end")),
+                                      HasSubstr("GET_VRING_BASE since 3.0 s"), HasSubstr("IOTLB"),
+                                      HasSubstr("of record " + std::to_string(missed) + " since 3.0 s"))));
+    }
+}
+
+TEST(Stall, AMissThatIsUpdatedMakesNoDeadlock) {
+    SessionBuilder session = with_protocol_features(bit(protocol_feature::BACKEND_REQ));
+    ask_on_back_end_channel(session, iotlb_msg, 1, iotlb(0x5000, 0, miss));
+    answer_miss(session, 0x5000);
+    session.set(FrontEndRequest::GET_VRING_BASE, 0, 0);
+    later(session);
+    EXPECT_THAT(texts(session, stalls), ElementsAre(HasSubstr("error back-end"))) << "only the back-end owes";
+}
+
+// --- Recorded sessions
+
+TEST(Stall, TheSamplesOfHealthySessionsGiveNothingAboveANote) {
+    std::size_t traces = 0;
+    for (const auto& file : std::filesystem::directory_iterator(VUTRACE_SAMPLES)) {
+        if (!file.path().string().ends_with(".pcap.zst") || file.path().filename().string().starts_with("bug-")) {
+            continue;
+        }
+        ++traces;
+        auto reader = trace::Reader::open(file.path().string());
+        ASSERT_TRUE(reader) << describe(reader.error());
+        std::vector<trace::Record> records;
+        for (auto record = reader->next(); record && *record; record = reader->next()) {
+            records.push_back(**record);
+        }
+        for (const Finding& finding : test::findings(records)) {
+            EXPECT_EQ(finding.severity, Severity::info)
+                << file.path() << ": " << finding.rule->id << " @" << finding.sequence << ": " << finding.text;
+        }
+    }
+    EXPECT_GE(traces, 2U);
+}
+
+}  // namespace
+}  // namespace vutrace::check

@@ -1,0 +1,184 @@
+// The fields of chains: the chain itself, the block request in it, the rings.
+#include "getters.h"
+
+#include <vutrace/virtio/split_ring.h>
+
+#include <algorithm>
+
+namespace vutrace::filter {
+namespace {
+
+// Each buffer of a chain, until the outcome is known.
+template <class Give>
+constexpr FieldRow::Getter each_buffer(Give) {
+    return [](const Subject& subject, const FieldRow&, Probe& probe) noexcept {
+        const auto& buffers = known_chain(subject).buffers;
+        (void)std::any_of(buffers.begin(), buffers.end(),
+                          [&](const trace::ChainDescriptor& buffer) { return Give{}(buffer, probe); });
+    };
+}
+// Gives what it likes about the block request that a chain holds.
+template <class Give>
+constexpr FieldRow::Getter of_block(Give) {
+    return [](const Subject& subject, const FieldRow&, Probe& probe) noexcept {
+        if (const auto& request = known_chain(subject).block) {
+            Give{}(*request, probe);
+        }
+    };
+}
+template <class Give>
+constexpr FieldRow::Getter each_segment(Give) {
+    return of_block([](const virtio::block::Request& request, Probe& probe) {
+        (void)std::any_of(request.segments.begin(), request.segments.end(),
+                          [&](const virtio::block::Segment& segment) { return Give{}(segment, probe); });
+    });
+}
+// Both rings' fields stand with a record's first entry.
+template <class Give>
+constexpr FieldRow::Getter of_ring(Give) {
+    return [](const Subject& subject, const FieldRow&, Probe& probe) noexcept {
+        if (subject.entry == 0) {
+            Give{}(body<trace::ChainRecord>(subject).fields, probe);
+        }
+    };
+}
+
+void get_block_type(const virtio::block::Request& request, Probe& probe) noexcept {
+    const std::uint32_t type = request.type & ~virtio::block::barrier_flag;
+    const bool known = virtio::block::name_of(virtio::block::RequestType{type}) != "UNKNOWN";
+    probe.number(known ? type : unknown_name);
+}
+
+std::vector<FieldRow> block_rows() {
+    using T = FieldType;
+    using R = const virtio::block::Request&;
+    using Segment = const virtio::block::Segment&;
+    return {
+        named("request.type", chain_kind, of_block([](R r, Probe& probe) { get_block_type(r, probe); }),
+              block_type_names(), "block request"),
+        scale(named(
+            "request_content", chain_kind,
+            [](S s, const FieldRow&, Probe& probe) noexcept {
+                if (is_used(s) && known_chain(s).block) {
+                    probe.number(as_number(known_chain(s).context.proof));
+                }
+            },
+            proof_names(), "the same of the bytes that a used chain's request was read from")),
+        row("request.code", T::number, chain_kind, of_block([](R r, Probe& probe) { probe.number(r.type); }),
+            "the same as a number"),
+        row("request.sector", T::number, chain_kind, of_block([](R r, Probe& probe) { probe.number(r.sector); }),
+            "first sector, of 512 bytes"),
+        row("request.length", T::number, chain_kind, of_block([](R r, Probe& probe) { probe.number(r.data_length); }),
+            "bytes of data"),
+        row("request.ioprio", T::number, chain_kind, of_block([](R r, Probe& probe) {
+                if (r.ioprio != 0) {
+                    probe.number(r.ioprio);
+                }
+            }),
+            "priority, where it is not 0"),
+        list(row("request.segments", T::group, chain_kind,
+                 each_segment([](Segment, Probe& probe) { return probe.element(); }),
+                 "ranges of a discard and its like")),
+        list(row("request.segments.sector", T::number, chain_kind,
+                 each_segment([](Segment s, Probe& probe) { return probe.number(s.sector); }),
+                 "first sector of a range")),
+        list(row("request.segments.num_sectors", T::number, chain_kind,
+                 each_segment([](Segment s, Probe& probe) { return probe.number(s.num_sectors); }),
+                 "sectors of a range")),
+        list(row("request.segments.flags", T::address, chain_kind,
+                 each_segment([](Segment s, Probe& probe) { return probe.number(s.flags); }), "flags of a range")),
+        row("request.id", T::text, chain_kind, of_block([](R r, Probe& probe) {
+                if (!r.id.empty()) {
+                    probe.text(r.id);
+                }
+            }),
+            "answer to GET_ID"),
+        named("request.status", chain_kind, of_block([](R r, Probe& probe) {
+                  if (r.status) {
+                      const bool known = virtio::block::status_name(*r.status) != "UNKNOWN";
+                      probe.number(known ? *r.status : unknown_name);
+                  }
+              }),
+              block_status_names(), "the device's answer"),
+        row("request.status_code", T::number, chain_kind, of_block([](R r, Probe& probe) {
+                if (r.status) {
+                    probe.number(*r.status);
+                }
+            }),
+            "the same as a number"),
+    };
+}
+
+std::vector<FieldRow> ring_rows() {
+    using T = FieldType;
+    using F = const trace::RingFields&;
+    return {
+        row("ring", T::group, chain_kind, of_ring([](F, Probe& probe) { probe.element(); }),
+            "both rings' fields, with a record's first entry"),
+        row("ring.available_index", T::number, chain_kind,
+            of_ring([](F f, Probe& probe) { probe.number(f.available_index); }), "idx of the available ring"),
+        row("ring.available_flags", T::number, chain_kind,
+            of_ring([](F f, Probe& probe) { probe.number(f.available_flags); }), "flags of the available ring"),
+        row("ring.used_event", T::number, chain_kind, of_ring([](F f, Probe& probe) { probe.number(f.used_event); }),
+            "where the driver wants a call"),
+        row("ring.used_index", T::number, chain_kind, of_ring([](F f, Probe& probe) { probe.number(f.used_index); }),
+            "idx of the used ring"),
+        row("ring.used_flags", T::number, chain_kind, of_ring([](F f, Probe& probe) { probe.number(f.used_flags); }),
+            "flags of the used ring"),
+        row("ring.available_event", T::number, chain_kind,
+            of_ring([](F f, Probe& probe) { probe.number(f.available_event); }), "where the device wants a kick"),
+    };
+}
+
+}  // namespace
+
+std::vector<FieldRow> chain_rows() {
+    using T = FieldType;
+    using B = const trace::ChainDescriptor&;
+    std::vector<FieldRow> rows{
+        row("head", T::number, chain_kind, number_of([](S s) { return chain(s).head; }), "first descriptor"),
+        row("index", T::number, chain_kind, number_of([](S s) { return chain(s).index; }),
+            "free-running ring index of its slot"),
+        named("state", chain_kind, number_of([](S s) { return as_number(chain(s).state); }), chain_state_names(),
+              "made available by the driver, or used by the device"),
+        list(row("descriptors", T::group, chain_kind, each_buffer([](B, Probe& probe) { return probe.element(); }),
+                 "buffers of the chain")),
+        list(row("descriptors.address", T::address, chain_kind,
+                 each_buffer([](B b, Probe& probe) { return probe.number(b.address); }), "where a buffer begins")),
+        list(row("descriptors.length", T::number, chain_kind,
+                 each_buffer([](B b, Probe& probe) { return probe.number(b.length); }), "bytes of a buffer")),
+        list(row("descriptors.writable", T::boolean, chain_kind, each_buffer([](B b, Probe& probe) {
+                     return probe.number((b.flags & virtio::descriptor_write) != 0 ? 1 : 0);
+                 }),
+                 "the device writes it")),
+        row(
+            "indirect", T::boolean, chain_kind,
+            [](S s, const FieldRow&, Probe& probe) noexcept {
+                if (known_chain(s).descriptors_known) {
+                    probe.number(known_chain(s).indirect ? 1 : 0);
+                }
+            },
+            "went through an indirect table"),
+        row(
+            "used_length", T::number, chain_kind,
+            [](S s, const FieldRow&, Probe& probe) noexcept {
+                if (is_used(s)) {
+                    probe.number(chain(s).used_length);
+                }
+            },
+            "bytes that the device says it wrote"),
+        row(
+            "available", T::number, chain_kind,
+            [](S s, const FieldRow&, Probe& probe) noexcept {
+                if (is_used(s) && known_chain(s).context.available_sequence != 0) {
+                    probe.number(known_chain(s).context.available_sequence);
+                }
+            },
+            "seq of the entry that made a used chain available"),
+    };
+    append(rows, block_rows());
+    append(rows, ring_rows());
+    return rows;
+}
+
+}  // namespace vutrace::filter
