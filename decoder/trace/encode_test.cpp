@@ -118,7 +118,7 @@ TEST(Decode, ReportsUnknownEnumeratorsAsUnsupported) {
         {"event kind", EventRecord{}, 0, 3},
         {"state", chain, 20, 2},
         {"proof", chain, 21, 4},
-        {"part", MemoryRecord{}, 0, 5},
+        {"part", MemoryRecord{}, 0, 6},
         {"memory proof", MemoryRecord{}, 1, 4},
         {"severity", NoteRecord{}, 0, 3},
         {"run kind", memory, 12 + 4 + 7, 3},
