@@ -63,12 +63,10 @@ class SharedAreas(PeerTestCase):
                 self.session(capture, area, log)
                 memory = ask.of_type(vutrace.decode(self.workspace, capture.trace, name=f"decode-{mode}"), "memory")
                 areas = [record["inflight"]["queues"] for record in memory if record["part"] == "inflight"]
-                self.assertEqual(areas[0], [])
                 self.assertEqual([(head["head"], head["counter"]) for head in areas[-1][0]["heads"]],
                                  [(2, 10), (5, 11), (7, 12)])
                 self.assertEqual((areas[-1][0]["queue"], areas[-1][0]["desc_num"]), (1, QUEUE_SIZE))
                 logs = [record["dirty"] for record in memory if record["part"] == "log"]
-                self.assertEqual(logs[0]["pages"], 0)
                 self.assertEqual(logs[-1]["ranges"], [{"address": "0x802000", "pages": 2}])
 
 
