@@ -5,6 +5,7 @@
 #include "notifications.h"
 #include "poll_pacer.h"
 #include "queue_taps.h"
+#include "shared_areas.h"
 #include "tap_budget.h"
 
 #include <vutrace/protocol/payloads.h>
@@ -48,6 +49,7 @@ class SessionDataPath final : public DataPath {
           recorder_(recorder),
           state_(state),
           snapshot_(options.memory == MemoryMode::full ? std::make_unique<MemorySnapshot>(session, recorder) : nullptr),
+          areas_(session, recorder),
           taps_(options, session, recorder, state, recorded_callback()),
           pacer_(loop, [this] { poll(); }),
           budget_(options.mode == DataPathMode::tap ? options.budget : TapBudget::unbounded,
@@ -100,6 +102,9 @@ class SessionDataPath final : public DataPath {
         if (change.memory) {
             memory_changed(message);
         }
+        if (options_.memory != MemoryMode::none) {
+            areas_.forwarded(message);
+        }
         if (notifications_ == nullptr) {
             return;
         }
@@ -122,6 +127,7 @@ class SessionDataPath final : public DataPath {
 
     void session_ended() override {
         taps_.end_all();
+        areas_.record();
         pacer_.need(PollPacer::Need::none, false);
         if (without_memory_) {
             say_what_was_not_seen();
@@ -276,6 +282,7 @@ class SessionDataPath final : public DataPath {
     std::uint64_t notifications_without_memory_{0};
     // Members below use those above: notifications, which pass on what waits when they go, go first.
     std::unique_ptr<MemorySnapshot> snapshot_;
+    SharedAreas areas_;
     QueueTaps taps_;
     PollPacer pacer_;
     TapBudget budget_;

@@ -47,9 +47,40 @@ using session::testing::SessionBuilder;
     return texts(findings(session.records(), rules));
 }
 
+[[nodiscard]] inline std::vector<std::string> texts(const std::vector<trace::Record>& records,
+                                                    const std::vector<std::string_view>& rules) {
+    return texts(findings(records, rules));
+}
+
+// The same records, those from number `first` on later by so many nanoseconds.
+[[nodiscard]] inline std::vector<trace::Record> later(std::vector<trace::Record> records, std::uint64_t first,
+                                                      std::int64_t nanoseconds) {
+    for (trace::Record& record : records) {
+        record.time += record.sequence >= first ? nanoseconds : 0;
+    }
+    return records;
+}
+
+// A message on the channel on which the back-end asks.
+inline std::uint64_t on_back_end_channel(SessionBuilder& session, Side sender, std::uint32_t code, std::uint32_t flags,
+                                         ByteView payload, const std::vector<std::uint32_t>& descriptor_ids = {}) {
+    trace::MessageRecord record;
+    record.channel = Channel::back_end;
+    record.sender = sender;
+    record.bytes = session::testing::message_bytes(code, flags, payload);
+    for (const std::uint32_t id : descriptor_ids) {
+        record.descriptors.push_back({id, {}});
+    }
+    return session.add(std::move(record));
+}
+
 // Ends a session as capture does.
 inline std::uint64_t close(SessionBuilder& session) {
     return session.add(trace::SessionRecord{trace::SessionRecord::Kind::closed, {{"reason", "closed"}}});
+}
+inline std::uint64_t close_by(SessionBuilder& session, std::string_view side) {
+    return session.add(trace::SessionRecord{trace::SessionRecord::Kind::closed,
+                                            {{"side", std::string(side)}, {"reason", std::string(side) + " closed"}}});
 }
 
 }  // namespace vutrace::check::test

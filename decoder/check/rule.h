@@ -151,11 +151,19 @@ class MessageRule final : public Rule {
 [[nodiscard]] RuleRows memory_rules() noexcept;               // VU037 - VU041
 [[nodiscard]] RuleRows memory_use_rules() noexcept;           // VU042, VU043
 [[nodiscard]] RuleRows memory_answer_rules() noexcept;        // VU044, VU045
+[[nodiscard]] RuleRows vring_setup_rules() noexcept;          // VU046 - VU050
+[[nodiscard]] RuleRows vring_start_rules() noexcept;          // VU051 - VU053
+[[nodiscard]] RuleRows vring_stop_rules() noexcept;           // VU054 - VU057
+[[nodiscard]] RuleRows vring_state_rules() noexcept;          // VU058 - VU062
+[[nodiscard]] RuleRows vring_channel_rules() noexcept;        // VU063 - VU068
 [[nodiscard]] RuleRows driver_offer_rules() noexcept;         // VU069, VU070
 [[nodiscard]] RuleRows driver_chain_rules() noexcept;         // VU071 - VU079
 [[nodiscard]] RuleRows driver_notification_rules() noexcept;  // VU080 - VU083
 [[nodiscard]] RuleRows device_used_rules() noexcept;          // VU084 - VU089
 [[nodiscard]] RuleRows device_completion_rules() noexcept;    // VU090 - VU095
+[[nodiscard]] RuleRows dirty_log_rules() noexcept;            // VU096 - VU100
+[[nodiscard]] RuleRows inflight_area_rules() noexcept;        // VU101, VU102
+[[nodiscard]] RuleRows shared_memory_rules() noexcept;        // VU103 - VU106
 [[nodiscard]] RuleRows block_request_rules() noexcept;        // VU107 - VU109
 [[nodiscard]] RuleRows request_rules() noexcept;              // VU110 - VU120
 [[nodiscard]] RuleRows stall_channel_rules() noexcept;        // STALL001, STALL002

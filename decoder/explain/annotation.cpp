@@ -118,6 +118,7 @@ const Annotation& Annotator::annotate(const trace::Record& record) {
     annotation_.record = &record;
     annotation_.queue = queue_of(record.body);
     annotation_.entries.clear();
+    annotation_.area = {};
     if (const auto* message = std::get_if<trace::MessageRecord>(&record.body)) {
         device_types_.erase(record.session);
         annotation_.device = device_of(record.session);
@@ -126,6 +127,11 @@ const Annotation& Annotator::annotate(const trace::Record& record) {
         return annotation_;
     }
     annotation_.device = device_of(record.session);
+    if (const auto* memory = std::get_if<trace::MemoryRecord>(&record.body)) {
+        if (const session::SessionState* state = tracker_.session(record.session)) {
+            annotation_.area = explain_shared_area(*memory, state->device);
+        }
+    }
     if (const auto* chain = std::get_if<trace::ChainRecord>(&record.body)) {
         annotate_chain(record, *chain, std::move(contexts));
     }

@@ -13,6 +13,7 @@ constexpr std::size_t xen_region_size = 40;
 // Senders write sizeof(struct): the last bytes are compiler padding, which no parser needs.
 constexpr std::size_t inflight_padding = 4;
 constexpr std::size_t iotlb_padding = 6;
+constexpr std::size_t shared_map_padding = 7;
 
 tl::unexpected<Error> too_short(std::string_view what, std::size_t size, std::size_t needed) {
     return fail(ErrorCode::bad_input, fmt::format("{}: payload of {} bytes, {} needed", what, size, needed), size);
@@ -162,6 +163,31 @@ Result<Iotlb> parse_iotlb(ByteView payload) {
     return iotlb;
 }
 
+Result<VringArea> parse_vring_area(ByteView payload) {
+    ByteReader reader(payload);
+    const VringArea area{.value = {.value = reader.read<std::uint64_t>()},
+                         .size = reader.read<std::uint64_t>(),
+                         .offset = reader.read<std::uint64_t>()};
+    if (!reader.ok()) {
+        return too_short("vring area", payload.size(), 24);
+    }
+    return area;
+}
+
+Result<SharedMap> parse_shared_map(ByteView payload) {
+    ByteReader reader(payload);
+    SharedMap map{.region = reader.read<std::uint8_t>()};
+    reader.skip(shared_map_padding);
+    map.file_offset = reader.read<std::uint64_t>();
+    map.region_offset = reader.read<std::uint64_t>();
+    map.length = reader.read<std::uint64_t>();
+    map.flags = reader.read<std::uint64_t>();
+    if (!reader.ok()) {
+        return too_short("shared memory map", payload.size(), 40);
+    }
+    return map;
+}
+
 Bytes serialise_u64(std::uint64_t value) {
     Bytes bytes;
     ByteWriter(bytes).write(value);
@@ -245,6 +271,27 @@ Bytes serialise(const Iotlb& iotlb) {
     writer.write(iotlb.permission);
     writer.write(iotlb.type);
     writer.zeros(iotlb_padding);
+    return bytes;
+}
+
+Bytes serialise(const VringArea& area) {
+    Bytes bytes;
+    ByteWriter writer(bytes);
+    writer.write(area.value.value);
+    writer.write(area.size);
+    writer.write(area.offset);
+    return bytes;
+}
+
+Bytes serialise(const SharedMap& map) {
+    Bytes bytes;
+    ByteWriter writer(bytes);
+    writer.write(map.region);
+    writer.zeros(shared_map_padding);
+    writer.write(map.file_offset);
+    writer.write(map.region_offset);
+    writer.write(map.length);
+    writer.write(map.flags);
     return bytes;
 }
 

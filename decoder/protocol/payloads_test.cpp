@@ -141,5 +141,29 @@ TEST(Payloads, iotlb_round_trips) {
     expect_needs(payload, 26, parse_iotlb);
 }
 
+TEST(Payloads, vring_area_round_trips) {
+    const Bytes payload = serialise(VringArea{.value = {.value = 0x101}, .size = 4096, .offset = 8192});
+    ASSERT_EQ(payload.size(), 24U);
+    const VringArea area = parse_vring_area(payload).value();
+    EXPECT_EQ(area.value.queue(), 1U);
+    EXPECT_TRUE(area.value.no_descriptor());
+    EXPECT_EQ(area.size, 4096U);
+    EXPECT_EQ(area.offset, 8192U);
+    expect_needs(payload, 24, parse_vring_area);
+}
+
+TEST(Payloads, shared_map_round_trips) {
+    const Bytes payload =
+        serialise(SharedMap{.region = 3, .file_offset = 1, .region_offset = 2, .length = 4, .flags = 1});
+    ASSERT_EQ(payload.size(), 40U);
+    const SharedMap map = parse_shared_map(payload).value();
+    EXPECT_EQ(map.region, 3U);
+    EXPECT_EQ(map.file_offset, 1U);
+    EXPECT_EQ(map.region_offset, 2U);
+    EXPECT_EQ(map.length, 4U);
+    EXPECT_EQ(map.flags, 1U);
+    expect_needs(payload, 40, parse_shared_map);
+}
+
 }  // namespace
 }  // namespace vutrace::protocol

@@ -1,4 +1,5 @@
 #include "json_writer.h"
+#include "shared_areas.h"
 
 #include <vutrace/protocol/features.h>
 #include <vutrace/render/json.h>
@@ -276,12 +277,14 @@ void write_event(JsonWriter& json, const trace::EventRecord& record) {
     json.key("count").number(record.count);
 }
 
-void write_memory(JsonWriter& json, const trace::MemoryRecord& record, const JsonOptions& options) {
+void write_memory(JsonWriter& json, const trace::MemoryRecord& record, const explain::SharedAreaAnnotation& area,
+                  const JsonOptions& options) {
     json.key("part").text(trace::name_of(record.part));
     json.key("address").hex(record.address);
     json.key("length").number(record.content.size());
     json.key("captured").number(record.content.size() - record.content.missing());
     json.key("content").text(trace::name_of(record.proof));
+    write_shared_area(json, area);
     if (options.raw) {
         json.key("data");
         write_content(json, record.content);
@@ -324,7 +327,7 @@ void append_json(std::string& out, const explain::Annotation& annotation, std::s
     } else if (const auto* event = std::get_if<trace::EventRecord>(&record.body)) {
         write_event(json, *event);
     } else if (const auto* memory = std::get_if<trace::MemoryRecord>(&record.body)) {
-        write_memory(json, *memory, options);
+        write_memory(json, *memory, annotation.area, options);
     } else if (const auto* gap = std::get_if<trace::GapRecord>(&record.body)) {
         write_gap(json, *gap);
     } else if (const auto* note = std::get_if<trace::NoteRecord>(&record.body)) {

@@ -1,3 +1,4 @@
+#include "shared_areas.h"
 #include "text_parts.h"
 
 #include <vutrace/render/phrases.h>
@@ -171,7 +172,8 @@ void append_event(std::string& out, const Style& style, const trace::EventRecord
     }
 }
 
-void append_memory(std::string& out, const Style& style, const trace::MemoryRecord& record) {
+void append_memory(std::string& out, const Style& style, const trace::MemoryRecord& record,
+                   const explain::SharedAreaAnnotation& area) {
     style.append(out, Tone::faint, "memory");
     fmt::format_to(end_of(out), " {} 0x{:x} +{}", trace::name_of(record.part), record.address,
                    size_text(record.content.size()));
@@ -183,6 +185,9 @@ void append_memory(std::string& out, const Style& style, const trace::MemoryReco
     }
     if (record.proof != trace::Proof::verified) {
         style.append(out, Tone::doubtful, fmt::format("  [{}]", trace::name_of(record.proof)));
+    }
+    if (const std::string text = shared_area_text(area); !text.empty()) {
+        fmt::format_to(end_of(out), "  {}", text);
     }
 }
 
@@ -229,7 +234,7 @@ void append_what(std::string& out, const Style& style, const explain::Annotation
     } else if (const auto* event = std::get_if<trace::EventRecord>(&body)) {
         append_event(out, style, *event);
     } else if (const auto* memory = std::get_if<trace::MemoryRecord>(&body)) {
-        append_memory(out, style, *memory);
+        append_memory(out, style, *memory, annotation.area);
     } else if (const auto* gap = std::get_if<trace::GapRecord>(&body)) {
         append_gap(out, style, *gap);
     } else if (const auto* note = std::get_if<trace::NoteRecord>(&body)) {

@@ -1,3 +1,4 @@
+#include "shared_areas.h"
 #include "text_parts.h"
 
 #include <vutrace/base/hex.h>
@@ -195,6 +196,10 @@ void append_details(std::string& out, const Style& style, const explain::Annotat
     } else if (const auto* session = std::get_if<trace::SessionRecord>(&body)) {
         for (const auto& [key, value] : session->attributes) {
             details.line(printable(key), printable(value));
+        }
+    } else if (std::holds_alternative<trace::MemoryRecord>(body)) {
+        for (const auto& [label, text] : shared_area_lines(annotation.area)) {
+            details.line(label, text);
         }
     }
 }

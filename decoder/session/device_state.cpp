@@ -44,6 +44,7 @@ const DeviceState::RequestRow* DeviceState::find_row(std::uint32_t request) noex
         RequestRow{R::SET_FEATURES, &S::set_features, nullptr, false},
         RequestRow{R::RESET_OWNER, &S::reset, nullptr, false},
         RequestRow{R::SET_MEM_TABLE, &S::set_memory_table, nullptr, false},
+        RequestRow{R::SET_LOG_BASE, &S::set_log_base, nullptr, false},
         RequestRow{R::SET_VRING_NUM, &S::set_vring_size, nullptr, false},
         RequestRow{R::SET_VRING_ADDR, &S::set_vring_addresses, nullptr, false},
         RequestRow{R::SET_VRING_BASE, &S::set_vring_base, nullptr, false},
@@ -62,6 +63,8 @@ const DeviceState::RequestRow* DeviceState::find_row(std::uint32_t request) noex
         RequestRow{R::POSTCOPY_ADVISE, &S::postcopy_advise, nullptr, false},
         RequestRow{R::POSTCOPY_LISTEN, &S::postcopy_listen, nullptr, false},
         RequestRow{R::POSTCOPY_END, &S::postcopy_end, nullptr, false},
+        RequestRow{R::GET_INFLIGHT_FD, &S::only_answered, &S::inflight_area_answered, true},
+        RequestRow{R::SET_INFLIGHT_FD, &S::set_inflight_area, nullptr, false},
         RequestRow{R::GPU_SET_SOCKET, &S::device_specific, nullptr, false},
         RequestRow{R::RESET_DEVICE, &S::reset, nullptr, false},
         RequestRow{R::VRING_KICK, &S::vring_kick, nullptr, false},
@@ -275,6 +278,26 @@ void DeviceState::postcopy_end(const Message& /*message*/, Change& change) {
     change.memory_incomplete = memory_incomplete();
     postcopy_active_ = postcopy_advised_ = false;
     table_acknowledgement_due_ = false;
+}
+
+// Old front-ends send an address in their own memory instead, which tells nothing here.
+void DeviceState::set_log_base(const Message& message, Change& /*change*/) {
+    const auto log = protocol::parse_log(message.payload);
+    dirty_log_ = log ? std::optional(*log) : std::nullopt;
+}
+
+void DeviceState::set_inflight_area(const Message& message, Change& /*change*/) {
+    if (const auto area = protocol::parse_inflight(message.payload)) {
+        inflight_area_ = *area;
+    }
+}
+
+// A size of 0 says that the back-end has none.
+void DeviceState::inflight_area_answered(const Pending& /*pending*/, ByteView payload, Change& /*change*/) {
+    const auto area = protocol::parse_inflight(payload);
+    if (area && area->mmap_size != 0) {
+        inflight_area_ = *area;
+    }
 }
 
 virtio::RegionTable DeviceState::region_table() const {

@@ -276,9 +276,10 @@ void Tracker::take(SessionState& session, const trace::EventRecord& record) {
     }
 }
 
-// The in-flight area is no guest memory: its addresses are offsets.
+// The in-flight area and the dirty log are no guest memory: their addresses are offsets.
 void Tracker::take(SessionState& session, const trace::MemoryRecord& record) {
-    if (memory_ == MemoryTracking::on && record.part != trace::MemoryRecord::Part::inflight) {
+    using Part = trace::MemoryRecord::Part;
+    if (memory_ == MemoryTracking::on && record.part != Part::inflight && record.part != Part::log) {
         session.memory.apply(record.address, record.content);
     }
 }

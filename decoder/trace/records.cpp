@@ -33,7 +33,7 @@ const char* name_of(Proof proof) noexcept {
 }
 
 const char* name_of(MemoryRecord::Part part) noexcept {
-    constexpr std::array names{"region", "descriptor", "available", "used", "inflight"};
+    constexpr std::array names{"region", "descriptor", "available", "used", "inflight", "log"};
     return look_up(names, part);
 }
 

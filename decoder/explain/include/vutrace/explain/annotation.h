@@ -3,6 +3,7 @@
 #pragma once
 
 #include <vutrace/explain/conversation.h>
+#include <vutrace/explain/shared_areas.h>
 #include <vutrace/protocol/fields.h>
 #include <vutrace/protocol/header.h>
 #include <vutrace/protocol/requests.h>
@@ -57,6 +58,7 @@ struct Annotation {
     std::optional<std::uint32_t> queue;    // the queue the record is about
     MessageAnnotation message;             // message records only
     std::vector<EntryAnnotation> entries;  // chain records only: one per entry
+    SharedAreaAnnotation area;             // memory records of the in-flight area or the dirty log only
 };
 
 // Wraps for times that no clock shows, instead of overflowing.

@@ -72,6 +72,21 @@ struct Iotlb {
     std::uint8_t type{0};
 };
 
+struct VringArea {
+    VringDescriptorPayload value;  // bit 8: the notifier is removed
+    std::uint64_t size{0};
+    std::uint64_t offset{0};  // in the file
+};
+
+// SHMEM_MAP, SHMEM_UNMAP
+struct SharedMap {
+    std::uint8_t region{0};  // shmid
+    std::uint64_t file_offset{0};
+    std::uint64_t region_offset{0};  // in the shared memory region
+    std::uint64_t length{0};
+    std::uint64_t flags{0};
+};
+
 // All fail with bad_input where the payload is shorter than the layout needs; extra bytes are ignored (the table's
 // size check reports them).
 [[nodiscard]] Result<std::uint64_t> parse_u64(ByteView payload);
@@ -85,6 +100,8 @@ struct Iotlb {
 [[nodiscard]] Result<Config> parse_config(ByteView payload);
 [[nodiscard]] Result<Inflight> parse_inflight(ByteView payload);
 [[nodiscard]] Result<Iotlb> parse_iotlb(ByteView payload);
+[[nodiscard]] Result<VringArea> parse_vring_area(ByteView payload);
+[[nodiscard]] Result<SharedMap> parse_shared_map(ByteView payload);
 
 [[nodiscard]] Bytes serialise_u64(std::uint64_t value);
 [[nodiscard]] Bytes serialise(const VringState& state);
@@ -95,5 +112,7 @@ struct Iotlb {
 [[nodiscard]] Bytes serialise(const Config& config);
 [[nodiscard]] Bytes serialise(const Inflight& inflight);
 [[nodiscard]] Bytes serialise(const Iotlb& iotlb);
+[[nodiscard]] Bytes serialise(const VringArea& area);
+[[nodiscard]] Bytes serialise(const SharedMap& map);
 
 }  // namespace vutrace::protocol

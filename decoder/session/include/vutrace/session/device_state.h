@@ -69,6 +69,9 @@ class DeviceState {
     // without LISTEN, until a queue starts. Who touches one through a mapping meanwhile makes it exist, as zeros: the
     // page that comes later has no place any more.
     [[nodiscard]] bool memory_incomplete() const noexcept { return postcopy_active_ || postcopy_advised_; }
+    // As the back-end gave it or the front-end gave it back, whichever came last; empty where there is none.
+    [[nodiscard]] const std::optional<protocol::Inflight>& inflight_area() const noexcept { return inflight_area_; }
+    [[nodiscard]] const std::optional<protocol::Log>& dirty_log() const noexcept { return dirty_log_; }
 
     [[nodiscard]] std::uint64_t epoch() const noexcept { return epoch_; }  // grows with each change of the regions
     [[nodiscard]] const std::vector<KnownRegion>& regions() const noexcept { return regions_; }
@@ -126,6 +129,8 @@ class DeviceState {
     void reset(const Message& message, Change& change);
     void set_status(const Message& message, Change& change);
     void device_specific(const Message& message, Change& change);
+    void set_log_base(const Message& message, Change& change);
+    void set_inflight_area(const Message& message, Change& change);
     void only_answered(const Message& message, Change& change);
 
     void features_answered(const Pending& pending, ByteView payload, Change& change);
@@ -133,6 +138,7 @@ class DeviceState {
     void queue_count_answered(const Pending& pending, ByteView payload, Change& change);
     void configuration_answered(const Pending& pending, ByteView payload, Change& change);
     void vring_base_answered(const Pending& pending, ByteView payload, Change& change);
+    void inflight_area_answered(const Pending& pending, ByteView payload, Change& change);
     void memory_region_answered(const Pending& pending, ByteView payload, Change& change);
 
     void queue_starts(Change& change);
@@ -149,6 +155,8 @@ class DeviceState {
     std::vector<KnownRegion> regions_;            // bounded: 1024
     std::map<std::uint32_t, QueueState> queues_;  // bounded: 1024, indices below 65535
     std::vector<Pending> pending_;                // oldest first, bounded: 256
+    std::optional<protocol::Inflight> inflight_area_;
+    std::optional<protocol::Log> dirty_log_;
     bool postcopy_active_{false};
     bool postcopy_advised_{false};
     bool table_acknowledgement_due_{false};     // a SET_MEM_TABLE of postcopy waits for its acknowledgement

@@ -117,12 +117,13 @@ struct MemoryRecord {
         descriptor = 1,  // descriptor table
         available = 2,   // available ring
         used = 3,        // used ring
-        inflight = 4,    // in-flight buffer, address is an offset in it
+        inflight = 4,    // in-flight area: `address` is an offset in it
+        log = 5,         // dirty log: `address` is an offset in it
     };
     Part part{Part::region};
     Proof proof{Proof::late};
     std::uint16_t queue{no_queue};
-    std::uint64_t address{0};  // guest physical
+    std::uint64_t address{0};  // guest physical, except where `part` says otherwise
     Content content;
     bool operator==(const MemoryRecord&) const = default;
 };
