@@ -100,6 +100,15 @@ TEST(Device, AUsedLengthIsNotJudgedWhereTheChainWasNotWalkedToItsEnd) {
     EXPECT_THAT(ring.said({"VU085"}), IsEmpty());
 }
 
+TEST(Device, AUsedLengthIsNotJudgedWhereTheDescriptorsWereReadLate) {
+    RingSession ring;
+    trace::ChainEntry entry = ring.write(0);
+    entry.proof = trace::Proof::late;
+    ring.offer(entry);
+    ring.use(ring.done(0, Bytes(2)));
+    EXPECT_THAT(ring.said({"VU085"}), IsEmpty());
+}
+
 TEST(Device, LegacyDevicesReportWrongLengths) {
     RingSession ring;
     ring.session.set(FrontEndRequest::SET_FEATURES, BlockSession::features & ~bit(feature::VERSION_1));
@@ -204,6 +213,17 @@ TEST(Device, ACallThatCameLateIsFound) {
                 ElementsAre(AllOf(StartsWith(at("VU090", record, "warn back-end")), HasSubstr("does not call"))));
 }
 
+TEST(Device, ALateCallInTapMayHaveBeenMissed) {
+    RingSession ring(0, "tap");
+    ring.call();
+    ring.kick();
+    ring.offer(ring.write(0));
+    ring.complete(0);
+    ring.session.pass(2 * one_second);
+    ring.call();
+    EXPECT_THAT(ring.said({"VU090"}), IsEmpty());
+}
+
 TEST(Device, ACallThatIsRecordedBeforeItsCompletionCounts) {
     RingSession ring;
     ring.kick();
@@ -221,6 +241,7 @@ TEST(Device, ACallOnAStoppedQueueIsFoundButTheFirst) {
     ring.session.request(FrontEndRequest::SET_VRING_CALL, protocol::serialise_u64(0), {2});
     ring.session.pass(2 * one_second);
     ring.call();
+    ring.call();  // the session began with a SET_VRING_CALL, too
     EXPECT_THAT(ring.said({"VU091"}), IsEmpty()) << "libvhost-user calls once when it gets the descriptor";
     const auto record = ring.call();
     ring.call();

@@ -87,7 +87,7 @@ class UnofferedUse final : public Rule {
     ByQueue<Laps> laps_;
 };
 
-// VU085. What the driver allowed is known where the chain was walked to its end.
+// VU085. What the driver allowed is known where the chain was walked to its end, and in time.
 class UsedLength final : public Rule {
   public:
     void chain(const ChainSight& sight) override {
@@ -95,7 +95,7 @@ class UsedLength final : public Rule {
             return;
         }
         const auto offer = sight.ring.open.find(sight.entry.head);
-        if (offer != sight.ring.open.end() && offer->second.problem != 0) {
+        if (offer == sight.ring.open.end() || offer->second.problem != 0 || !offer->second.certain) {
             return;
         }
         Finding made = finding(sight, fmt::format("{}: {} bytes are said to be written, {} are writable",

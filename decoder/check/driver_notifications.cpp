@@ -59,7 +59,7 @@ class KickDue final : public Rule {
 
   private:
     void tell(const std::optional<NotificationDebt>& debt, std::int64_t now, const char* ended) const {
-        if (!debt) {
+        if (!debt || !debt->sure) {
             return;
         }
         Finding made = finding(debt->sequence, debt->time,
@@ -134,7 +134,7 @@ constexpr std::array rows{
              "virtio, Split Virtqueues: Used Buffer Notification Suppression",
              "A device that sleeps until it is kicked sleeps on. Reported where the kick was due by flags or event "
              "index, none was seen, and nothing happened for 1 s. Not reported for polling devices, mapped doorbells, "
-             "and in `tap` before a first kick was seen. Still missing at the end: STALL003.",
+             "and in `tap`, which may miss kicks. Still missing at the end: STALL003.",
              ""},
             make_rule<KickDue>,
             wants_messages | wants_chains | wants_chain_records | wants_others},

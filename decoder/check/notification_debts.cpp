@@ -107,7 +107,8 @@ void NotificationDebts::chain_record(const Sight& sight, const trace::ChainRecor
                                       chain.queue,
                                       next_index(*ring),
                                       kind_ == Kind::kick ? chain.fields.available_event : chain.fields.used_event,
-                                      by_event};
+                                      by_event,
+                                      watched_notifications(sight.after) == Watched::all};
     }
     queue.first_index.reset();
 }

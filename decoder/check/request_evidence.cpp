@@ -10,7 +10,7 @@ bool is_walked(const ChainSight& sight) noexcept {
         return sight.entry.problem == 0;
     }
     const auto offer = sight.ring.open.find(sight.entry.head);
-    return offer != sight.ring.open.end() && offer->second.problem == 0;
+    return offer != sight.ring.open.end() && offer->second.problem == 0 && offer->second.certain;
 }
 
 bool FileSystemEvidence::is_file_system(const ChainSight& sight) {

@@ -14,7 +14,7 @@
 
 namespace vutrace::check {
 
-// The chain was walked to its end, so that the lengths of its parts are known.
+// The chain was walked to its end while it was the device's, so that the lengths of its parts are known.
 [[nodiscard]] bool is_walked(const ChainSight& sight) noexcept;
 
 // The first `size` bytes that the driver gave with the chain, whole or nothing.

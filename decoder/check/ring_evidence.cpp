@@ -6,19 +6,6 @@
 
 namespace vutrace::check {
 
-// Proofs below `late` (nothing, or not everything was copied) do not tell whether the copy was also late. It was not
-// where the same look at the ring found every completion, and this chain's not among them.
-bool is_certain(const ChainSight& sight) noexcept {
-    if (sight.entry.proof == trace::Proof::verified || sight.entry.proof == trace::Proof::late) {
-        return sight.entry.proof == trace::Proof::verified;
-    }
-    const auto& entries = sight.chain.entries;
-    const auto from = entries.begin() + static_cast<std::ptrdiff_t>(sight.number);
-    return std::none_of(from, entries.end(), [&](const trace::ChainEntry& later) {
-        return later.state == trace::ChainEntry::State::used && later.head == sight.entry.head;
-    });
-}
-
 std::string head_of(const ChainSight& sight) {
     return fmt::format("head {} ({} index {})", sight.entry.head, sight.used() ? "used" : "available",
                        sight.entry.index);

@@ -34,8 +34,9 @@ class ByQueue {
     std::map<std::uint16_t, Memory> memories_;
 };
 
-// Were the entry's descriptors read while the chain was the device's? A late copy may be of the next chain.
-[[nodiscard]] bool is_certain(const ChainSight& sight) noexcept;
+[[nodiscard]] inline bool is_certain(const ChainSight& sight) noexcept {
+    return is_certain(sight.chain, sight.number);
+}
 
 // "head 5 (available index 17)"
 [[nodiscard]] std::string head_of(const ChainSight& sight);

@@ -7,6 +7,19 @@
 
 namespace vutrace::check {
 
+// Proofs below `late` (nothing, or not everything was copied) do not tell whether the copy was also late. It was not
+// where the same look at the ring found this chain's completion not among the others.
+bool is_certain(const trace::ChainRecord& chain, std::size_t number) noexcept {
+    const trace::ChainEntry& entry = chain.entries[number];
+    if (entry.proof == trace::Proof::verified || entry.proof == trace::Proof::late) {
+        return entry.proof == trace::Proof::verified;
+    }
+    const auto from = chain.entries.begin() + static_cast<std::ptrdiff_t>(number);
+    return std::none_of(from, chain.entries.end(), [&](const trace::ChainEntry& later) {
+        return later.state == trace::ChainEntry::State::used && later.head == entry.head;
+    });
+}
+
 bool is_unseen_offer(const trace::GapRecord& gap) noexcept {
     return gap.chains == 1 && gap.records == 0 && gap.reason.ends_with("was used and never seen available");
 }
@@ -120,8 +133,8 @@ void RingWatch::entry(const trace::Record& record, const trace::ChainRecord& cha
             std::none_of(entry.descriptors.begin(), entry.descriptors.end(), [](const trace::ChainDescriptor& one) {
                 return (one.flags & (virtio::descriptor_write | virtio::descriptor_indirect)) == 0 && one.length != 0;
             });
-        ring->open.insert_or_assign(entry.head,
-                                    Offer{record.sequence + number, time, entry.index, entry.problem, no_readable});
+        ring->open.insert_or_assign(entry.head, Offer{record.sequence + number, time, entry.index, entry.problem,
+                                                      is_certain(chain, number), no_readable});
         return;
     }
     if (ring->next_used && ahead(*ring->next_used, entry.index) < 0) {

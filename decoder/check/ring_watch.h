@@ -18,6 +18,7 @@ struct Offer {
     std::int64_t time{0};
     std::uint16_t index{0};          // of its slot in the available ring
     std::uint16_t problem{0};        // virtio::ChainProblem
+    bool certain{false};             // its descriptors were read while they were the device's
     bool device_writes_only{false};  // no readable byte: may be a buffer that waits for something to happen
 };
 
@@ -77,6 +78,9 @@ class RingWatch {
 
     std::map<std::uint16_t, Ring> rings_;
 };
+
+// Were the descriptors of an entry read while the chain was the device's? A late copy may be of the next chain.
+[[nodiscard]] bool is_certain(const trace::ChainRecord& chain, std::size_t number) noexcept;
 
 // Did capture itself find the completion of a chain that nobody offered? Its gap says so, and nothing was lost.
 [[nodiscard]] bool is_unseen_offer(const trace::GapRecord& gap) noexcept;
