@@ -56,11 +56,15 @@ class ScriptedMessages(PeerTestCase):
         payload = without_meanings(record.get("payload", {}))
         payload.pop("configuration", None)  # what the device's configuration space means
         self.assertEqual(payload, message.payload.fields)
+        self.assertEqual(record.get("queue"), (message.answers or message).payload.fields.get("index"))
         self.assertEqual([descriptor["kind"] for descriptor in record.get("fds", [])], message.kinds)
         self.assertNotIn("raw", record)
 
     def test_every_request_is_decoded_field_by_field(self):
         self.compare("every-request")
+
+    def test_refusals_are_decoded_field_by_field(self):
+        self.compare("refused-requests")
 
     def test_qemu_of_2017_is_decoded_field_by_field(self):
         self.compare("qemu-2017")
@@ -75,7 +79,7 @@ class ScriptedMessages(PeerTestCase):
     def test_qemu_of_2017_knew_twenty_requests(self):
         _, sessions = play("qemu-2017", self.workspace)
         said = {message.code for session in sessions for message in session.spoken}
-        self.assertEqual(said, set(range(1, 21)) - {7})  # SET_LOG_FD has no sender in QEMU
+        self.assertEqual(said, set(range(1, 21)))
 
     def test_what_nobody_knows_stays_visible(self):
         for said, decoded in self.play("unknown-requests"):

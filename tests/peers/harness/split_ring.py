@@ -59,8 +59,8 @@ class SplitRing:
         head = self._next_descriptor
         for number, (address, length, writable) in enumerate(buffers):
             flags = (WRITE if writable else 0) | (NEXT if number + 1 < len(buffers) else 0)
-            self.memory.write(self.table + 16 * (head + number),
-                              DESCRIPTOR.pack(address, length, flags, (head + number + 1) % self.entries))
+            at, following = ((head + number + one) % self.entries for one in (0, 1))
+            self.memory.write(self.table + DESCRIPTOR.size * at, DESCRIPTOR.pack(address, length, flags, following))
         self._next_descriptor = (head + len(buffers)) % self.entries
         self.memory.write(self.available + 4 + 2 * (self.offered % self.entries), struct.pack("<H", head))
         self.offered = (self.offered + 1) % 0x10000

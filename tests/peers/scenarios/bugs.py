@@ -48,7 +48,7 @@ def bug_set_log_base_answers(stage):
 def bug_queue_index_out_of_range(stage):
     """The front-end names queue 9 of a device that has 2."""
     with stage.session() as session:
-        two_queues(session)
+        block_device(session)
         session.request("SET_VRING_NUM", vring(9, 128))
         session.request("SET_VRING_BASE", vring(9, 0))
 
@@ -60,24 +60,30 @@ def bug_bit_8_read_as_index(stage):
     takes bit 8 for a part of the index, and sends a descriptor with it."""
     polled = vring_descriptor(0, no_descriptor=True)
     with stage.session() as session:
-        two_queues(session)
+        set_up_a_queue(session)
         session.confirm("SET_VRING_KICK", polled, result=1)
     with stage.session() as session:
-        two_queues(session)
+        set_up_a_queue(session)
         session.request("SET_VRING_KICK", polled)
         session.back_end_goes()
     with stage.session() as session:
-        two_queues(session)
+        set_up_a_queue(session)
         session.request("SET_VRING_CALL", polled, [session.event()])
 
 
-def two_queues(session):
-    """A block device whose queue 0 is about to be started."""
+def block_device(session):
+    """A block device with two queues; returns its guest's memory."""
     negotiate(session, 0, REPLY_ACK | MQ | CONFIG)
     session.ask("GET_QUEUE_NUM", reply=U64(value=2))
     session.ask("GET_CONFIG", config(0, bytes(60)), reply=config(0, BLOCK_CONFIGURATION))
     memory = GuestMemory(session, MIB)
     session.confirm("SET_MEM_TABLE", table(memory.region), [memory.file])
+    return memory
+
+
+def set_up_a_queue(session):
+    """A block device whose queue 0 is about to be started."""
+    memory = block_device(session)
     session.request("SET_VRING_NUM", vring(0, 8))
     session.request("SET_VRING_BASE", vring(0, 0))
     session.request("SET_VRING_ADDR", SplitRing(memory).addresses())

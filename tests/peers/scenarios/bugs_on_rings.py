@@ -6,7 +6,7 @@ from harness.payloads import SHARED_MAP, acknowledgement, shmem_config, table, v
 from harness.requests import BACKEND_REQ, BACKEND_SEND_FD, REPLY_ACK, SHMEM
 from harness.split_ring import GuestMemory, SplitRing
 
-from .bugs import LONG
+from .bugs import LONG, block_device
 from .stage import back_end_channel, negotiate, scenario
 
 MIB = 1 << 20
@@ -14,10 +14,8 @@ HEADER, DATA, STATUS = 0x80000, 0x81000, 0x82000  # guest addresses of a block r
 APART = 0.1  # seconds: what happens on two channels so far apart has an order
 
 
-def running_ring(session, enable=True):
-    memory = GuestMemory(session, MIB)
-    session.confirm("SET_MEM_TABLE", table(memory.region), [memory.file])
-    ring = SplitRing(memory)
+def block_ring(session, enable=True):
+    ring = SplitRing(block_device(session))
     ring.start(session, enable=enable)
     return ring
 
@@ -41,8 +39,7 @@ def bug_kick_before_enable(stage):
     permission to serve the ring; in the second it throws the kick away and does not look at the ring when it is enabled, so
     that the guest waits for ever."""
     with stage.session() as session:
-        negotiate(session)
-        ring = running_ring(session, enable=False)
+        ring = block_ring(session, enable=False)
         head = read_a_sector(ring)
         ring.kick()
         complete(ring, head)
@@ -50,8 +47,7 @@ def bug_kick_before_enable(stage):
         session.request("SET_VRING_ENABLE", vring(0, 1))
         session.ask("GET_VRING_BASE", vring(0, 0), reply=vring(0, 1))
     with stage.session() as session:
-        negotiate(session)
-        ring = running_ring(session, enable=False)
+        ring = block_ring(session, enable=False)
         read_a_sector(ring)
         ring.kick()
         session.request("SET_VRING_ENABLE", vring(0, 1))
@@ -62,8 +58,7 @@ def bug_kick_before_enable(stage):
 def bug_vring_base_zero(stage):
     """Three requests are done, and GET_VRING_BASE is answered with 0: the next start would do them again."""
     with stage.session() as session:
-        negotiate(session)
-        ring = running_ring(session)
+        ring = block_ring(session)
         for _ in range(3):
             head = read_a_sector(ring)
             ring.kick()
@@ -102,4 +97,8 @@ def gpu_device(session):
     channel = back_end_channel(session)
     session.open_channel("gpu", "GPU_SET_SOCKET", need_reply=True)
     session.ask("GET_SHMEM_CONFIG", reply=shmem_config([0, MIB]))
-    return channel, running_ring(session)
+    memory = GuestMemory(session, MIB)
+    session.confirm("SET_MEM_TABLE", table(memory.region), [memory.file])
+    ring = SplitRing(memory)
+    ring.start(session)
+    return channel, ring

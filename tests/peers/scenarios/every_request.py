@@ -1,11 +1,12 @@
 """Every request of the three channels, with the answers and shapes that known peers send, in sessions by kind of device."""
 
 import os
+import struct
 from ctypes import CDLL, get_errno
 
 from harness import payloads, requests
 from harness.payloads import (INFLIGHT, IOTLB, LOG, LOG_SIZE_ONLY, REGION, Payload, SHARED_MAP, TRANSFER, U32, U64,
-                              VRING_ADDRESS, XEN_REGION, acknowledgement, config, device_state_reply, features, raw,
+                              VRING_ADDRESS, XEN_REGION, acknowledgement, config, device_state_reply, raw,
                               single_region, table, vring, vring_area, vring_descriptor)
 
 from .stage import back_end_channel, negotiate, scenario
@@ -13,20 +14,25 @@ from .stage import back_end_channel, negotiate, scenario
 MIB = 1 << 20
 LOW = REGION(guest_phys_addr=0, memory_size=MIB, userspace_addr=0x7f0000000000, mmap_offset=0)
 HIGH = REGION(guest_phys_addr=0x100000000, memory_size=2 * MIB, userspace_addr=0x7f0100000000, mmap_offset=MIB)
+FOREIGN = XEN_REGION(guest_phys_addr=0, memory_size=MIB, userspace_addr=0, mmap_offset=0, xen_mmap_flags=1, domid=7)
+GRANTED = XEN_REGION(guest_phys_addr=1 << 63, memory_size=MIB, userspace_addr=0, mmap_offset=0, xen_mmap_flags=2,
+                     domid=7)
 OBJECT = "a3c1b2d4-0123-4567-89ab-cdef00112233"
 DRIVER = "00112233-4455-6677-8899-aabbccddeeff"
 MISS, UPDATE, INVALIDATE, ACCESS_FAIL = 1, 2, 3, 4
 READ, WRITE = 1, 2
 SAVE, LOAD = 0, 1
 STOPPED = 0
-BLOCK_CONFIGURATION = (0x4000).to_bytes(8, "little") + bytes(4) + (126).to_bytes(4, "little") + bytes(44)
+# virtio-blk: capacity, size_max, seg_max; geometry; blk_size; topology; writeback, num_queues; discard; write zeroes.
+BLOCK_CONFIGURATION = struct.pack("<QII HBB I BBHI BxH III IIBxxx", 0x4000, 0, 126, 0, 0, 0, 512, 0, 0, 1, 1, 0, 2,
+                                  0x8000, 1, 1, 0x8000, 1, 0)
 
 
 @scenario()
 def every_request(stage):
     """Every request that is known, with the answers of all known shapes and their descriptors."""
     for device in (network_device, block_device, postcopy_target, postcopy_refused, crypto_device, gpu_device,
-                   crosvm_device, xen_guest, odd_answers):
+                   crosvm_device, xen_guest, xen_guest_with_memory_slots, odd_answers):
         with stage.session() as session:
             device(session)
 
@@ -242,13 +248,15 @@ def crosvm_device(session):
 
 
 def xen_guest(session):
+    negotiate(session, 0, requests.REPLY_ACK | requests.XEN_MMAP)
+    session.confirm("SET_MEM_TABLE", table(FOREIGN, GRANTED), [session.memory(MIB), session.memory(MIB)])
+
+
+def xen_guest_with_memory_slots(session):
     negotiate(session, 0, requests.REPLY_ACK | requests.XEN_MMAP | requests.CONFIGURE_MEM_SLOTS)
-    foreign = XEN_REGION(guest_phys_addr=0, memory_size=MIB, userspace_addr=0, mmap_offset=0, xen_mmap_flags=1, domid=7)
-    granted = XEN_REGION(guest_phys_addr=1 << 63, memory_size=MIB, userspace_addr=0, mmap_offset=0, xen_mmap_flags=2,
-                         domid=7)
-    session.confirm("SET_MEM_TABLE", table(foreign, granted), [session.memory(MIB), session.memory(MIB)])
-    session.confirm("ADD_MEM_REG", single_region(foreign), [session.memory(MIB)])
-    session.confirm("REM_MEM_REG", single_region(foreign))
+    session.confirm("ADD_MEM_REG", single_region(FOREIGN), [session.memory(MIB)])
+    session.confirm("ADD_MEM_REG", single_region(GRANTED), [session.memory(MIB)])
+    session.confirm("REM_MEM_REG", single_region(FOREIGN))
 
 
 def odd_answers(session):
@@ -266,7 +274,6 @@ def odd_answers(session):
     session.request("SET_INFLIGHT_FD", payloads.INFLIGHT_UNPADDED(mmap_size=0x1000, mmap_offset=0, num_queues=1,
                                                                   queue_size=128), [session.memory(0x1000)])
     session.confirm("SET_VRING_NUM", vring(0, 256))
-    session.confirm("SET_FEATURES", features(requests.VERSION_1 | requests.PROTOCOL_FEATURES), result=1)
 
 
 @scenario()
@@ -277,3 +284,12 @@ def unknown_requests(stage):
         channels = [session, back_end_channel(session), session.open_channel("gpu", "GPU_SET_SOCKET")]
         for number, channel in enumerate(channels, 200):
             channel.request("UNKNOWN", Payload(b"nobody knows"), [session.memory(4096), session.event()], code=number)
+
+
+@scenario()
+def refused_requests(stage):
+    """What the back-end says no to, by acknowledgements that are not 0."""
+    with stage.session() as session:
+        negotiate(session, 0, requests.REPLY_ACK | requests.CONFIG)
+        session.confirm("SET_VRING_NUM", vring(3, 3), result=1)
+        session.confirm("SET_CONFIG", config(0, bytes(4)), result=(1 << 64) - 22)
