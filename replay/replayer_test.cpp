@@ -204,11 +204,11 @@ TEST_F(ReplayerTest, TraceCutAnywhereReplaysItsBeginning) {
     }
 }
 
-TEST_F(ReplayerTest, SessionThatIsNotThereIsBadInput) {
+TEST_F(ReplayerTest, SessionThatIsNotThereIsAskedForByMistake) {
     record();
     const auto preview = preview_trace(trace_, 2);
     ASSERT_FALSE(preview);
-    EXPECT_EQ(preview.error().code, ErrorCode::bad_input);
+    EXPECT_EQ(preview.error().code, ErrorCode::usage);
 }
 
 TEST_F(ReplayerTest, WhatTheTraceLacksIsNamed) {
