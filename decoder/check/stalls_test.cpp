@@ -1,10 +1,6 @@
 #include "ring_fixture.h"
 
-#include <vutrace/trace/reader.h>
-
 #include <gmock/gmock.h>
-
-#include <filesystem>
 
 namespace vutrace::check {
 namespace {
@@ -348,29 +344,6 @@ TEST(Stall, AMissThatIsUpdatedMakesNoDeadlock) {
     session.set(FrontEndRequest::GET_VRING_BASE, 0, 0);
     later(session);
     EXPECT_THAT(texts(session, stalls), ElementsAre(HasSubstr("error back-end"))) << "only the back-end owes";
-}
-
-// --- Recorded sessions
-
-TEST(Stall, TheSamplesOfHealthySessionsGiveNothingAboveANote) {
-    std::size_t traces = 0;
-    for (const auto& file : std::filesystem::directory_iterator(VUTRACE_SAMPLES)) {
-        if (!file.path().string().ends_with(".pcap.zst") || file.path().filename().string().starts_with("bug-")) {
-            continue;
-        }
-        ++traces;
-        auto reader = trace::Reader::open(file.path().string());
-        ASSERT_TRUE(reader) << describe(reader.error());
-        std::vector<trace::Record> records;
-        for (auto record = reader->next(); record && *record; record = reader->next()) {
-            records.push_back(**record);
-        }
-        for (const Finding& finding : test::findings(records)) {
-            EXPECT_EQ(finding.severity, Severity::info)
-                << file.path() << ": " << finding.rule->id << " @" << finding.sequence << ": " << finding.text;
-        }
-    }
-    EXPECT_GE(traces, 2U);
 }
 
 }  // namespace
