@@ -128,10 +128,10 @@ class LogOrder final : public Rule {
         const auto& before = sight.before.dirty_log();
         const auto& after = sight.after.device.dirty_log();
         const bool grows = before && after && after->mmap_size > before->mmap_size;
-        Finding made =
-            finding(sight, fmt::format("a second SET_LOG_BASE comes while rings write to the log of record {}: "
-                                       "{} bytes after {}",
-                                       log_, after ? after->mmap_size : 0, before ? before->mmap_size : 0));
+        Finding made = finding(
+            sight, fmt::format("a second SET_LOG_BASE ({} bytes) comes while rings write to the log of record {} "
+                               "({} bytes): a back-end that unmaps the old one first writes to nowhere",
+                               after ? after->mmap_size : 0, log_, before ? before->mmap_size : 0));
         made.severity = grows ? Severity::info : Severity::warning;
         report(std::move(made));
     }
