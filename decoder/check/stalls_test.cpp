@@ -168,6 +168,23 @@ TEST(Stall, AvailableEntriesNeverUsed) {
                                                      HasSubstr("2 chains"), HasSubstr("head 3"), HasSubstr("3.0 s"))));
 }
 
+TEST(Stall, AKickThatCameBeforeTheRingWasEnabledIsNamed) {
+    RingSession ring;
+    ring.session.set(FrontEndRequest::SET_VRING_ENABLE, 0, 0);
+    const auto early = ring.kick();
+    ring.offer(ring.write(0));
+    ring.session.set(FrontEndRequest::SET_VRING_ENABLE, 0, 1);
+    RingSession again = ring;
+    later(ring.session);
+    EXPECT_THAT(ring.said(stalls),
+                ElementsAre(AllOf(HasSubstr("warn back-end: 1 chain is available and not used"),
+                                  HasSubstr("none of the queue was used before"),
+                                  HasSubstr("kick (record " + std::to_string(early) + ") came before"))));
+    again.kick();
+    later(again.session);
+    EXPECT_THAT(again.said(stalls), ElementsAre(testing::Not(HasSubstr("came before the ring was enabled"))));
+}
+
 TEST(Stall, ChainsThatAreInFlightAtTheEndAreANote) {
     RingSession ring;
     ring.kick();
@@ -334,6 +351,8 @@ TEST(Stall, DeadlockOfAnIotlbMissOverTwoChannels) {
                     ElementsAre(AllOf(StartsWith(at("STALL005", base, "error front-end")),
                                       HasSubstr("GET_VRING_BASE since 3.0 s"), HasSubstr("IOTLB"),
                                       HasSubstr("of record " + std::to_string(missed) + " since 3.0 s"))));
+        test::close(session);
+        EXPECT_THAT(texts(session, {"VU008"}), IsEmpty()) << "the back-end cannot answer: it waits, too";
     }
 }
 
