@@ -45,8 +45,8 @@ class Unanswered final : public Rule {
         const Misses::Miss* miss = misses_.oldest();
         if (miss != nullptr && !deadlock && age(miss->time, sight) >= patience_.limit()) {
             Finding made = finding(miss->sequence, miss->time,
-                                   fmt::format("the IOTLB miss for 0x{:x} waits for its update since {}", miss->address,
-                                               duration(age(miss->time, sight))));
+                                   fmt::format("the IOTLB miss for 0x{:x} has waited for its update for {}",
+                                               miss->address, duration(age(miss->time, sight))));
             made.violator = Violator::front_end;
             report(std::move(made));
         }
@@ -55,16 +55,18 @@ class Unanswered final : public Rule {
   private:
     void tell(const EndSight& sight, Channel channel, const Request& request) const {
         const bool back_end_owes = protocol::requester(channel) == Side::front_end;
-        Finding made = finding(request.sequence, request.time,
-                               fmt::format("{} waits for its {} since {}; the slowest so far took {}",
-                                           protocol::request_name(channel, request.header.request),
-                                           request.answer == explain::Answer::reply ? "answer" : "acknowledgement",
-                                           duration(age(request.time, sight)), duration(patience_.slowest())));
-        made.violator = back_end_owes ? Violator::back_end : Violator::front_end;
         const bool went_away = sight.closed && back_end_owes && attribute(sight.state, "reason") == "back-end closed";
-        if (went_away) {
-            made.text += "; the back-end closed the connection instead";
-        } else if (age(request.time, sight) < patience_.limit()) {
+        const std::string name = std::string(protocol::request_name(channel, request.header.request));
+        const char* const due = request.answer == explain::Answer::reply ? "answer" : "acknowledgement";
+        const std::int64_t waited = age(request.time, sight);
+        Finding made =
+            finding(request.sequence, request.time,
+                    went_away ? fmt::format("{} got no {}: the back-end closed the connection instead, {} later", name,
+                                            due, duration(waited))
+                              : fmt::format("{} has waited for its {} for {}; the slowest so far took {}", name, due,
+                                            duration(waited), duration(patience_.slowest())));
+        made.violator = back_end_owes ? Violator::back_end : Violator::front_end;
+        if (!went_away && waited < patience_.limit()) {
             made.severity = Severity::info;
         }
         report(std::move(made));
@@ -141,13 +143,13 @@ class BothWait final : public Rule {
         }
         const std::string other =
             both->back_end != nullptr
-                ? fmt::format("{} of record {} since {}",
+                ? fmt::format("{} of record {} (for {})",
                               protocol::request_name(Channel::back_end, both->back_end->header.request),
                               both->back_end->sequence, duration(age(both->back_end->time, sight)))
-                : fmt::format("the IOTLB miss for 0x{:x} of record {} since {}", both->miss->address,
+                : fmt::format("the update after the IOTLB miss for 0x{:x} of record {} (for {})", both->miss->address,
                               both->miss->sequence, duration(age(both->miss->time, sight)));
         report(finding(both->main->sequence, both->main->time,
-                       fmt::format("both sides wait: the front-end for the answer to {} since {}, the back-end on its "
+                       fmt::format("both sides wait: the front-end for the answer to {} (for {}), the back-end on its "
                                    "own channel for {}; the front-end has to serve that channel while it waits",
                                    protocol::request_name(Channel::front_end, both->main->header.request),
                                    duration(age(both->main->time, sight)), other)));

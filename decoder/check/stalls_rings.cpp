@@ -75,7 +75,7 @@ class UntakenChains final : public Rule {
         const std::int64_t age = explain::elapsed(oldest->time, sight.time);
         Finding made = finding(oldest->sequence, oldest->time,
                                fmt::format("{} available and not used, the oldest is head {} (available index {}) "
-                                           "since {}; {}",
+                                           "for {}; {}",
                                            count == 1 ? "1 chain is" : fmt::format("{} chains are", count), head,
                                            oldest->index, duration(age),
                                            ring.slowest == 0 ? "none of the queue was used before"
@@ -122,7 +122,7 @@ class UnsentCall final : public Rule {
                 continue;
             }
             Finding made = finding(debt->sequence, debt->time,
-                                   fmt::format("{}, but no call was seen for {}, and the driver does nothing since",
+                                   fmt::format("{}, but no call was seen for {}, and the driver has done nothing",
                                                NotificationDebts::reason(*debt, NotificationDebts::Kind::call),
                                                duration(explain::elapsed(debt->time, sight.time))));
             made.queue = queue;

@@ -71,7 +71,7 @@ TEST(Stall, AnUnansweredRequestNamesTheBackEndAndItsAge) {
     const auto asked = session.request(FrontEndRequest::GET_FEATURES);
     later(session);
     EXPECT_THAT(texts(session, stalls), ElementsAre(AllOf(StartsWith(at("STALL001", asked, "error back-end")),
-                                                          HasSubstr("GET_FEATURES"), HasSubstr("since 3.0 s"))));
+                                                          HasSubstr("GET_FEATURES"), HasSubstr("for 3.0 s"))));
 }
 
 TEST(Stall, ARequestThatIsOnItsWayIsANote) {
@@ -349,8 +349,8 @@ TEST(Stall, DeadlockOfAnIotlbMissOverTwoChannels) {
         later(session);
         EXPECT_THAT(texts(session, stalls),
                     ElementsAre(AllOf(StartsWith(at("STALL005", base, "error front-end")),
-                                      HasSubstr("GET_VRING_BASE since 3.0 s"), HasSubstr("IOTLB"),
-                                      HasSubstr("of record " + std::to_string(missed) + " since 3.0 s"))));
+                                      HasSubstr("GET_VRING_BASE (for 3.0 s)"), HasSubstr("IOTLB"),
+                                      HasSubstr("of record " + std::to_string(missed) + " (for 3.0 s)"))));
         test::close(session);
         EXPECT_THAT(texts(session, {"VU008"}), IsEmpty()) << "the back-end cannot answer: it waits, too";
     }
