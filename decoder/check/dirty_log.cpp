@@ -100,7 +100,7 @@ class LogOrder final : public Rule {
         if (!begins || log_ != 0 || !seen_.all(sight.after)) {
             return;
         }
-        Finding made = finding(sight, "VHOST_F_LOG_ALL is set, SET_LOG_BASE was never sent");
+        Finding made = finding(sight, "VHOST_F_LOG_ALL is set before any SET_LOG_BASE");
         const auto& queues = sight.before.queues();
         const bool runs =
             std::any_of(queues.begin(), queues.end(), [](const auto& queue) { return queue.second.started; });

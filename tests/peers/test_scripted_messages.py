@@ -1,11 +1,14 @@
-"""Every message that is known, said by scripted ends through capture and held field by field against what was said."""
+"""Every message that is known, said by scripted ends through capture and held field by field against what was said; bugs
+that are played again, and named."""
 
+import subprocess
 import unittest
 
 from harness import records as ask
 from harness import vutrace
 from harness.case import PeerTestCase
 from harness.requests import BY_CHANNEL
+from harness.workspace import BUILD_FOLDER, SOURCE_FOLDER
 from scenarios import SCENARIOS, play
 
 # What a decoder may add to a payload: meanings of values, and what it makes of the bytes.
@@ -22,13 +25,19 @@ def without_meanings(value):
 class ScriptedMessages(PeerTestCase):
     def play(self, name):
         """What was said in each session, and the messages that were decoded of it, channel by channel."""
-        trace, sessions = play(name, self.workspace)
+        trace, sessions = play(name, self.workspace, self.workspace.file(f"{name}.pcap"))
+        self.assert_findings_are_those_of_the_sample(trace)
         records = vutrace.decode(self.workspace, trace)
         for number, session in enumerate(sessions, 1):
             decoded = [record for record in records if record["session"] == number]
             for channel in BY_CHANNEL:
                 said = [message for message in session.spoken if message.channel == channel]
                 yield said, ask.messages(decoded, channel)
+
+    def assert_findings_are_those_of_the_sample(self, trace):
+        done = subprocess.run([SOURCE_FOLDER / "tests/samples/check_findings", BUILD_FOLDER, trace], check=False,
+                              capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
     def compare(self, name, healthy=True):
         for said, decoded in self.play(name):
@@ -89,7 +98,7 @@ class ScriptedMessages(PeerTestCase):
             self.assertEqual([descriptor["kind"] for descriptor in record["fds"]], ["memfd", "eventfd"])
             self.assertEqual(len(record["problems"]), 1)
 
-    def test_bugs_say_what_they_are_meant_to(self):
+    def test_bugs_are_named_and_say_what_they_are_meant_to(self):
         for name in SCENARIOS:
             if name.startswith("bug-"):
                 with self.subTest(name=name):
