@@ -7,7 +7,7 @@
 namespace vutrace::check {
 namespace {
 
-// Looks at what all tests of this program have broken, so that it comes after the last of them.
+// Looks at what all tests of this program have broken, so it comes after the last of them. GoogleTest owns it.
 class EachRuleIsBroken final : public testing::Environment {
   public:
     void TearDown() override {
