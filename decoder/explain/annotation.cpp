@@ -136,9 +136,13 @@ const Annotation& Annotator::annotate(const trace::Record& record) {
         annotation_.device = device_of(record.session);
         annotate_message(record, *message, answer);
         annotation_.queue = annotation_.message.queue;
+        lineages_.add(annotation_);
         return annotation_;
     }
     annotation_.device = device_of(record.session);
+    if (std::holds_alternative<trace::SessionRecord>(record.body)) {
+        lineages_.add(annotation_);
+    }
     if (const auto* memory = std::get_if<trace::MemoryRecord>(&record.body)) {
         if (const session::SessionState* state = tracker_.session(record.session)) {
             annotation_.area = explain_shared_area(*memory, state->device);
@@ -285,10 +289,20 @@ std::uint32_t Annotator::device_of(std::uint32_t session) {
     if (known != device_types_.end()) {
         return known->second;
     }
-    const session::SessionState* state = tracker_.session(session);
-    const std::uint32_t type = state == nullptr ? 0 : state->device.device_type();
+    const std::uint32_t type = device_proven_by(session);
     device_types_[session] = type;
     return type;
+}
+
+// A front-end that connects again asks for less than at first.
+std::uint32_t Annotator::device_proven_by(std::uint32_t session) const {
+    const session::SessionState* state = tracker_.session(session);
+    if (const std::uint32_t own = state == nullptr ? 0 : state->device.device_type(); own != 0) {
+        return own;
+    }
+    const auto lineage = lineages_.of(session);
+    const auto before = lineage ? device_types_.find(lineage->continues) : device_types_.end();
+    return before == device_types_.end() ? 0 : before->second;
 }
 
 }  // namespace vutrace::explain

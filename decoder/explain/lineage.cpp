@@ -1,9 +1,11 @@
+#include <vutrace/explain/annotation.h>
 #include <vutrace/explain/lineage.h>
 #include <vutrace/protocol/payloads.h>
 #include <vutrace/protocol/requests.h>
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 namespace vutrace::explain {
 namespace {
@@ -160,24 +162,20 @@ std::optional<Lineage> Lineages::of(std::uint32_t session) const {
     }
     constexpr std::array proofs{&Lineages::reconnect, &Lineages::migration};
     for (const auto proof : proofs) {
-        std::optional<Lineage> found;
-        std::uint64_t latest = 0;
-        for (const auto& [number, before] : lives_) {
+        std::size_t looked_at = 0;
+        for (auto it = std::make_reverse_iterator(after); it != lives_.rend() && looked_at < most_sessions_back; ++it) {
+            ++looked_at;
+            const auto& [number, before] = *it;
             // A session that still runs cannot be continued, except that a migration's two ends overlap.
-            const bool earlier = before.opened < after->second.opened;
             const bool over =
                 proof == &Lineages::migration || (before.closed != 0 && before.closed < after->second.opened);
-            if (number == session || !earlier || !over || before.opened <= latest) {
+            if (before.opened >= after->second.opened || !over) {
                 continue;
             }
             if (auto lineage = proof(before, after->second)) {
-                found = std::move(lineage);
-                found->continues = number;
-                latest = before.opened;
+                lineage->continues = number;
+                return lineage;
             }
-        }
-        if (found) {
-            return found;
         }
     }
     return std::nullopt;

@@ -1,3 +1,4 @@
+#include <vutrace/explain/annotation.h>
 #include <vutrace/explain/lineage.h>
 #include <vutrace/session/testing/session_builder.h>
 
@@ -56,19 +57,60 @@ class Lives {
         say(session, Side::back_end, FrontEndRequest::GET_VRING_BASE,
             protocol::serialise(protocol::VringState{0, position}));
     }
+    // As the last record's annotation has it.
+    [[nodiscard]] std::uint32_t device() const { return device_; }
     [[nodiscard]] std::optional<Lineage> of(std::uint32_t session) const { return lineages_.of(session); }
 
   private:
     void add(std::uint32_t session, trace::RecordBody body) {
         const trace::Record record{next_sequence_++, 0, session, std::move(body)};
-        lineages_.add(annotator_.annotate(record));
+        const Annotation& annotation = annotator_.annotate(record);
+        device_ = annotation.device;
+        lineages_.add(annotation);
     }
 
     Annotator annotator_;
     Lineages lineages_;
+    std::uint32_t device_{0};
     std::uint64_t next_sequence_{1};
     std::uint32_t next_id_{1};
 };
+
+TEST(Lineage, ASessionThatGoesOnIsOfTheSameDevice) {
+    Lives lives;
+    lives.open(1, {});
+    lives.map_memory(1, 7);
+    lives.say(1, Side::front_end, FrontEndRequest::NET_SET_MTU, protocol::serialise_u64(1500));
+    EXPECT_EQ(lives.device(), 1U);
+    lives.close(1);
+    lives.open(2, {.back_end_process = "201"});
+    EXPECT_EQ(lives.device(), 0U);
+    lives.map_memory(2, 7);
+    lives.start_at(2, 0);
+    EXPECT_EQ(lives.device(), 1U);
+    lives.close(2);
+    lives.open(3, {.front_end_process = "300"});
+    lives.map_memory(3, 8);
+    lives.start_at(3, 0);
+    EXPECT_EQ(lives.device(), 0U) << "somebody else";
+}
+
+TEST(Lineage, ThatManySessionsBackNobodyLooks) {
+    Lives lives;
+    const auto live = [&lives](std::uint32_t session, std::uint64_t inode) {
+        lives.open(session, {});
+        lives.map_memory(session, inode);
+        lives.close(session);
+    };
+    live(1, 7);
+    for (std::uint32_t session = 2; session <= Lineages::most_sessions_back + 1; ++session) {
+        live(session, session * 100);
+    }
+    live(Lineages::most_sessions_back + 2, 7);
+    EXPECT_FALSE(lives.of(Lineages::most_sessions_back + 2));
+    lives.map_memory(Lineages::most_sessions_back + 1, 7);
+    EXPECT_EQ(lives.of(Lineages::most_sessions_back + 2).value().continues, Lineages::most_sessions_back + 1);
+}
 
 TEST(Lineage, ABackEndThatCameBackContinuesTheSession) {
     Lives lives;

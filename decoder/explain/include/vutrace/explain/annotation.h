@@ -3,6 +3,7 @@
 #pragma once
 
 #include <vutrace/explain/conversation.h>
+#include <vutrace/explain/lineage.h>
 #include <vutrace/explain/shared_areas.h>
 #include <vutrace/protocol/fields.h>
 #include <vutrace/protocol/header.h>
@@ -70,7 +71,8 @@ struct Annotation {
 // and open chains. One thread.
 class Annotator {
   public:
-    // `device` forces the virtio device type of every session; without it each session's is what its messages prove.
+    // `device` forces the virtio device type of every session; without it each session's is what its messages prove, or
+    // those of the session that it continues.
     explicit Annotator(std::optional<std::uint32_t> device = std::nullopt) : forced_device_(device) {}
 
     // The result refers to `record` and is valid until the next call.
@@ -92,10 +94,12 @@ class Annotator {
     void annotate_chain(const trace::Record& record, const trace::ChainRecord& chain,
                         std::vector<session::ChainContext>&& contexts);
     [[nodiscard]] std::uint32_t device_of(std::uint32_t session);
+    [[nodiscard]] std::uint32_t device_proven_by(std::uint32_t session) const;
 
     std::optional<std::uint32_t> forced_device_;
     session::Tracker tracker_{session::MemoryTracking::off};
     Annotation annotation_;
+    Lineages lineages_;
     std::map<ChannelKey, Conversation> conversations_;
     std::map<SenderKey, protocol::Header> current_;        // header of the message whose pieces are arriving
     std::map<std::uint32_t, std::uint32_t> device_types_;  // by session, forgotten with each of its messages

@@ -2,8 +2,9 @@
 // front-end to another.
 #pragma once
 
-#include <vutrace/explain/annotation.h>
+#include <vutrace/trace/records.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -13,6 +14,8 @@
 #include <utility>
 
 namespace vutrace::explain {
+
+struct Annotation;
 
 struct Lineage {
     enum class Kind : std::uint8_t {
@@ -30,6 +33,8 @@ struct Lineage {
 class Lineages {
   public:
     void add(const Annotation& annotation);
+    // Looked at to find the one that a session continues.
+    static constexpr std::size_t most_sessions_back = 256;
     // Which session another one continues, as far as the records so far prove it; empty where nothing does.
     [[nodiscard]] std::optional<Lineage> of(std::uint32_t session) const;
 
