@@ -20,6 +20,7 @@ namespace sample = protocol::sample;
 namespace feature = protocol::feature;
 namespace protocol_feature = protocol::protocol_feature;
 
+constexpr std::uint32_t file_system = 26;  // virtio device type
 constexpr std::int64_t second = 1'000'000'000;
 
 constexpr std::uint64_t bit(unsigned number) {
@@ -211,6 +212,20 @@ void losses(SessionBuilder& builder) {
     }
 }
 
+// What JSON and terminals must not be given as it is, wherever a record or a device has text.
+void texts(SessionBuilder& builder) {
+    constexpr std::uint32_t tag_size = 36;  // of a file system device
+    for (const std::string text :
+         {"say \"no\"", "back\\slash", "\x1b[31mred", "\xc2\x9b", "not \xff UTF-8", "cut \xe2\x82"}) {
+        builder.add(trace::SessionRecord{trace::SessionRecord::Kind::opened, {{text, text}, {"front-end.pid", text}}});
+        builder.add(trace::NoteRecord{trace::NoteRecord::Severity::info, trace::no_queue, text});
+        builder.add(trace::GapRecord{trace::no_queue, 0, 1, 0, text});
+        Bytes tag(as_bytes(text).begin(), as_bytes(text).end());
+        tag.resize(tag_size);
+        builder.request(Request::SET_CONFIG, protocol::serialise(protocol::Config{0, tag_size, 0, tag}));
+    }
+}
+
 void gpu(SessionBuilder& builder) {
     builder.request(Request::GPU_SET_SOCKET, {}, {60});
     for (const RequestInfo& info : protocol::requests()) {
@@ -310,6 +325,7 @@ std::vector<Scenario> scenarios() {
     for (const auto& [name, build] : built) {
         out.push_back({name, {std::nullopt, built_by(build)}});
     }
+    out.push_back({"texts", {file_system, built_by(texts)}});
     out.push_back({"reconnect", {std::nullopt, reconnect()}});
     std::uint32_t last_device = 0;
     for (const virtio::ConfigurationField& field : virtio::configuration_fields()) {
