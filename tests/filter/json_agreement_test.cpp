@@ -325,7 +325,8 @@ TraceBuilder others() {
                                        {{"front-end.pid", "42"}, {"reason", "say \"no\" \\ or so"}, {"empty", ""}}});
     }
     trace.add(trace::SessionRecord{trace::SessionRecord::Kind::closed, {}});
-    for (auto part = Part::region; part <= Part::log; part = static_cast<Part>(static_cast<unsigned>(part) + 1)) {
+    for (auto part = Part::region; part <= trace::MemoryRecord::last_part;
+         part = static_cast<Part>(static_cast<unsigned>(part) + 1)) {
         const auto i = static_cast<unsigned>(part);
         trace::MemoryRecord memory;
         memory.part = part;
