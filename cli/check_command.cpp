@@ -1,4 +1,5 @@
 #include "commands.h"
+#include "filter_option.h"
 #include "options.h"
 #include "output.h"
 #include "progress.h"
@@ -25,6 +26,7 @@ struct Options {
     std::string file;
     std::vector<std::string> rules;
     std::string severity;
+    std::string filter;
     std::optional<std::uint32_t> session;
     std::optional<std::uint64_t> at;
     std::string device;
@@ -64,13 +66,70 @@ Result<check::Selection> parse_selection(const Options& options) {
     return selection;
 }
 
+// Which records match the filter. A finding may point back at any of them, so that all are remembered: a bit for each.
+class Matches {
+  public:
+    explicit Matches(filter::Filter filter) : filter_(std::move(filter)) {}
+
+    void add(const explain::Annotation& annotation) {
+        const std::uint64_t first = annotation.record->sequence;
+        const std::uint64_t count = trace::sequence_count(*annotation.record);
+        by_sequence_.resize(static_cast<std::size_t>(first + count));
+        for (std::size_t entry = 0; entry < count; ++entry) {
+            by_sequence_[static_cast<std::size_t>(first) + entry] = filter_.matches(annotation, entry);
+        }
+    }
+    [[nodiscard]] bool has(std::uint64_t sequence) const {
+        return sequence < by_sequence_.size() && by_sequence_[static_cast<std::size_t>(sequence)];
+    }
+
+  private:
+    filter::Filter filter_;
+    std::vector<bool> by_sequence_;
+};
+
 // Collects what the rules find: JSON goes out as it comes, text at the end.
 class Findings {
   public:
-    explicit Findings(const Options& options) : json_(options.json), text_(use_colour(options.colour)) {}
+    Findings(const Options& options, filter::Filter filter) : json_(options.json), text_(use_colour(options.colour)) {
+        if (!options.filter.empty()) {
+            matches_.emplace(std::move(filter));
+        }
+    }
 
     void set_start(std::int64_t time) noexcept { text_.set_start(time); }
-    void take(const check::Finding& finding) {
+    // Is shown, or not, with the next `settle`: whether the record that the rules look at matches is not known yet.
+    void add(check::Finding finding) { pending_.push_back(std::move(finding)); }
+    // After the rules have seen a record.
+    void settle(const explain::Annotation& annotation) {
+        if (matches_) {
+            matches_->add(annotation);
+        }
+        settle();
+    }
+    // After they have seen the end.
+    void settle() {
+        for (const check::Finding& finding : pending_) {
+            if (!matches_ || matches_->has(finding.sequence)) {
+                show(finding);
+            } else {
+                ++left_out_;
+            }
+        }
+        pending_.clear();
+    }
+    [[nodiscard]] Status flush_if_full() { return output_.flush_if_full(); }
+    [[nodiscard]] Status finish() {
+        if (!json_) {
+            output_.buffer() += text_.text() + counts_.text();
+            output_.buffer() += left_out_ == 0 ? "\n" : fmt::format("; the filter leaves out {}\n", left_out_);
+        }
+        return output_.flush();
+    }
+    [[nodiscard]] bool serious() const noexcept { return counts_.serious(); }
+
+  private:
+    void show(const check::Finding& finding) {
         counts_.add(finding);
         if (json_) {
             render::append_finding_json(output_.buffer(), finding);
@@ -78,20 +137,14 @@ class Findings {
             text_.add(finding);
         }
     }
-    [[nodiscard]] Status flush_if_full() { return output_.flush_if_full(); }
-    [[nodiscard]] Status finish() {
-        if (!json_) {
-            output_.buffer() += text_.text() + counts_.text() + "\n";
-        }
-        return output_.flush();
-    }
-    [[nodiscard]] bool serious() const noexcept { return counts_.serious(); }
 
-  private:
     bool json_;
     render::FindingText text_;
     render::FindingCounts counts_;
     Output output_;
+    std::optional<Matches> matches_;  // empty: all do
+    std::vector<check::Finding> pending_;
+    std::uint64_t left_out_{0};
 };
 
 // Feeds the checker with what the options select of the trace. One session's findings do not depend on another's.
@@ -119,6 +172,7 @@ class Reading {
             progress.update(reader.position().offset, reader.file_size());
         }
         checker_.finish();
+        findings_.settle();
         return {};
     }
     // Whether the trace has what the options name, of which `reader` read up to the last record. Error: usage.
@@ -145,7 +199,7 @@ class Reading {
         }
         inventory_.add(record.session);
         if (!options_.session || record.session == *options_.session) {
-            checker_.take(record);
+            findings_.settle(checker_.take(record));
         }
     }
 
@@ -162,6 +216,10 @@ ExitStatus check_trace(const Options& options) {
     if (!selection) {
         return report(command_name, selection.error());
     }
+    auto filter = compile_filter(options.filter);
+    if (!filter) {
+        return report(command_name, filter.error());
+    }
     const auto device = parse_device(options.device);
     if (!device) {
         return report(command_name, device.error());
@@ -170,9 +228,9 @@ ExitStatus check_trace(const Options& options) {
     if (!reader) {
         return report_input(command_name, options.file, reader.error());
     }
-    Findings findings(options);
+    Findings findings(options, std::move(*filter));
     check::Checker checker(
-        *selection, [&findings](const check::Finding& finding) { findings.take(finding); }, *device);
+        *selection, [&findings](check::Finding finding) { findings.add(std::move(finding)); }, *device);
     Reading reading(options, checker, findings);
     Status status = reading.run(*reader);
     if (reading.reading_failed()) {
@@ -243,6 +301,9 @@ std::function<ExitStatus()> configure(CLI::App& app) {
     app.add_option("--rule", options->rules, "Only these rules: VU017, or 17")->delimiter(',')->type_name("ID");
     app.add_option("--severity", options->severity, "Nothing milder: error, warn or info (the default)")
         ->option_text("error|warn|info");
+    add_filter_option(app, options->filter,
+                      "Only findings at records that match this expression, such as 'queue == 0'; the rules see all "
+                      "records; `help` lists the language and all fields");
     app.add_option("--session", options->session, "Only this session")->type_name("N");
     app.add_option("--at", options->at, "Judge as if the trace ended after this record: who owes whom")
         ->type_name("SEQ");
@@ -264,6 +325,7 @@ const Command check_command{command_name, "Hold a trace against the rules of vho
                             "Examples:\n"
                             "  vutrace check blk.pcap\n"
                             "  vutrace check blk.pcap --severity warn --json | jq -r .rule | sort | uniq -c\n"
+                            "  vutrace check blk.pcap --filter 'queue == 0 and record == chain'\n"
                             "  vutrace check blk.pcap --at 120          # who owed whom after record 120\n"
                             "  vutrace check --explain VU017",
                             configure};

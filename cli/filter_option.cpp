@@ -36,16 +36,12 @@ std::string help_text() {
 
 }  // namespace
 
-void add_filter_option(CLI::App& app, std::string& expression) {
-    app.add_option("--filter", expression,
-                   "Only records that match this expression, such as 'queue == 0 and latency > 5ms'; `help` lists the "
-                   "language and all fields")
-        ->type_name("EXPR")
-        ->each([](const std::string& text) {
-            if (text == "help") {
-                throw CLI::CallForVersion(help_text(), 0);
-            }
-        });
+void add_filter_option(CLI::App& app, std::string& expression, const std::string& description) {
+    app.add_option("--filter", expression, description)->type_name("EXPR")->each([](const std::string& text) {
+        if (text == "help") {
+            throw CLI::CallForVersion(help_text(), 0);
+        }
+    });
 }
 
 Result<filter::Filter> compile_filter(const std::string& expression) {

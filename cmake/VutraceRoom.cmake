@@ -49,22 +49,40 @@ function(vutrace_test NAME)
     set_tests_properties(${NAME} PROPERTIES LABELS unit TIMEOUT 300)
 endfunction()
 
-# A libFuzzer program of one room: vutrace_fuzzer(NAME SOURCES ... DEPENDS room ...), built where VUTRACE_FUZZ is on. It
-# becomes a CTest entry with the label `fuzz` that runs for VUTRACE_FUZZ_SECONDS; what it finds is kept beside it.
+# A libFuzzer program: vutrace_fuzzer(NAME SOURCES ... DEPENDS room ... [LIBRARIES target ...] [SEEDS program]
+# [SECONDS n]), built where VUTRACE_FUZZ is on. It becomes a CTest entry with the label `fuzz` that runs for `SECONDS`,
+# without it for VUTRACE_FUZZ_SECONDS; what it finds is kept beside it. `SEEDS` is a program that writes the inputs to
+# begin with into a folder: those that add to their coverage are kept in another one, from run to run.
 function(vutrace_fuzzer NAME)
-    cmake_parse_arguments(FUZZER "" "" "SOURCES;DEPENDS" ${ARGN})
+    cmake_parse_arguments(FUZZER "" "SEEDS;SECONDS" "SOURCES;DEPENDS;LIBRARIES" ${ARGN})
     if(NOT VUTRACE_FUZZ)
         return()
     endif()
+    set(seconds ${VUTRACE_FUZZ_SECONDS})
+    if(FUZZER_SECONDS)
+        set(seconds ${FUZZER_SECONDS})
+    endif()
     list(TRANSFORM FUZZER_DEPENDS PREPEND vutrace::)
     add_executable(${NAME} ${FUZZER_SOURCES})
-    target_link_libraries(${NAME} PRIVATE ${FUZZER_DEPENDS} vutrace_warnings)
+    target_link_libraries(${NAME} PRIVATE ${FUZZER_DEPENDS} ${FUZZER_LIBRARIES} vutrace_warnings)
     target_link_options(${NAME} PRIVATE -fsanitize=fuzzer)
-    set_target_properties(${NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzz)
+    set(folder ${PROJECT_BINARY_DIR}/fuzz)
+    set_target_properties(${NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${folder})
     add_dependencies(fuzzers ${NAME})
+    set(corpus "")
+    if(FUZZER_SEEDS)
+        add_dependencies(${NAME} ${FUZZER_SEEDS})
+        set(corpus ${folder}/${NAME}-corpus ${folder}/${NAME}-seeds)
+        file(MAKE_DIRECTORY ${folder}/${NAME}-corpus)
+        add_test(NAME ${NAME}_seeds COMMAND ${FUZZER_SEEDS} ${folder}/${NAME}-seeds)
+        set_tests_properties(${NAME}_seeds PROPERTIES LABELS fuzz TIMEOUT 60 FIXTURES_SETUP ${NAME}_seeds)
+    endif()
     add_test(NAME ${NAME}
-        COMMAND ${NAME} -max_total_time=${VUTRACE_FUZZ_SECONDS} -timeout=10 -rss_limit_mb=2048 -print_final_stats=1
-            -artifact_prefix=${PROJECT_BINARY_DIR}/fuzz/${NAME}-)
-    math(EXPR longest "${VUTRACE_FUZZ_SECONDS} + 120")
+        COMMAND ${NAME} -max_total_time=${seconds} -max_len=16384 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1
+            -artifact_prefix=${folder}/${NAME}- ${corpus})
+    math(EXPR longest "${seconds} + 120")
     set_tests_properties(${NAME} PROPERTIES LABELS fuzz TIMEOUT ${longest})
+    if(FUZZER_SEEDS)
+        set_tests_properties(${NAME} PROPERTIES FIXTURES_REQUIRED ${NAME}_seeds)
+    endif()
 endfunction()

@@ -102,10 +102,12 @@ bool begins_any_case(std::string_view text, std::string_view start) {
     return text.size() >= start.size() && equal_any_case(text.substr(0, start.size()), start);
 }
 
-// A part of a dotted name begins so.
+// The last part of a dotted name begins so, or the last parts, where the start has dots itself. Those of a part in the
+// middle are offered once that is there.
 bool has_part(std::string_view text, std::string_view start) {
     for (std::size_t dot = text.find('.'); dot != std::string_view::npos; dot = text.find('.', dot + 1)) {
-        if (begins_any_case(text.substr(dot + 1), start)) {
+        const std::string_view rest = text.substr(dot + 1);
+        if (begins_any_case(rest, start) && rest.find('.', start.size()) == std::string_view::npos) {
             return true;
         }
     }

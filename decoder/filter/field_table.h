@@ -70,9 +70,10 @@ inline constexpr std::string_view attribute_prefix = "attributes.";
 [[nodiscard]] FieldRow attribute_row(std::string_view key);
 
 // Parts of the table.
-[[nodiscard]] std::vector<FieldRow> record_rows();   // fields.cpp, with the two below
-[[nodiscard]] std::vector<FieldRow> message_rows();  // message_fields.cpp
-[[nodiscard]] std::vector<FieldRow> chain_rows();    // chain_fields.cpp
-[[nodiscard]] std::vector<FieldRow> payload_rows();  // payload_table.cpp
+[[nodiscard]] std::vector<FieldRow> record_rows();       // fields.cpp, with the three below
+[[nodiscard]] std::vector<FieldRow> message_rows();      // message_fields.cpp
+[[nodiscard]] std::vector<FieldRow> chain_rows();        // chain_fields.cpp
+[[nodiscard]] std::vector<FieldRow> shared_area_rows();  // shared_area_fields.cpp
+[[nodiscard]] std::vector<FieldRow> payload_rows();      // payload_table.cpp
 
 }  // namespace vutrace::filter

@@ -64,11 +64,12 @@ void get_attribute(const Subject& subject, const FieldRow& row, Probe& probe) no
 }
 
 void get_attributes(const Subject& subject, const FieldRow&, Probe& probe) noexcept {
-    for (std::size_t i = 0; i < body<trace::SessionRecord>(subject).attributes.size(); ++i) {
-        if (probe.element()) {
-            return;
-        }
+    const auto& attributes = body<trace::SessionRecord>(subject).attributes;
+    if (attributes.empty()) {
+        (void)probe.empty_list();
+        return;
     }
+    (void)std::any_of(attributes.begin(), attributes.end(), [&](const auto&) { return probe.element(); });
 }
 
 std::vector<FieldRow> common_rows() {
@@ -141,6 +142,7 @@ std::vector<FieldRow> record_rows() {
     append(rows, message_rows());
     append(rows, chain_rows());
     append(rows, other_rows());
+    append(rows, shared_area_rows());
     return rows;
 }
 

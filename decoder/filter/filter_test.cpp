@@ -258,5 +258,42 @@ TEST(Filter, ListsItsFields) {
     }
 }
 
+// An in-flight area of 70 queues of one entry each, of which the last two have a chain in flight; then one that nobody
+// has written to.
+std::vector<trace::Record> inflight_areas() {
+    constexpr std::size_t queues = 70, stride = 32;
+    Bytes area(queues * stride);
+    for (std::size_t queue = 0; queue < queues; ++queue) {
+        store<std::uint16_t>(area, queue * stride + 8, 1);
+        store<std::uint16_t>(area, queue * stride + 10, 1);
+        store<std::uint8_t>(area, queue * stride + 16, queue >= queues - 2 ? 1 : 0);
+        store<std::uint64_t>(area, queue * stride + 24, queue);
+    }
+    SessionBuilder builder;
+    builder.request(Request::SET_INFLIGHT_FD, protocol::serialise(protocol::Inflight{area.size(), 0, queues, 1}));
+    for (const Bytes& bytes : {area, Bytes(area.size())}) {
+        trace::MemoryRecord memory{trace::MemoryRecord::Part::inflight, trace::Proof::late, trace::no_queue, 0, {}};
+        memory.content.add_literal(bytes);
+        builder.add(std::move(memory));
+    }
+    return builder.records();
+}
+
+TEST(Filter, LooksAtEveryQueueOfAnInflightArea) {
+    EXPECT_EQ(matching(inflight_areas(), "inflight.queues.queue == 69"), Found{2});
+    EXPECT_EQ(matching(inflight_areas(), "inflight.queues.heads.counter == 68"), Found{2});
+    EXPECT_EQ(matching(inflight_areas(), "count(inflight.queues) == 70"), Found{2});
+    EXPECT_EQ(matching(inflight_areas(), "count(inflight.queues.heads) == 2"), Found{2});
+    EXPECT_EQ(matching(inflight_areas(), "all inflight.queues.count == 0"), Found{});
+    EXPECT_EQ(matching(inflight_areas(), "part == inflight and not inflight.queues.cut"), (Found{2, 3}));
+}
+
+TEST(Filter, AListWithNothingInItIsThere) {
+    EXPECT_EQ(matching(inflight_areas(), "has inflight.queues"), (Found{2, 3}));
+    EXPECT_EQ(matching(inflight_areas(), "has inflight.queues.queue"), Found{2});
+    EXPECT_EQ(matching(inflight_areas(), "part == inflight and count(inflight.queues) == 0"), Found{3});
+    EXPECT_EQ(matching(inflight_areas(), "part == inflight and count(inflight.queues) != 0"), Found{2});
+}
+
 }  // namespace
 }  // namespace vutrace::filter

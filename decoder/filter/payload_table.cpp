@@ -31,6 +31,9 @@ bool give_value(const Field& field, const FieldRow& row, Probe& probe) noexcept 
     if (!row.repeated) {
         return probe.element();
     }
+    if (field.children.empty()) {
+        return probe.empty_list();
+    }
     // A list of plain values or of objects.
     return std::any_of(field.children.begin(), field.children.end(), [&](const Field& child) {
         return child.format == FieldFormat::group ? probe.element() : give_value(child, row, probe);

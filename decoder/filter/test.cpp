@@ -149,14 +149,19 @@ bool Probe::element() noexcept {
     return !counts || take(false);
 }
 
+bool Probe::empty_list() noexcept {
+    listed_ = true;
+    return test_.kind == Test::Kind::present;
+}
+
 bool Probe::outcome() const noexcept {
     switch (test_.kind) {
         case Test::Kind::present:
-            return seen_;
+            return seen_ || listed_;
         case Test::Kind::count:
             return in_ranges(count_) == (test_.quantifier != Test::Quantifier::none);
         default:
-            return seen_ && matched_ == (test_.quantifier != Test::Quantifier::none);
+            return (seen_ || listed_) && matched_ == (test_.quantifier != Test::Quantifier::none);
     }
 }
 

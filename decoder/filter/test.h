@@ -62,7 +62,8 @@ class Probe {
     bool text(std::string_view value) noexcept;
     bool hex(std::string_view value) noexcept;  // bytes as lower-case hex digits
     bool bytes(ByteView value) noexcept;
-    bool element() noexcept;  // something with parts of its own: there, and equal to nothing
+    bool element() noexcept;     // something with parts of its own: there, and equal to nothing
+    bool empty_list() noexcept;  // there, so that none of its elements is anything
 
     // After the last value.
     [[nodiscard]] bool outcome() const noexcept;
@@ -74,6 +75,7 @@ class Probe {
     const Test& test_;
     std::uint32_t device_;
     bool seen_{false};
+    bool listed_{false};  // there was a list without an element
     bool matched_{false};
     std::uint64_t count_{0};
 };

@@ -18,6 +18,7 @@ using protocol::FrontEndRequest;
 using session::testing::BlockSession;
 using session::testing::SessionBuilder;
 using testing::AllOf;
+using testing::Contains;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -127,6 +128,62 @@ TEST_F(Check, KeepsToOneSession) {
     EXPECT_EQ(json::parse(check("--rule 2,16 --session 2 --json").output)["rule"], "VU016");
     EXPECT_EQ(check("--session 3").status, 2);
     EXPECT_THAT(check("--rule 2,16").output, HasSubstr("in 2 sessions"));
+}
+
+TEST_F(Check, ShowsOnlyFindingsAtRecordsThatMatchAFilter) {
+    write_faulty();
+    const Outcome warning = check("--rule 2,16 --filter 'request == UNKNOWN'");
+    EXPECT_EQ(warning.status, 1);
+    ASSERT_EQ(split_lines(warning.output).size(), 2U) << warning.output;
+    EXPECT_THAT(warning.output,
+                AllOf(HasSubstr("VU016"), HasSubstr("1 warning in 1 session; the filter leaves out 1\n")));
+    EXPECT_EQ(json::parse(check("--rule 2,16 --json --filter 'seq < 3'").output)["rule"], "VU002");
+    EXPECT_EQ(check("--rule 2,16 --filter 'seq > 0'").output, check("--rule 2,16").output);
+    EXPECT_EQ(check("--rule 2,16 --filter ''").output, check("--rule 2,16").output);
+}
+
+TEST_F(Check, FailsOnlyWithFindingsThatTheFilterShows) {
+    write_faulty();
+    const Outcome outcome = check("--rule 2,16 --filter 'record == chain'");
+    EXPECT_EQ(outcome.status, 0);
+    EXPECT_EQ(outcome.output, "no findings; the filter leaves out 2\n");
+    EXPECT_EQ(check("--rule 2,16 --json --filter 'record == chain'").output, "");
+}
+
+TEST_F(Check, JudgesRecordsThatTheFilterLeavesOut) {
+    // That the second chain offers a head which is in flight is known from the first one only.
+    write_with([](SessionBuilder& session) {
+        session.message(Side::front_end, FrontEndRequest::SET_OWNER, bad_flags, {});
+        BlockSession::start(session);
+        session.chains(0, {BlockSession::write_request(0, 0, 8, 0x10000, Bytes(512)),
+                           BlockSession::write_request(0, 1, 8, 0x20000, Bytes(512))});
+    });
+    const auto all = split_lines(check("--json").output);
+    const auto filtered = split_lines(check("--json --filter 'index == 1'").output);
+    ASSERT_FALSE(filtered.empty());
+    EXPECT_LT(filtered.size(), all.size());
+    for (const std::string& line : filtered) {
+        EXPECT_THAT(all, Contains(line));
+        EXPECT_EQ(json::parse(line)["seq"], json::parse(filtered.front())["seq"]);
+    }
+}
+
+TEST_F(Check, FiltersStallVerdictsByTheRecordThatWaits) {
+    write_with([](SessionBuilder& session) {
+        session.request(FrontEndRequest::GET_FEATURES);
+        session.pass(5'000'000'000);
+        session.add(trace::NoteRecord{trace::NoteRecord::Severity::info, trace::no_queue, "still here"});
+    });
+    EXPECT_EQ(json::parse(check("--rule STALL001 --json --filter 'request == GET_FEATURES'").output)["seq"], 2);
+    EXPECT_EQ(check("--rule STALL001 --filter 'record == note'").status, 0);
+}
+
+TEST_F(Check, ShowsWhereAFilterIsWrong) {
+    write_faulty();
+    const Outcome outcome = check("--filter 'quue == 3'");
+    EXPECT_EQ(outcome.status, 2);
+    EXPECT_THAT(outcome.errors, AllOf(HasSubstr("no field \"quue\""), HasSubstr("did you mean \"queue\"?")));
+    EXPECT_THAT(run("check --filter help").output, HasSubstr("inflight.queues.heads"));
 }
 
 TEST_F(Check, JudgesAsIfTheTraceEndedAtARecord) {

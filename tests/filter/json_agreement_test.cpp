@@ -7,6 +7,7 @@
 #include <vutrace/protocol/testing/messages.h>
 #include <vutrace/render/json.h>
 #include <vutrace/trace/reader.h>
+#include <vutrace/virtio/devices/configuration.h>
 #include <vutrace/virtio/split_ring.h>
 
 #include <gtest/gtest.h>
@@ -21,6 +22,7 @@ namespace {
 
 using nlohmann::json;
 using render::test::TraceBuilder;
+using Part = trace::MemoryRecord::Part;
 
 // Fields that the filter has beyond the JSON: `elapsed` by design; `indirect` is in the JSON only where it is true.
 const std::set<std::string> beyond_json{"elapsed", "indirect"};
@@ -231,6 +233,90 @@ TraceBuilder rare_fields() {
     return trace;
 }
 
+// The configuration space of a device type whose every field says something else, read and written.
+TraceBuilder configuration_of(std::uint32_t device) {
+    using protocol::FrontEndRequest;
+    std::uint32_t size = 0;
+    for (const virtio::ConfigurationField& field : virtio::configuration_fields(device)) {
+        size = std::max(size, field.offset + field.size);
+    }
+    Bytes data(size);
+    for (std::size_t i = 0; i < data.size(); ++i) {
+        data[i] = static_cast<std::byte>('0' + i % 64);  // letters, for fields that are text
+    }
+    TraceBuilder trace;
+    trace.request(FrontEndRequest::GET_CONFIG, protocol::serialise(protocol::Config{0, size, 0, Bytes(size)}));
+    trace.reply(FrontEndRequest::GET_CONFIG, protocol::serialise(protocol::Config{0, size, 0, data}));
+    const Bytes second_half(data.begin() + static_cast<std::ptrdiff_t>(size / 2), data.end());
+    trace.request(FrontEndRequest::SET_CONFIG,
+                  protocol::serialise(protocol::Config{size / 2, size - size / 2, 1, second_half}));
+    return trace;
+}
+
+std::set<std::uint32_t> configured_devices() {
+    std::set<std::uint32_t> devices;
+    for (const virtio::ConfigurationField& field : virtio::configuration_fields()) {
+        devices.insert(field.device);
+    }
+    return devices;
+}
+
+trace::MemoryRecord shared_area(Part part, const Bytes& bytes) {
+    trace::MemoryRecord memory{part, trace::Proof::late, trace::no_queue, 0, {}};
+    memory.content.add_literal(bytes);
+    return memory;
+}
+
+// Two queues of four chains, of which the first has as many in flight as it has entries and the second none.
+Bytes inflight_area(std::size_t header, std::size_t entry) {
+    constexpr std::size_t queues = 2, entries = 4;
+    const std::size_t stride = header + entries * entry;
+    Bytes area(queues * stride);
+    for (std::size_t queue = 0; queue < queues; ++queue) {
+        const std::size_t at = queue * stride;
+        store<std::uint16_t>(area, at + 8, 1);  // version
+        store<std::uint16_t>(area, at + 10, entries);
+        store<std::uint16_t>(area, at + 12, 2);  // last_batch_head, free_head
+        store<std::uint16_t>(area, at + 14, 9);  // used_idx of split rings
+    }
+    for (std::size_t i = 0; i < entries; ++i) {
+        store<std::uint8_t>(area, header + i * entry, 1);
+        store<std::uint64_t>(area, header + i * entry + 8, UINT64_MAX - i);
+    }
+    return area;
+}
+
+// In-flight areas of both kinds of rings, whole and cut; dirty logs with pages and without.
+TraceBuilder shared_areas() {
+    using protocol::FrontEndRequest;
+    TraceBuilder trace;
+    for (const bool packed : {false, true}) {
+        const std::uint64_t features = packed ? std::uint64_t{1} << protocol::feature::RING_PACKED : 0;
+        trace.request(FrontEndRequest::SET_FEATURES, protocol::serialise_u64(features));
+        Bytes area = packed ? inflight_area(32, 32) : inflight_area(16, 16);
+        trace.request(FrontEndRequest::SET_INFLIGHT_FD, protocol::serialise(protocol::Inflight{area.size(), 0, 2, 4}));
+        trace.add(shared_area(Part::inflight, area));
+        area.resize(area.size() - 40);
+        trace.add(shared_area(Part::inflight, area));
+        trace.add(shared_area(Part::inflight, Bytes(64)));  // not begun
+    }
+    trace.add(shared_area(Part::log, Bytes{std::byte{0x0c}, std::byte{0x80}}));
+    trace.add(shared_area(Part::log, Bytes(8192, std::byte{0x55})));  // more ranges than are shown
+    trace.add(shared_area(Part::log, Bytes(16)));
+    return trace;
+}
+
+// Lists that are there with nothing in them.
+TraceBuilder empty_lists() {
+    using protocol::FrontEndRequest;
+    TraceBuilder trace;
+    trace.request(FrontEndRequest::SET_MEM_TABLE, protocol::serialise_regions({}, false));
+    trace.request(FrontEndRequest::SET_FEATURES, protocol::serialise_u64(0));
+    trace.request(FrontEndRequest::SET_PROTOCOL_FEATURES, protocol::serialise_u64(0));
+    trace.request(FrontEndRequest::SET_CONFIG, protocol::serialise(protocol::Config{0, 0, 0, {}}));
+    return trace;
+}
+
 // Records of the other kinds, with every enumerator.
 TraceBuilder others() {
     TraceBuilder trace;
@@ -238,9 +324,12 @@ TraceBuilder others() {
         trace.add(trace::SessionRecord{static_cast<trace::SessionRecord::Kind>(i),
                                        {{"front-end.pid", "42"}, {"reason", "say \"no\" \\ or so"}, {"empty", ""}}});
     }
-    for (unsigned i = 0; i < 5; ++i) {
+    trace.add(trace::SessionRecord{trace::SessionRecord::Kind::closed, {}});
+    for (auto part = Part::region; part <= trace::MemoryRecord::last_part;
+         part = static_cast<Part>(static_cast<unsigned>(part) + 1)) {
+        const auto i = static_cast<unsigned>(part);
         trace::MemoryRecord memory;
-        memory.part = static_cast<trace::MemoryRecord::Part>(i);
+        memory.part = part;
         memory.proof = static_cast<trace::Proof>(i % 4);
         memory.queue = i % 2 == 0 ? trace::no_queue : static_cast<std::uint16_t>(i);
         memory.address = UINT64_MAX - i;
@@ -292,6 +381,11 @@ TEST(JsonAgreement, EveryScalarOfBuiltRecordsIsFoundAndEveryFieldIsBuilt) {
     agreement.check(chains().records, virtio::block::device_id);
     agreement.check(others().records, std::nullopt);
     agreement.check(rare_fields().records, virtio::block::device_id);
+    agreement.check(shared_areas().records, std::nullopt);
+    agreement.check(empty_lists().records, std::nullopt);
+    for (const std::uint32_t device : configured_devices()) {
+        agreement.check(configuration_of(device).records, device);
+    }
     // What no record above shows would not have been compared at all.
     const std::set<std::string_view> rarely{"elapsed"};
     for (const FieldDescription& field : fields()) {
