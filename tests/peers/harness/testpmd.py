@@ -51,11 +51,13 @@ class TestPmd(Process):
         super().__init__(workspace, name, [
             # Line by line, or the answers to commands stay in its buffer.
             "stdbuf", "-oL", require("dpdk-testpmd", "dpdk-dev"), "--lcores", cores, "--no-huge", "--no-pci", "-m", "256",
-            "--file-prefix", f"{name}-{workspace.socket(name).parent.name}", "--log-level", "lib.vhost.config:debug",
+            "--file-prefix", name, "--log-level", "lib.vhost.config:debug",
             *vdevs, *more,
             "--", "-i", "--no-flush-rx", f"--total-num-mbufs={2048 * queues * len(devices)}", "--forward-mode=io",
             f"--rxq={queues}", f"--txq={queues}"],
-            stop_signal=signal.SIGINT, stdin=subprocess.PIPE)
+            stop_signal=signal.SIGINT, stdin=subprocess.PIPE,
+            # Its own files go there, which it leaves behind.
+            environment={"RUNTIME_DIRECTORY": str(workspace.socket(name).parent)})
         if wait:
             self.wait_for_prompt()
 
@@ -115,3 +117,10 @@ class TestPmdFrontEnd(TestPmd):
                          queues=queues, wait=not listen)
         if listen:
             self.wait_for(socket.exists, "its socket", START_SECONDS)
+
+
+class TestPmdSwitchedPair(TestPmd):
+    """Two front-ends in one process: frames of file 0 go out of the first device, those of file 1 out of the second."""
+
+    def __init__(self, workspace, devices, frames_in, name="testpmd-pair"):
+        super().__init__(workspace, name, devices, frames_in, "0@1,1@1", wait=False)
