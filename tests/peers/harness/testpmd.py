@@ -40,19 +40,21 @@ class TestPmd(Process):
     """Ports in pairs: an even one is a vhost-user device, the odd one after it a pcap device. `frames_in` is one file
     for each queue of the pcap devices, whose frames take that queue of the vhost-user device; `frames_out` likewise."""
 
-    def __init__(self, workspace, name, devices, frames_in, cores, queues=1, more=(), wait=True):
+    def __init__(self, workspace, name, devices, frames_in, cores, queues=1, stream=False, wait=True):
+        """`stream`: the files' frames again and again."""
         frames_in = [frames_in] if isinstance(frames_in, os.PathLike) else list(frames_in)
         self.frames_out = [workspace.file(f"{name}.{number}.out.pcap") for number in range(len(frames_in))]
         vdevs = []
         for number, device in enumerate(devices):
             part = slice(number * queues, (number + 1) * queues)
             files = [f"rx_pcap={path}" for path in frames_in[part]] + [f"tx_pcap={path}" for path in self.frames_out[part]]
+            files += ["infinite_rx=1"] if stream else []
             vdevs += ["--vdev", device, "--vdev", ",".join([f"net_pcap{number}", *files])]
         super().__init__(workspace, name, [
             # Line by line, or the answers to commands stay in its buffer.
             "stdbuf", "-oL", require("dpdk-testpmd", "dpdk-dev"), "--lcores", cores, "--no-huge", "--no-pci", "-m", "256",
             "--file-prefix", name, "--log-level", "lib.vhost.config:debug",
-            *vdevs, *more,
+            *vdevs,
             "--", "-i", "--no-flush-rx", f"--total-num-mbufs={2048 * queues * len(devices)}", "--forward-mode=io",
             f"--rxq={queues}", f"--txq={queues}"],
             stop_signal=signal.SIGINT, stdin=subprocess.PIPE,
@@ -93,13 +95,14 @@ class TestPmd(Process):
 
 
 class TestPmdBackEnd(TestPmd):
-    def __init__(self, workspace, frames_in, name="testpmd-back-end", queues=1, translated=False, connect=None):
+    def __init__(self, workspace, frames_in, name="testpmd-back-end", queues=1, translated=False, connect=None,
+                 stream=False):
         """`translated`: takes addresses from the front-end's IOMMU, and asks for them on its own channel. `connect`: to
         this socket, again and again, instead of listening on `socket`."""
         self.socket = connect or workspace.socket(name)
         device = (f"net_vhost0,iface={self.socket},queues={queues},iommu-support={int(translated)},"
                   f"client={int(connect is not None)}")
-        super().__init__(workspace, name, [device], frames_in, "0@0,1@0", queues=queues)
+        super().__init__(workspace, name, [device], frames_in, "0@0,1@0", queues=queues, stream=stream)
 
 
 def virtio_user(number, socket, packed=False, queues=1, listen=False):

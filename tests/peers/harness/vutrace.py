@@ -78,6 +78,11 @@ def decode(workspace, trace, *options, name="decode"):
     return [json.loads(line) for line in text.splitlines()]
 
 
+def summary(workspace, trace, name="info"):
+    """What `info` says of a trace."""
+    return json.loads(run(workspace, name, "info", trace, "--json").stdout)
+
+
 def require_healthy(workspace, trace, name="check"):
     """What real peers say to each other breaks no rule: notes at most."""
     done = run(workspace, name, "check", trace, "--severity", "warn", expect=None)
