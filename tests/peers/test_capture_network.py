@@ -47,6 +47,7 @@ class CaptureNetwork(PeerTestCase):
     def session(self, name, ends, queues):
         began = time.monotonic()
         front_end, capture, back_end = ends
+        back_end.wait_for_queues(2 * queues)
         front_end.forward()
         back_end.forward()
         back_end.wait_for_sent(1, FRAMES * queues)

@@ -48,6 +48,7 @@ class GuestNetwork(PeerTestCase):
         guest = self.start(QemuGuest(self.workspace, network_device(capture.front_end, QUEUES), GUEST_WORK,
                                      processors=QUEUES))
         guest.wait_for_output("up")
+        back_end.wait_for_queues(2 * QUEUES)
         back_end.forward()
         guest.say("go on")
         output = guest.wait_for_end()

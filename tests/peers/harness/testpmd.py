@@ -104,6 +104,11 @@ class TestPmdBackEnd(TestPmd):
                   f"client={int(connect is not None)}")
         super().__init__(workspace, name, [device], frames_in, "0@0,1@0", queues=queues, stream=stream)
 
+    def wait_for_queues(self, count):
+        """Until the front-end switched so many on: before that frames for them are dropped."""
+        pattern = re.compile(r"set queue enable: 1 to qp idx: (\d+)")
+        self.wait_for(lambda: len(set(pattern.findall(self.stderr))) == count, f"{count} queues", START_SECONDS)
+
 
 def virtio_user(number, socket, packed=False, queues=1, listen=False):
     """A front-end's device. More queue pairs are switched on through a control queue, which it plays itself."""
