@@ -83,6 +83,7 @@ class CaptureSessions(PeerTestCase):
         guest.say("go on")
         self.assert_data_came_through(guest.wait_for_end())
         capture.interrupt()
+        vutrace.require_healthy(self.workspace, capture.trace)
         records = vutrace.decode(self.workspace, capture.trace)
         self.assert_chains_balance(records)
         ends = [record for record in ask.of_type(records, "session") if record["session"] == 1]
