@@ -58,7 +58,7 @@ def requests(log, socket=None):
     for line in LINE.finditer(log):
         if socket is not None and line["socket"] != str(socket):
             continue
-        text = line["text"]
+        text = line["text"].strip()
         if match := REQUEST.match(text):
             found.append(Request(NAMES.get(match[1], match[1])))
         elif found:
