@@ -147,7 +147,7 @@ void ChannelRelay::pass_on_half_close(const Socket& source, const Socket& sink) 
     observer_.half_closed({by_source ? source.side : sink.side, by_source});
 }
 
-void ChannelRelay::end(ConnectionEnd end) {
+void ChannelRelay::end(const ConnectionEnd& end) {
     if (!over_) {
         over_ = true;
         observer_.ended(end);

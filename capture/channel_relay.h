@@ -74,7 +74,7 @@ class ChannelRelay {
     void update_interest(Socket& socket);
     void pass_on_end(Socket& source, Socket& sink);
     void pass_on_half_close(const Socket& source, const Socket& sink);
-    void end(ConnectionEnd end);
+    void end(const ConnectionEnd& end);
 
     EventLoop& loop_;
     ChannelObserver& observer_;

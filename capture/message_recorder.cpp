@@ -20,6 +20,10 @@ void MessageRecorder::record(Channel channel, const ForwardedPiece& piece) noexc
     (void)recorder_.record(session_, record_);
 }
 
+void MessageRecorder::record(trace::MemoryRecord memory) noexcept {
+    (void)recorder_.record(session_, std::move(memory));
+}
+
 void MessageRecorder::note(trace::NoteRecord::Severity severity, std::string text) noexcept {
     (void)recorder_.record(session_, trace::NoteRecord{severity, trace::no_queue, std::move(text)});
 }

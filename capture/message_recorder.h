@@ -1,4 +1,5 @@
-// Forwarded messages as records of the trace. One for all channels of a session: descriptors are numbered across them.
+// Forwarded messages, and what came through the descriptors that they gave, as records of the trace. One for all channels
+// of a session: descriptors are numbered across them.
 #pragma once
 
 #include "direction.h"
@@ -15,6 +16,7 @@ class MessageRecorder {
 
     // Gives the piece's descriptors their numbers. The session's thread.
     void record(Channel channel, const ForwardedPiece& piece) noexcept;
+    void record(trace::MemoryRecord memory) noexcept;
     void note(trace::NoteRecord::Severity severity, std::string text) noexcept;
 
   private:

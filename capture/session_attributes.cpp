@@ -55,6 +55,7 @@ void add_capture_attributes(trace::SessionRecord& record, const CaptureOptions& 
     attributes.emplace_back("datapath", name_of(options.data_path.mode));
     attributes.emplace_back("memory", name_of(options.data_path.memory));
     attributes.emplace_back("channels", name_of(options.channels));
+    attributes.emplace_back("device-state", name_of(options.device_state));
     if (options.data_path.snap_length != UINT64_MAX) {
         attributes.emplace_back("snaplen", std::to_string(options.data_path.snap_length));
     }
@@ -97,6 +98,10 @@ const char* name_of(MemoryMode mode) noexcept {
 
 const char* name_of(RelayedChannels channels) noexcept {
     return channels == RelayedChannels::all ? "all" : "main";
+}
+
+const char* name_of(DeviceStatePipes pipes) noexcept {
+    return pipes == DeviceStatePipes::tee ? "tee" : "pass";
 }
 
 }  // namespace vutrace::capture

@@ -23,5 +23,6 @@ void add_capture_attributes(trace::SessionRecord& record, const CaptureOptions& 
 [[nodiscard]] const char* name_of(DataPathMode mode) noexcept;
 [[nodiscard]] const char* name_of(MemoryMode mode) noexcept;
 [[nodiscard]] const char* name_of(RelayedChannels channels) noexcept;
+[[nodiscard]] const char* name_of(DeviceStatePipes pipes) noexcept;
 
 }  // namespace vutrace::capture

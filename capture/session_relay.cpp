@@ -27,8 +27,6 @@ constexpr std::array kept_by_data_path{
 // From then on pages of guest memory may be missing.
 constexpr std::array incomplete_memory{FrontEndRequest::POSTCOPY_ADVISE, FrontEndRequest::POSTCOPY_LISTEN};
 
-constexpr std::array device_state{FrontEndRequest::SET_DEVICE_STATE_FD};
-
 bool is_any_of(const protocol::Header& header, std::span<const FrontEndRequest> requests) noexcept {
     return std::find(requests.begin(), requests.end(), static_cast<FrontEndRequest>(header.request)) != requests.end();
 }
@@ -36,13 +34,15 @@ bool is_any_of(const protocol::Header& header, std::span<const FrontEndRequest> 
 }  // namespace
 
 SessionRelay::SessionRelay(FileDescriptor front_end, FileDescriptor back_end, std::uint32_t session, Recorder& recorder,
-                           EventLoop& loop, const DataPathFactory& make_data_path, RelayedChannels channels)
+                           EventLoop& loop, const DataPathFactory& make_data_path, RelayedChannels channels,
+                           DeviceStatePipes device_state)
     : session_(session),
       recorder_(recorder),
       loop_(loop),
       message_recorder_(session, recorder),
       main_(std::move(front_end), std::move(back_end), loop, *this),
       side_channels_(channels, loop, message_recorder_),
+      device_state_tee_(device_state, loop, message_recorder_),
       data_path_(make_data_path(state_)) {}
 
 SessionRelay::~SessionRelay() {
@@ -76,6 +76,7 @@ void SessionRelay::finish(ConnectionEnd end) {
     guard("the data path at the end of the session", [this] { data_path_->session_ended(); });
     main_.close();
     guard("the channels at the end of the session", [this] { side_channels_.close(); });
+    guard("the device's state at the end of the session", [this] { device_state_tee_.close(); });
     data_path_.reset();  // may take its time over what is still to be recorded: the peers must not wait for that
     main_.finish();
     side_channels_.finish();
@@ -105,6 +106,8 @@ void SessionRelay::replace_descriptors(Side sender, const protocol::Header& head
                                        std::vector<int>& numbers) noexcept {
     guard("a channel that was handed over",
           [&] { side_channels_.replace_descriptors(sender, header, received, numbers); });
+    guard("the pipe of the device's state",
+          [&] { device_state_tee_.replace_descriptors(sender, header, received, numbers); });
     guard("the data path before descriptors were forwarded",
           [&] { data_path_->replace_descriptors(sender, header, received, numbers); });
 }
@@ -125,12 +128,7 @@ void SessionRelay::message_forwarded(Side sender, const protocol::Header& header
                                      std::vector<FileDescriptor>& descriptors,
                                      const std::vector<std::uint32_t>& descriptor_ids) noexcept {
     guard("a channel that was handed over", [&] { side_channels_.message_forwarded(sender, header, descriptors); });
-    if (!descriptors.empty() && is_any_of(header, device_state)) {
-        message_recorder_.note(trace::NoteRecord::Severity::info,
-                               fmt::format("the pipe of the device's state that the {} gives is passed on untouched: "
-                                           "what goes through it is not recorded",
-                                           name_of(sender)));
-    }
+    guard("the pipe of the device's state", [&] { device_state_tee_.message_forwarded(sender, header, descriptors); });
     if (!is_any_of(header, kept_by_data_path)) {
         for (FileDescriptor& descriptor : descriptors) {
             descriptor.reset();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "channel_relay.h"
+#include "device_state_tee.h"
 #include "message_recorder.h"
 #include "side_channels.h"
 
@@ -25,7 +26,8 @@ class SessionRelay final : private ChannelObserver {
     // `recorder` and `loop` outlive the relay.
     SessionRelay(FileDescriptor front_end, FileDescriptor back_end, std::uint32_t session, Recorder& recorder,
                  EventLoop& loop, const DataPathFactory& make_data_path,
-                 RelayedChannels channels = RelayedChannels::all);
+                 RelayedChannels channels = RelayedChannels::all,
+                 DeviceStatePipes device_state = DeviceStatePipes::pass);
     SessionRelay(const SessionRelay&) = delete;
     SessionRelay& operator=(const SessionRelay&) = delete;
     ~SessionRelay() override;
@@ -61,6 +63,7 @@ class SessionRelay final : private ChannelObserver {
     MessageRecorder message_recorder_;
     ChannelRelay main_;
     SideChannels side_channels_;
+    DeviceStateTee device_state_tee_;
     session::DeviceState state_;
     std::unique_ptr<DataPath> data_path_;
     bool failure_said_{false};

@@ -109,7 +109,8 @@ void SessionThread::begin_session() {
         }
     };
     relay_ = std::make_unique<SessionRelay>(std::move(connections_.front_end), std::move(connections_.back_end),
-                                            session_, shared_.recorder, loop_, factory, shared_.options.channels);
+                                            session_, shared_.recorder, loop_, factory, shared_.options.channels,
+                                            shared_.options.device_state);
     if (auto started = relay_->start(); !started) {
         relay_->finish({"error", std::nullopt, describe(started.error()), started.error().errno_value});
         loop_.stop();

@@ -37,6 +37,9 @@ constexpr std::array<std::pair<const char*, capture::MemoryMode>, 4> memory_mode
 constexpr std::array<std::pair<const char*, capture::RelayedChannels>, 2> channel_choices{
     {{"all", capture::RelayedChannels::all}, {"main", capture::RelayedChannels::main}}};
 
+constexpr std::array<std::pair<const char*, capture::DeviceStatePipes>, 2> device_state_choices{
+    {{"pass", capture::DeviceStatePipes::pass}, {"tee", capture::DeviceStatePipes::tee}}};
+
 struct Options {
     std::string front_end;
     std::string back_end;
@@ -46,6 +49,7 @@ struct Options {
     double budget_percent{1};
     std::string memory;
     std::string channels{"all"};
+    std::string device_state{"pass"};
     std::uint64_t snap_length{UINT64_MAX};
     std::uint64_t queue_size{std::uint64_t{64} << 20U};
     double wait_seconds{5};
@@ -98,6 +102,11 @@ Result<capture::CaptureOptions> read_options(const Options& options) {
         return tl::unexpected(channels.error());
     }
     result.channels = *channels;
+    const auto device_state = choose("--device-state", device_state_choices, options.device_state);
+    if (!device_state) {
+        return tl::unexpected(device_state.error());
+    }
+    result.device_state = *device_state;
     result.front_end = std::move(*front_end);
     result.back_end = std::move(*back_end);
     const bool lowest_priority = *mode != capture::DataPathMode::relay && options.priority == "background";
@@ -221,6 +230,12 @@ std::function<ExitStatus()> configure(CLI::App& app) {
                    "Which sockets are stood in: all (also those that the front-end hands over: the back-end request "
                    "channel, the gpu socket), or main (those are passed on untouched and not recorded)")
         ->type_name("all|main")
+        ->capture_default_str();
+    app.add_option(
+           "--device-state", options->device_state,
+           "The pipes that a device's state goes through at a migration: pass (untouched, not recorded), or tee "
+           "(through a pipe of vutrace's own, recorded)")
+        ->type_name("pass|tee")
         ->capture_default_str();
     app.add_option("--snaplen", options->snap_length, "Bytes kept of each buffer; all without this option")
         ->option_text("N")

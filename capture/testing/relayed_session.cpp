@@ -14,7 +14,7 @@ Bytes message(std::uint32_t request, std::uint32_t flags, ByteView payload) {
 Bytes pattern(std::size_t size, unsigned seed) {
     Bytes bytes(size);
     for (std::size_t i = 0; i < size; ++i) {
-        bytes[i] = static_cast<std::byte>((i * 31 + seed * 7 + i / 251) & 0xffU);
+        bytes[i] = static_cast<std::byte>((i * 31 + std::size_t{seed} * 7 + i / 251) & 0xffU);
     }
     return bytes;
 }
@@ -27,6 +27,7 @@ Files::Files(std::size_t count) {
 
 std::vector<int> Files::numbers(std::size_t first, std::size_t count) const {
     std::vector<int> numbers;
+    numbers.reserve(count);
     for (std::size_t i = 0; i < count; ++i) {
         numbers.push_back(files_[(first + i) % files_.size()].number());
     }
@@ -41,6 +42,7 @@ ino_t inode_of(int number) {
 
 std::vector<ino_t> inodes(const std::vector<int>& numbers) {
     std::vector<ino_t> result;
+    result.reserve(numbers.size());
     for (const int number : numbers) {
         result.push_back(inode_of(number));
     }
@@ -49,6 +51,7 @@ std::vector<ino_t> inodes(const std::vector<int>& numbers) {
 
 std::vector<ino_t> inodes(const std::vector<FileDescriptor>& descriptors) {
     std::vector<ino_t> result;
+    result.reserve(descriptors.size());
     for (const FileDescriptor& descriptor : descriptors) {
         result.push_back(inode_of(descriptor.number()));
     }

@@ -6,6 +6,7 @@
 #include <vutrace/session/testing/session_builder.h>
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,13 @@ namespace vutrace::check::test {
 using protocol::FrontEndRequest;
 using session::testing::BlockSession;
 using session::testing::SessionBuilder;
+
+// Rules that a session broke in a test that named them, with the severity of their row. One for the whole program:
+// each_rule_test.cpp wants every rule in it when all tests have run.
+[[nodiscard]] inline std::set<const RuleInfo*>& rules_broken_by_name() {
+    static std::set<const RuleInfo*> broken;
+    return broken;
+}
 
 // What the rules say of the records; of the rules named only, or of all.
 [[nodiscard]] inline std::vector<Finding> findings(const std::vector<trace::Record>& records,
@@ -29,6 +37,11 @@ using session::testing::SessionBuilder;
         checker.take(record);
     }
     checker.finish();
+    for (const Finding& finding : found) {
+        if (!rules.empty() && finding.severity == finding.rule->severity) {
+            rules_broken_by_name().insert(finding.rule);
+        }
+    }
     return found;
 }
 

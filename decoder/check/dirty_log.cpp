@@ -100,7 +100,7 @@ class LogOrder final : public Rule {
         if (!begins || log_ != 0 || !seen_.all(sight.after)) {
             return;
         }
-        Finding made = finding(sight, "VHOST_F_LOG_ALL is set, SET_LOG_BASE was never sent");
+        Finding made = finding(sight, "VHOST_F_LOG_ALL is set before any SET_LOG_BASE");
         const auto& queues = sight.before.queues();
         const bool runs =
             std::any_of(queues.begin(), queues.end(), [](const auto& queue) { return queue.second.started; });
@@ -128,10 +128,10 @@ class LogOrder final : public Rule {
         const auto& before = sight.before.dirty_log();
         const auto& after = sight.after.device.dirty_log();
         const bool grows = before && after && after->mmap_size > before->mmap_size;
-        Finding made =
-            finding(sight, fmt::format("a second SET_LOG_BASE comes while rings write to the log of record {}: "
-                                       "{} bytes after {}",
-                                       log_, after ? after->mmap_size : 0, before ? before->mmap_size : 0));
+        Finding made = finding(
+            sight, fmt::format("a second SET_LOG_BASE ({} bytes) comes while rings write to the log of record {} "
+                               "({} bytes): a back-end that unmaps the old one first writes to nowhere",
+                               after ? after->mmap_size : 0, log_, before ? before->mmap_size : 0));
         made.severity = grows ? Severity::info : Severity::warning;
         report(std::move(made));
     }

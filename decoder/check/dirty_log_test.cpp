@@ -95,7 +95,7 @@ TEST(DirtyLog, ASecondSetLogBaseWhileLoggingIsTheFrontEnds) {
     const std::uint64_t second = set_log(session);
     EXPECT_THAT(texts(session, {"VU097"}),
                 ElementsAre(AllOf(HasSubstr("VU097 @" + std::to_string(second) + " warn front-end"),
-                                  HasSubstr("a second SET_LOG_BASE comes while rings write"))));
+                                  HasSubstr("comes while rings write to the log of record"))));
 }
 
 TEST(DirtyLog, ALogThatGrowsIsANoteAndOneForARestartedRingIsNothing) {

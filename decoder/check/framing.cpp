@@ -1,5 +1,5 @@
 // A. Framing, headers and answers, on every channel.
-#include "rule.h"
+#include "deadlock.h"
 
 #include <vutrace/protocol/features.h>
 
@@ -88,11 +88,13 @@ class UnsolicitedAnswer final : public Rule {
 };
 
 // VU008, VU009: what is due and did not come until the next answer, the next request of the same kind of waiting, or
-// the end.
+// the end. Not where the back-end waits for the front-end: STALL005 says so.
 template <Answer kind>
 class AnswerMissing final : public Rule {
   public:
     void message(const MessageSight& sight) override {
+        patience_.message(sight);
+        misses_.message(sight);
         if (!sight.on_main()) {
             return;
         }
@@ -104,7 +106,7 @@ class AnswerMissing final : public Rule {
     }
     void end(const EndSight& sight) override {
         const explain::Conversation* main = sight.annotator.conversation(sight.state.number, Channel::front_end);
-        if (main == nullptr || !sight.closed) {
+        if (main == nullptr || !sight.closed || find_deadlock(sight, misses_, patience_.limit())) {
             return;  // in the middle of a session an answer may still come: that is for the stall verdict
         }
         for (const explain::Request& request : main->open()) {
@@ -120,6 +122,9 @@ class AnswerMissing final : public Rule {
                        fmt::format("{} was never answered: {}",
                                    protocol::request_name(Channel::front_end, request.header.request), why));
     }
+
+    Patience patience_;
+    Misses misses_;
 };
 
 // VU010. QEMU sets NEED_REPLY unconditionally in messages of postcopy and the IOTLB.

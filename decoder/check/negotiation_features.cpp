@@ -177,19 +177,15 @@ class ProtocolFeaturesComplete final : public Rule {
     }
 };
 
-class PostcopyWithMemorySlots final : public Rule {
-  public:
-    void message(const MessageSight& sight) override {
-        const bool postcopy = sight.asks(FrontEndRequest::POSTCOPY_ADVISE) ||
-                              sight.asks(FrontEndRequest::POSTCOPY_LISTEN) || sight.asks(FrontEndRequest::POSTCOPY_END);
-        if (!postcopy || !sight.before.has_protocol_feature(pf::CONFIGURE_MEM_SLOTS)) {
-            return;
-        }
-        Finding made = finding(sight, fmt::format("{} comes, CONFIGURE_MEM_SLOTS is negotiated", sight.what.request));
-        made.severity = Severity::info;  // QEMU does so since the bit exists
-        report(std::move(made));
+// A note: QEMU does so since the bit exists.
+std::optional<std::string> postcopy_with_memory_slots(const MessageSight& sight) {
+    const bool postcopy = sight.asks(FrontEndRequest::POSTCOPY_ADVISE) ||
+                          sight.asks(FrontEndRequest::POSTCOPY_LISTEN) || sight.asks(FrontEndRequest::POSTCOPY_END);
+    if (!postcopy || !sight.before.has_protocol_feature(pf::CONFIGURE_MEM_SLOTS)) {
+        return std::nullopt;
     }
-};
+    return fmt::format("{} comes, CONFIGURE_MEM_SLOTS is negotiated", sight.what.request);
+}
 
 std::optional<std::string> table_with_memory_slots(const MessageSight& sight) {
     // The front-end's acknowledgement in postcopy has the same number.
@@ -253,12 +249,12 @@ constexpr std::array rows{
             make_rule<ProtocolFeaturesComplete>,
             wants_messages},
     RuleRow{
-        {"VU023", Severity::error, Violator::front_end, "Postcopy is not used where CONFIGURE_MEM_SLOTS is negotiated.",
+        {"VU023", Severity::info, Violator::front_end, "Postcopy is not used where CONFIGURE_MEM_SLOTS is negotiated.",
          "vhost-user, Front-end message types: VHOST_USER_POSTCOPY_ADVISE",
          "So says the newest text; older ones allowed it, QEMU and libvhost-user do it. It is therefore reported "
          "as a note.",
          ""},
-        make_rule<PostcopyWithMemorySlots>,
+        make_rule<MessageRule<postcopy_with_memory_slots>>,
         wants_messages},
     RuleRow{{"VU024", Severity::warning, Violator::front_end,
              "With CONFIGURE_MEM_SLOTS memory is handed over by ADD_MEM_REG, not by SET_MEM_TABLE.",

@@ -61,25 +61,31 @@ std::optional<std::string> state_answer(const MessageSight& sight) {
     return std::nullopt;
 }
 
-// Where in a shared memory region a device's request asks for a mapping: the driver may touch it once that is used.
-struct WantedMap {
-    std::uint64_t offset;
-    std::uint64_t length;
-};
-std::optional<WantedMap> wanted_map(const ChainSight& sight) {
+// What a device's request asks to be mapped: the driver may touch it once that is used. Regions by number: virtio, File
+// System Device and GPU Device, "Shared memory regions".
+std::optional<protocol::SharedMap> wanted_map(const ChainSight& sight) {
     constexpr std::uint32_t fs_device = 26;
+    constexpr std::uint8_t fs_cache = 0;
     constexpr std::uint32_t gpu_device = 16;
+    constexpr std::uint8_t gpu_host_visible = 1;
     constexpr std::uint32_t setup_mapping = 48;  // FUSE_SETUPMAPPING
     constexpr std::uint32_t map_blob = 0x208;    // VIRTIO_GPU_CMD_RESOURCE_MAP_BLOB
     const trace::Content& request = sight.known.context.readable;
     Bytes bytes(80);
+    protocol::SharedMap wanted;
     if (sight.annotation.device == fs_device && request.read(0, bytes) &&
         load<std::uint32_t>(bytes, 4) == setup_mapping) {
-        return WantedMap{load<std::uint64_t>(bytes, 72), load<std::uint64_t>(bytes, 56)};
+        wanted.region = fs_cache;
+        wanted.region_offset = load<std::uint64_t>(bytes, 72);
+        wanted.length = load<std::uint64_t>(bytes, 56);
+        return wanted;
     }
     bytes.resize(40);
     if (sight.annotation.device == gpu_device && request.read(0, bytes) && load<std::uint32_t>(bytes) == map_blob) {
-        return WantedMap{load<std::uint64_t>(bytes, 32), 1};
+        wanted.region = gpu_host_visible;
+        wanted.region_offset = load<std::uint64_t>(bytes, 32);
+        wanted.length = 1;  // how much is not in the request
+        return wanted;
     }
     return std::nullopt;
 }
@@ -110,8 +116,7 @@ class SharedMaps final : public Rule {
         }
         const auto wanted = wanted_map(sight);
         for (Map& known : maps_) {
-            if (wanted && !known.acknowledged && !known.used_early &&
-                overlap(known.map, {.region_offset = wanted->offset, .length = wanted->length})) {
+            if (wanted && !known.acknowledged && !known.used_early && overlap(known.map, *wanted)) {
                 known.used_early =
                     finding(sight, early_text(known, fmt::format("head {} of queue {} is used, which hands "
                                                                  "it to the driver,",

@@ -190,6 +190,27 @@ TEST(SharedMemory, ASharedMemoryMapUsedBeforeItIsAcknowledgedIsTheBackEnds) {
                                   HasSubstr("before the map of 0x1000 bytes at 0x1000"))));
 }
 
+// The host-visible region of virtio-gpu is number 1.
+TEST(SharedMemory, ABlobThatTheDriverIsGivenBeforeItsMapIsAcknowledged) {
+    SessionBuilder session = opened();
+    session.request(FrontEndRequest::GPU_SET_SOCKET, {}, {60});
+    Bytes map_blob(40);
+    store<std::uint32_t>(map_blob, 0, 0x208);
+    store<std::uint64_t>(map_blob, 32, 0x3000);
+    session.chains(0, {available_entry(0, 0, {{0x10000, 40, 1, 1}, {0x20000, 32, 2, 0}}, literal(map_blob))});
+    Bytes wanted(40);
+    store<std::uint8_t>(wanted, 0, 1);
+    store<std::uint64_t>(wanted, 16, 0x3000);
+    store<std::uint64_t>(wanted, 24, 0x1000);
+    on_back_end_channel(session, Side::back_end, map_request, protocol::version_1 | protocol::need_reply_flag, wanted,
+                        {61});
+    const std::uint64_t used = session.chains(0, {used_entry(0, 0, literal(Bytes(32)))});
+    const std::uint64_t acknowledged = acknowledge(session);
+    EXPECT_THAT(texts(later(session.records(), acknowledged, 20'000'000), {"VU105"}),
+                ElementsAre(AllOf(HasSubstr("@" + std::to_string(used) + " error back-end"),
+                                  HasSubstr("at 0x3000 of shared memory region 1"))));
+}
+
 TEST(SharedMemory, AMapUsedAfterItIsAcknowledged) {
     SessionBuilder session = with_region();
     session.chains(1, {available_entry(0, 0, {{0x10000, 80, 1, 1}, {0x20000, 16, 2, 0}}, literal(setup_mapping()))});

@@ -1,84 +1,17 @@
 // Who owes whom on the channels, at the end of a session or of the trace.
+#include "deadlock.h"
 #include "ring_evidence.h"
-
-#include <vutrace/protocol/payloads.h>
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
-#include <deque>
 
 namespace vutrace::check {
 namespace {
 
 using explain::Request;
 using protocol::FrontEndRequest;
-
-// What is younger may be on its way: answers take microseconds, those of back-ends that wait for a disk some
-// milliseconds. A session whose answers took longer is given ten times its slowest.
-class Patience {
-  public:
-    void message(const MessageSight& sight) {
-        if (sight.what.latency &&
-            is_due(sight.what.exchange.answered ? sight.what.exchange.answered->answer : explain::Answer::none)) {
-            slowest_ = std::max(slowest_, *sight.what.latency);
-        }
-    }
-    [[nodiscard]] std::int64_t limit() const noexcept {
-        constexpr std::int64_t most = INT64_MAX / 10;
-        return std::max(second, std::min(slowest_, most) * 10);
-    }
-    [[nodiscard]] std::int64_t slowest() const noexcept { return slowest_; }
-
-  private:
-    std::int64_t slowest_{0};
-};
-
-// Address translations that the back-end asked for and did not get. Source: QEMU docs/interop/vhost-user.rst, "IOMMU
-// support": a miss is answered by an update on the main channel.
-class Misses {
-  public:
-    struct Miss {
-        std::uint64_t address{0};
-        std::uint64_t sequence{0};
-        std::int64_t time{0};
-    };
-    void message(const MessageSight& sight) {
-        constexpr std::uint32_t iotlb_of_back_end = 1;
-        constexpr std::size_t iotlb_size = 26;
-        constexpr std::size_t type_offset = 25;
-        constexpr std::uint8_t miss = 1, update = 2;
-        if (sight.payload.size() < iotlb_size) {
-            return;
-        }
-        const auto address = load<std::uint64_t>(sight.payload, 0);
-        const auto size = load<std::uint64_t>(sight.payload, 8);
-        const auto type = load<std::uint8_t>(sight.payload, type_offset);
-        const bool from_back_end =
-            sight.message.channel == Channel::back_end && sight.what.asks && sight.header.request == iotlb_of_back_end;
-        if (from_back_end && type == miss && open_.size() < most) {
-            open_.push_back({address, sight.record.sequence, sight.record.time});
-        } else if (sight.asks(FrontEndRequest::IOTLB_MSG) && type == update) {
-            std::erase_if(open_, [&](const Miss& one) { return one.address - address < size; });
-        }
-    }
-    [[nodiscard]] const Miss* oldest() const noexcept { return open_.empty() ? nullptr : &open_.front(); }
-
-  private:
-    static constexpr std::size_t most = 64;
-    std::deque<Miss> open_;
-};
-
-const Request* oldest_due(const EndSight& sight, Channel channel) noexcept {
-    const explain::Conversation* conversation = sight.annotator.conversation(sight.state.number, channel);
-    if (conversation == nullptr) {
-        return nullptr;
-    }
-    const auto found = std::find_if(conversation->open().begin(), conversation->open().end(),
-                                    [](const Request& request) { return is_due(request.answer); });
-    return found == conversation->open().end() ? nullptr : &*found;
-}
 
 std::int64_t age(std::int64_t since, const EndSight& sight) noexcept {
     return explain::elapsed(since, sight.time);
@@ -88,21 +21,6 @@ std::string_view attribute(const session::SessionState& state, std::string_view 
     const auto found =
         std::find_if(state.closed.rbegin(), state.closed.rend(), [&](const auto& one) { return one.first == key; });
     return found == state.closed.rend() ? std::string_view{} : std::string_view{found->second};
-}
-
-// What each channel waits for, where both do.
-struct Deadlock {
-    const Request* main{nullptr};
-    const Request* back_end{nullptr};
-    const Misses::Miss* miss{nullptr};
-};
-std::optional<Deadlock> find_deadlock(const EndSight& sight, const Misses& misses, std::int64_t limit) noexcept {
-    const Deadlock both{oldest_due(sight, Channel::front_end), oldest_due(sight, Channel::back_end), misses.oldest()};
-    if (both.main == nullptr || (both.back_end == nullptr && both.miss == nullptr) ||
-        age(both.main->time, sight) < limit) {
-        return std::nullopt;
-    }
-    return both;
 }
 
 class Unanswered final : public Rule {
@@ -127,8 +45,8 @@ class Unanswered final : public Rule {
         const Misses::Miss* miss = misses_.oldest();
         if (miss != nullptr && !deadlock && age(miss->time, sight) >= patience_.limit()) {
             Finding made = finding(miss->sequence, miss->time,
-                                   fmt::format("the IOTLB miss for 0x{:x} waits for its update since {}", miss->address,
-                                               duration(age(miss->time, sight))));
+                                   fmt::format("the IOTLB miss for 0x{:x} has waited for its update for {}",
+                                               miss->address, duration(age(miss->time, sight))));
             made.violator = Violator::front_end;
             report(std::move(made));
         }
@@ -137,16 +55,18 @@ class Unanswered final : public Rule {
   private:
     void tell(const EndSight& sight, Channel channel, const Request& request) const {
         const bool back_end_owes = protocol::requester(channel) == Side::front_end;
-        Finding made = finding(request.sequence, request.time,
-                               fmt::format("{} waits for its {} since {}; the slowest so far took {}",
-                                           protocol::request_name(channel, request.header.request),
-                                           request.answer == explain::Answer::reply ? "answer" : "acknowledgement",
-                                           duration(age(request.time, sight)), duration(patience_.slowest())));
-        made.violator = back_end_owes ? Violator::back_end : Violator::front_end;
         const bool went_away = sight.closed && back_end_owes && attribute(sight.state, "reason") == "back-end closed";
-        if (went_away) {
-            made.text += "; the back-end closed the connection instead";
-        } else if (age(request.time, sight) < patience_.limit()) {
+        const std::string name = std::string(protocol::request_name(channel, request.header.request));
+        const char* const due = request.answer == explain::Answer::reply ? "answer" : "acknowledgement";
+        const std::int64_t waited = age(request.time, sight);
+        Finding made =
+            finding(request.sequence, request.time,
+                    went_away ? fmt::format("{} got no {}: the back-end closed the connection instead, {} later", name,
+                                            due, duration(waited))
+                              : fmt::format("{} has waited for its {} for {}; the slowest so far took {}", name, due,
+                                            duration(waited), duration(patience_.slowest())));
+        made.violator = back_end_owes ? Violator::back_end : Violator::front_end;
+        if (!went_away && waited < patience_.limit()) {
             made.severity = Severity::info;
         }
         report(std::move(made));
@@ -223,13 +143,13 @@ class BothWait final : public Rule {
         }
         const std::string other =
             both->back_end != nullptr
-                ? fmt::format("{} of record {} since {}",
+                ? fmt::format("{} of record {} (for {})",
                               protocol::request_name(Channel::back_end, both->back_end->header.request),
                               both->back_end->sequence, duration(age(both->back_end->time, sight)))
-                : fmt::format("the IOTLB miss for 0x{:x} of record {} since {}", both->miss->address,
+                : fmt::format("the update after the IOTLB miss for 0x{:x} of record {} (for {})", both->miss->address,
                               both->miss->sequence, duration(age(both->miss->time, sight)));
         report(finding(both->main->sequence, both->main->time,
-                       fmt::format("both sides wait: the front-end for the answer to {} since {}, the back-end on its "
+                       fmt::format("both sides wait: the front-end for the answer to {} (for {}), the back-end on its "
                                    "own channel for {}; the front-end has to serve that channel while it waits",
                                    protocol::request_name(Channel::front_end, both->main->header.request),
                                    duration(age(both->main->time, sight)), other)));

@@ -1,4 +1,5 @@
 // Who owes whom on the rings, at the end of a session or of the trace.
+#include "evidence.h"
 #include "notification_debts.h"
 
 #include <vutrace/protocol/features.h>
@@ -6,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 namespace vutrace::check {
 namespace {
@@ -22,7 +24,13 @@ class UntakenChains final : public Rule {
     void chain_record(const Sight& sight, const trace::ChainRecord& chain) override {
         debts_.chain_record(sight, chain);
     }
-    void other(const Sight& sight) override { (void)debts_.other(sight); }
+    void other(const Sight& sight) override {
+        (void)debts_.other(sight);
+        const auto* event = std::get_if<trace::EventRecord>(&sight.record.body);
+        if (event != nullptr && event->kind == trace::EventRecord::Kind::kick) {
+            note_kick(sight, event->queue);
+        }
+    }
     void end(const EndSight& sight) override {
         for (const auto& [queue, ring] : sight.rings->rings()) {
             if (runs(sight.state.device, queue) && ring.complete) {
@@ -36,6 +44,16 @@ class UntakenChains final : public Rule {
     static std::int64_t patience(const Ring& ring) noexcept {
         constexpr std::int64_t most = INT64_MAX / 20;
         return std::max(second, std::min(ring.slowest, most) * 20);
+    }
+    void note_kick(const Sight& sight, std::uint16_t queue) {
+        const session::QueueState* state = sight.after.device.queue(queue);
+        if (state != nullptr && state->started && !state->enabled) {
+            if (std::uint64_t* kick = slot_of(early_kicks_, queue)) {
+                *kick = sight.record.sequence;
+            }
+        } else {
+            early_kicks_.erase(queue);
+        }
     }
     void judge(const EndSight& sight, std::uint16_t queue, const Ring& ring) const {
         const Offer* oldest = nullptr;
@@ -56,9 +74,12 @@ class UntakenChains final : public Rule {
         }
         const std::int64_t age = explain::elapsed(oldest->time, sight.time);
         Finding made = finding(oldest->sequence, oldest->time,
-                               fmt::format("{} chains are available and not used, the oldest is head {} (available "
-                                           "index {}) since {}; the slowest of the queue took {}",
-                                           count, head, oldest->index, duration(age), duration(ring.slowest)));
+                               fmt::format("{} available and not used, the oldest is head {} (available index {}) "
+                                           "for {}; {}",
+                                           count == 1 ? "1 chain is" : fmt::format("{} chains are", count), head,
+                                           oldest->index, duration(age),
+                                           ring.slowest == 0 ? "none of the queue was used before"
+                                                             : "the slowest before took " + duration(ring.slowest)));
         made.queue = queue;
         blame(made, queue, *oldest);
         if (age < patience(ring)) {
@@ -75,9 +96,15 @@ class UntakenChains final : public Rule {
             made.violator = Violator::driver;
             made.text += fmt::format("; {}, but no kick was seen",
                                      NotificationDebts::reason(*debt, NotificationDebts::Kind::kick));
+        } else if (const auto kick = early_kicks_.find(queue); kick != early_kicks_.end()) {
+            made.text += fmt::format(
+                "; the last kick (record {}) came before the ring was enabled: the back-end has "
+                "to look at the ring when it is, as nobody kicks again",
+                kick->second);
         }
     }
     NotificationDebts debts_{NotificationDebts::Kind::kick};
+    std::map<std::uint32_t, std::uint64_t> early_kicks_;  // of a queue whose last one it was; bounded: most_queues
 };
 
 class UnsentCall final : public Rule {
@@ -95,7 +122,7 @@ class UnsentCall final : public Rule {
                 continue;
             }
             Finding made = finding(debt->sequence, debt->time,
-                                   fmt::format("{}, but no call was seen for {}, and the driver does nothing since",
+                                   fmt::format("{}, but no call was seen for {}, and the driver has done nothing",
                                                NotificationDebts::reason(*debt, NotificationDebts::Kind::call),
                                                duration(explain::elapsed(debt->time, sight.time))));
             made.queue = queue;
@@ -117,8 +144,9 @@ constexpr std::array rows{
          "At the end of a session or of the trace: chains in flight on queues that run, and since when. A note "
          "while they are younger than 1 s and than twenty times the queue's slowest completion. Chains without a "
          "readable byte are left out: devices fill them when they have something (received packets, events). The "
-         "driver owes where the chain is broken, or where a kick was due and none was seen. Silent where capture "
-         "lost something.",
+         "driver owes where the chain is broken, or where a kick was due and none was seen. A kick that came before "
+         "SET_VRING_ENABLE counts: a back-end that threw it away has to look at the ring when it is enabled. Silent "
+         "where capture lost something.",
          ""},
         make_rule<UntakenChains>,
         wants_messages | wants_chains | wants_chain_records | wants_others},

@@ -123,10 +123,11 @@ class EventfdPayload final : public Rule {
         const bool by_back_end = std::find(closed.begin(), closed.end(),
                                            std::pair<std::string, std::string>{"side", "back-end"}) != closed.end();
         if (sight.closed && by_back_end && polling_ && explain::elapsed(polling_->time, sight.time) < look_delay) {
-            Finding made = finding(sight.sequence, sight.time,
-                                   fmt::format("the back-end closed the connection after 0x{:x} of record {}: it may "
-                                               "read bit 8 (no descriptor) as a part of the queue index",
-                                               polling_->value, polling_->sequence));
+            Finding made =
+                finding(sight.sequence, sight.time,
+                        fmt::format("the back-end closed the connection after {} 0x{:x} of record {}: it may "
+                                    "read bit 8 (no descriptor) as a part of the queue index",
+                                    polling_->request, polling_->value, polling_->sequence));
             made.violator = Violator::back_end;
             report(std::move(made));
         }
@@ -137,6 +138,7 @@ class EventfdPayload final : public Rule {
         std::uint64_t sequence;
         std::int64_t time;
         std::uint64_t value;
+        std::string request;
     };
 
     void check_value(const MessageSight& sight, const protocol::VringDescriptorPayload& value) {
@@ -155,7 +157,7 @@ class EventfdPayload final : public Rule {
                                       sight.what.request, value.queue()));
         }
         if (value.no_descriptor() && descriptors == 0) {
-            polling_ = Polling{sight.record.sequence, sight.record.time, value.value};
+            polling_ = Polling{sight.record.sequence, sight.record.time, value.value, std::string(sight.what.request)};
         }
     }
 

@@ -201,10 +201,13 @@ class StoppedBase final : public Rule {
         const auto base = static_cast<std::uint16_t>(state.num);
         const auto in_flight = static_cast<std::uint16_t>(base - *progress.used);
         if (in_flight > size) {
+            const auto behind = static_cast<std::uint16_t>(*progress.used - base);
             report(sight,
-                   fmt::format("queue {} stops at base {}, but its used index is {}: {} of its {} entries would be "
-                               "in flight",
-                               state.index, base, *progress.used, in_flight, size));
+                   fmt::format("queue {} stops at base {}, but its used index is {}: {}", state.index, base,
+                               *progress.used,
+                               behind < in_flight
+                                   ? fmt::format("the next start would do {} requests again", behind)
+                                   : fmt::format("{} requests would be in flight in a ring of {}", in_flight, size)));
         } else if (in_flight != 0 && must_drain(sight)) {
             progress.base = base;
             progress.undrained = finding(

@@ -83,6 +83,18 @@ std::optional<std::uint32_t> queue_of(const protocol::RequestInfo& info, ByteVie
     return std::nullopt;
 }
 
+// An answer names the queue where it is laid out like its request. An acknowledgement is about that of its request.
+std::optional<std::uint32_t> queue_of(const MessageAnnotation& message) {
+    if (message.info == nullptr) {
+        return std::nullopt;
+    }
+    if (message.asks || message.info->reply_payload == message.info->payload) {
+        return queue_of(*message.info, message.payload);
+    }
+    const auto& request = message.exchange.answered;
+    return request ? queue_of(*message.info, request->payload) : std::nullopt;
+}
+
 std::optional<std::uint32_t> queue_of(const trace::RecordBody& body) {
     std::uint16_t queue = trace::no_queue;
     if (const auto* event = std::get_if<trace::EventRecord>(&body)) {
@@ -163,6 +175,7 @@ void Annotator::annotate_message(const trace::Record& record, const trace::Messa
     if (has_header) {
         annotate_payload(record, message);
         pair(record, message, answer);
+        out.queue = queue_of(out);
     } else {
         out.whole = false;
         out.parsed = false;
@@ -200,9 +213,6 @@ void Annotator::annotate_payload(const trace::Record& record, const trace::Messa
                 out.problems.push_back(std::move(problem));
             }
         }
-    }
-    if (out.info != nullptr) {
-        out.queue = queue_of(*out.info, out.payload);
     }
     if (shows_configuration(message, *out.header)) {
         if (auto configuration = decode_configuration(annotation_.device, out.payload)) {

@@ -26,9 +26,9 @@ Answer acknowledged(const protocol::Header& header, const session::DeviceState& 
 }
 
 // Between POSTCOPY_LISTEN and POSTCOPY_END the back-end answers SET_MEM_TABLE with its own addresses, and the front-end
-// acknowledges that with a message of the same number and eight bytes.
+// acknowledges that with a message of the same number and eight bytes, or none as the specification has it.
 Answer memory_table_in_postcopy(ByteView payload) noexcept {
-    return payload.size() == sizeof(std::uint64_t) ? Answer::none : Answer::reply;
+    return payload.size() <= sizeof(std::uint64_t) ? Answer::none : Answer::reply;
 }
 
 // libvhost-user answers these whatever was negotiated.

@@ -77,6 +77,8 @@ TEST(AnswerDue, ComesForTheMemoryTableInPostcopyButNotForItsAcknowledgement) {
     EXPECT_EQ(answer_to_last(session), Answer::reply);
     session.set(FrontEndRequest::SET_MEM_TABLE, 0);
     EXPECT_EQ(answer_to_last(session), Answer::none);
+    session.request(FrontEndRequest::SET_MEM_TABLE);  // as the specification has it
+    EXPECT_EQ(answer_to_last(session), Answer::none);
 }
 
 TEST(AnswerDue, IsToleratedForRequestsThatNobodyKnows) {
@@ -98,6 +100,17 @@ TEST(Exchanges, NameTheRequestAndTheTimeItTook) {
     EXPECT_EQ(reply.latency, SessionBuilder::time_step);
     EXPECT_FALSE(reply.exchange.unsolicited);
     EXPECT_THAT(reply.exchange.passed_over, IsEmpty());
+}
+
+TEST(Exchanges, AreAboutTheQueueOfTheirRequest) {
+    SessionBuilder session;
+    session.set(FrontEndRequest::SET_PROTOCOL_FEATURES, reply_ack);
+    session.request_with_reply(FrontEndRequest::SET_VRING_KICK, protocol::serialise_u64(0x102));
+    session.reply(FrontEndRequest::SET_VRING_KICK, protocol::serialise_u64(1));
+    EXPECT_EQ(last_of(session).queue, 2U) << "1 is a failure, not a queue";
+    session.request(FrontEndRequest::GET_VRING_BASE, protocol::serialise(protocol::VringState{3, 0}));
+    session.reply(FrontEndRequest::GET_VRING_BASE, protocol::serialise(protocol::VringState{4, 0}));
+    EXPECT_EQ(last_of(session).queue, 4U) << "as the answer says, which is wrong";
 }
 
 TEST(Exchanges, TellWhichAnswersCannotComeAnyMore) {

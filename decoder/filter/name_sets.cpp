@@ -171,7 +171,7 @@ Names proof_names() {
     return enumerate(trace::Proof::absent, trace::Proof::verified);
 }
 Names memory_part_names() {
-    return enumerate(trace::MemoryRecord::Part::region, trace::MemoryRecord::Part::log);
+    return enumerate(trace::MemoryRecord::Part::region, trace::MemoryRecord::last_part);
 }
 Names severity_names() {
     return enumerate(trace::NoteRecord::Severity::info, trace::NoteRecord::Severity::error);

@@ -165,7 +165,7 @@ inline constexpr PayloadLayout vhost_user[] = {
       .element_size = 1,
       .meaning = "configuration space; zeros in a request to read it"}},
     fixed_layout(PayloadKind::vring_area, 24, vring_area),
-    fixed_layout(PayloadKind::inflight, 24, inflight),
+    {PayloadKind::inflight, 24, 20, 24, inflight, {}},  // 20 from packed structures
     fixed_layout(PayloadKind::shared_object, 16, shared_object),
     fixed_layout(PayloadKind::device_state_transfer, 8, device_state_transfer),
     fixed_layout(PayloadKind::mmap, 40, mmap),

@@ -83,8 +83,7 @@ MessageShape shape_of_message(const RequestInfo& info, const Header& header, boo
 
 // A payload whose bit 8 says "no descriptor" carries none, any other one: eventfds of vrings, notifier pages and the
 // reply to SET_DEVICE_STATE_FD.
-void check_no_descriptor_bit(std::string_view name, PayloadKind kind, ByteView payload, std::size_t descriptors,
-                             Problems& problems) {
+void check_no_descriptor_bit(PayloadKind kind, ByteView payload, std::size_t descriptors, Problems& problems) {
     const bool has_bit = kind == PayloadKind::vring_descriptor || kind == PayloadKind::vring_area ||
                          kind == PayloadKind::device_state_reply;
     const auto value = parse_vring_descriptor(payload);
@@ -95,11 +94,10 @@ void check_no_descriptor_bit(std::string_view name, PayloadKind kind, ByteView p
     const bool failed = kind == PayloadKind::device_state_reply && value->queue() != 0;
     if (value->no_descriptor() && descriptors != 0) {
         problems.push_back({ProblemKind::no_descriptor_bit,
-                            fmt::format("{} says that no descriptor comes along, {} came", name, descriptors)});
+                            fmt::format("bit 8 says that no descriptor comes along, {} came", descriptors)});
     }
     if (!value->no_descriptor() && descriptors == 0 && !failed) {
-        problems.push_back(
-            {ProblemKind::no_descriptor_bit, fmt::format("{} says that a descriptor comes along, none came", name)});
+        problems.push_back({ProblemKind::no_descriptor_bit, "bit 8 is clear: a descriptor comes along, none came"});
     }
 }
 
@@ -135,7 +133,7 @@ std::vector<Problem> find_problems(Channel channel, Side sender, const Header& h
     Problems problems = find_problems(channel, sender, header, payload.size(), descriptors, context);
     if (const RequestInfo* info = find_request(channel, header.request)) {
         const PayloadKind kind = shape_of(*info, is_reply(channel, sender)).payload;
-        check_no_descriptor_bit(info->name, kind, payload, descriptors, problems);
+        check_no_descriptor_bit(kind, payload, descriptors, problems);
     }
     return problems;
 }

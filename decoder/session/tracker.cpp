@@ -276,10 +276,8 @@ void Tracker::take(SessionState& session, const trace::EventRecord& record) {
     }
 }
 
-// The in-flight area and the dirty log are no guest memory: their addresses are offsets.
 void Tracker::take(SessionState& session, const trace::MemoryRecord& record) {
-    using Part = trace::MemoryRecord::Part;
-    if (memory_ == MemoryTracking::on && record.part != Part::inflight && record.part != Part::log) {
+    if (memory_ == MemoryTracking::on && trace::is_guest_memory(record.part)) {
         session.memory.apply(record.address, record.content);
     }
 }

@@ -386,7 +386,7 @@ void get(BodyReader& reader, ChainRecord& body) {
 }
 
 void get(BodyReader& reader, MemoryRecord& body) {
-    body.part = reader.enumerator("part of memory", MemoryRecord::Part::log);
+    body.part = reader.enumerator("part of memory", MemoryRecord::last_part);
     body.proof = reader.enumerator("proof", Proof::verified);
     body.queue = reader.integer<std::uint16_t>();
     body.address = reader.integer<std::uint64_t>();

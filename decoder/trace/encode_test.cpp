@@ -118,7 +118,7 @@ TEST(Decode, ReportsUnknownEnumeratorsAsUnsupported) {
         {"event kind", EventRecord{}, 0, 3},
         {"state", chain, 20, 2},
         {"proof", chain, 21, 4},
-        {"part", MemoryRecord{}, 0, 6},
+        {"part", MemoryRecord{}, 0, static_cast<std::uint8_t>(MemoryRecord::last_part) + 1},
         {"memory proof", MemoryRecord{}, 1, 4},
         {"severity", NoteRecord{}, 0, 3},
         {"run kind", memory, 12 + 4 + 7, 3},
@@ -181,7 +181,9 @@ TEST(Records, HaveNames) {
     EXPECT_STREQ(name_of(Proof::verified), "verified");
     EXPECT_STREQ(name_of(MemoryRecord::Part::inflight), "inflight");
     EXPECT_STREQ(name_of(MemoryRecord::Part::log), "log");
-    EXPECT_STREQ(name_of(static_cast<MemoryRecord::Part>(6)), "unknown");
+    EXPECT_STREQ(name_of(MemoryRecord::Part::device_state), "device-state");
+    EXPECT_STREQ(name_of(static_cast<MemoryRecord::Part>(static_cast<unsigned>(MemoryRecord::last_part) + 1)),
+                 "unknown");
 }
 
 TEST(Records, AChainRecordTakesOneNumberForEachEntry) {

@@ -33,8 +33,12 @@ const char* name_of(Proof proof) noexcept {
 }
 
 const char* name_of(MemoryRecord::Part part) noexcept {
-    constexpr std::array names{"region", "descriptor", "available", "used", "inflight", "log"};
+    constexpr std::array names{"region", "descriptor", "available", "used", "inflight", "log", "device-state"};
     return look_up(names, part);
+}
+
+bool is_guest_memory(MemoryRecord::Part part) noexcept {
+    return part <= MemoryRecord::Part::used;
 }
 
 const char* name_of(SessionRecord::Kind kind) noexcept {

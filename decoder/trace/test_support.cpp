@@ -96,6 +96,7 @@ std::vector<RecordBody> sample_bodies() {
         MemoryRecord{},
         MemoryRecord{MemoryRecord::Part::inflight, Proof::verified, 3, most<std::uint64_t>, mixed_content()},
         MemoryRecord{MemoryRecord::Part::log, Proof::late, no_queue, 0x800, mixed_content()},
+        MemoryRecord{MemoryRecord::Part::device_state, Proof::verified, no_queue, 0x10000, mixed_content()},
         GapRecord{},
         GapRecord{0, most<std::uint64_t>, most<std::uint64_t> - 1, most<std::uint64_t> - 2, std::string("a\0b", 3)},
         NoteRecord{},

@@ -15,7 +15,7 @@ void DirtyPages::add(std::uint64_t first_page, ByteView bits) {
             const auto run = static_cast<unsigned>(std::countr_one(byte));
             mark(page + at + skip, run);
             at += skip + run;
-            byte = run == 8 ? 0 : static_cast<std::uint8_t>(byte >> run);
+            byte = static_cast<std::uint8_t>(run == 8 ? 0 : byte >> run);
         }
     }
 }

@@ -32,13 +32,16 @@ class End:
     def send(self, request, payload=b"", descriptors=(), flags=VERSION):
         self.send_bytes(HEADER.pack(request, flags, len(payload)) + payload, descriptors)
 
+    def take(self, descriptors):
+        """The next message: request, flags and payload. Its descriptors are added to the list, whose owner closes them."""
+        request, flags, size = HEADER.unpack(self._exactly(HEADER.size, descriptors))
+        return request, flags, self._exactly(size, descriptors)
+
     def receive(self):
         """The next message: request, flags, payload and what identifies the files that came with it."""
         descriptors = []
         try:
-            request, flags, size = HEADER.unpack(self._exactly(HEADER.size, descriptors))
-            payload = self._exactly(size, descriptors)
-            return request, flags, payload, [identity(descriptor) for descriptor in descriptors]
+            return *self.take(descriptors), [identity(descriptor) for descriptor in descriptors]
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)

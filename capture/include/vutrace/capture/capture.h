@@ -20,11 +20,16 @@ namespace vutrace::capture {
 // (SET_BACKEND_REQ_FD, GPU_SET_SOCKET).
 enum class RelayedChannels : std::uint8_t { all, main };
 
+// Whether the content of the pipes that a device's state goes through (SET_DEVICE_STATE_FD) is recorded: `tee` puts a
+// pipe of ours between, as large as theirs; `pass` leaves theirs alone.
+enum class DeviceStatePipes : std::uint8_t { pass, tee };
+
 struct CaptureOptions {
     Endpoint front_end;
     Endpoint back_end;
     DataPathOptions data_path;
     RelayedChannels channels{RelayedChannels::all};
+    DeviceStatePipes device_state{DeviceStatePipes::pass};
     bool once{false};                             // end after the first session
     std::chrono::milliseconds patience{5000};     // how long a peer that we connect to may take to appear
     std::string version;                          // of the program, for the session records

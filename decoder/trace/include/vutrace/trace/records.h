@@ -113,13 +113,15 @@ struct ChainRecord {
 // Guest memory as it stood at the record's time.
 struct MemoryRecord {
     enum class Part : std::uint8_t {
-        region = 0,      // a piece of a memory region (mode `full`)
-        descriptor = 1,  // descriptor table
-        available = 2,   // available ring
-        used = 3,        // used ring
-        inflight = 4,    // in-flight area: `address` is an offset in it
-        log = 5,         // dirty log: `address` is an offset in it
+        region = 0,        // a piece of a memory region (mode `full`)
+        descriptor = 1,    // descriptor table
+        available = 2,     // available ring
+        used = 3,          // used ring
+        inflight = 4,      // in-flight area: `address` is an offset in it
+        log = 5,           // dirty log: `address` is an offset in it
+        device_state = 6,  // what went through a pipe of the device's state: `address` is an offset in it
     };
+    static constexpr Part last_part = Part::device_state;
     Part part{Part::region};
     Proof proof{Proof::late};
     std::uint16_t queue{no_queue};
@@ -128,6 +130,8 @@ struct MemoryRecord {
     bool operator==(const MemoryRecord&) const = default;
 };
 [[nodiscard]] const char* name_of(MemoryRecord::Part part) noexcept;
+// Whether it is a part of the guest's memory; `address` is an offset in something else otherwise.
+[[nodiscard]] bool is_guest_memory(MemoryRecord::Part part) noexcept;
 
 // Something was lost, with how much of it. Counts that do not apply are 0.
 struct GapRecord {

@@ -1,0 +1,298 @@
+#include "device_state_tee.h"
+
+#include <vutrace/protocol/requests.h>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <utility>
+
+namespace vutrace::capture {
+namespace {
+
+using Severity = trace::NoteRecord::Severity;
+
+constexpr std::size_t piece_size = std::size_t{64} << 10U;  // what one record holds at the most
+constexpr int pieces_per_turn = 16;                         // then the session's other descriptors are served
+constexpr int pieces_at_the_end = 1024;                     // however much a pipe may hold by then
+
+struct PipeEnds {
+    FileDescriptor read;
+    FileDescriptor write;
+};
+
+Result<PipeEnds> create_pipe(int flags) {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC | flags) != 0) {
+        return fail_errno("cannot create a pipe");
+    }
+    return PipeEnds{FileDescriptor(ends[0]), FileDescriptor(ends[1])};
+}
+
+bool gives_device_state(const protocol::Header& header) noexcept {
+    return header.request == static_cast<std::uint32_t>(protocol::FrontEndRequest::SET_DEVICE_STATE_FD);
+}
+
+// The status flags of a pipe's end that can be followed.
+Result<int> flags_of_pipe(const FileDescriptor& end) {
+    struct stat status {};
+    if (::fstat(end.number(), &status) != 0) {
+        return fail_errno("the descriptor cannot be asked what it is");
+    }
+    const int flags = ::fcntl(end.number(), F_GETFL);
+    const int mode = flags & O_ACCMODE;
+    if (!S_ISFIFO(status.st_mode) || flags < 0 || (mode != O_RDONLY && mode != O_WRONLY)) {
+        return fail(ErrorCode::unsupported, "the descriptor is no end of a pipe");
+    }
+    return flags;
+}
+
+// splice and tee count pages, and never wait with this flag, whatever O_NONBLOCK of the peers' own pipe says.
+constexpr unsigned never_wait = SPLICE_F_NONBLOCK;
+
+}  // namespace
+
+// One pipe's content on its way. Ended where the sender closed its end and all was passed on, or the receiver its own.
+class DeviceStateTee::Transfer {
+  public:
+    Transfer(Side from, FileDescriptor source, FileDescriptor sink, PipeEnds copies, EventLoop& loop,
+             MessageRecorder& recorder)
+        : from_(from),
+          source_(std::move(source)),
+          sink_(std::move(sink)),
+          copies_(std::move(copies)),
+          loop_(loop),
+          recorder_(recorder),
+          piece_(piece_size) {}
+    Transfer(const Transfer&) = delete;
+    Transfer& operator=(const Transfer&) = delete;
+    ~Transfer() { stop(); }
+
+    [[nodiscard]] Status start() {
+        if (auto watched = loop_.add(source_, EPOLLIN, [this](std::uint32_t) { serve(); }); !watched) {
+            return watched;
+        }
+        return loop_.add(sink_, 0, [this](std::uint32_t events) { serve_sink(events); });  // EPOLLERR comes unasked
+    }
+    void close() {
+        for (int i = 0; i < pieces_at_the_end && !over() && !blocked_; ++i) {
+            if (!pass_a_piece()) {
+                break;
+            }
+        }
+        if (!over()) {
+            end("cut off with the session");
+        }
+    }
+    [[nodiscard]] bool over() const noexcept { return !source_; }
+
+  private:
+    void serve() {
+        for (int i = 0; i < pieces_per_turn && !over() && pass_a_piece(); ++i) {
+        }
+        if (!over()) {
+            update_interest();
+        }
+    }
+
+    void serve_sink(std::uint32_t events) {
+        if ((events & EPOLLERR) != 0) {
+            end("the receiver closed its end");
+            return;
+        }
+        blocked_ = false;
+        serve();
+    }
+
+    // False where there is nothing to pass on now, or no room for it. A copy is made first, because what was spliced is
+    // gone; of it, what was passed on is recorded.
+    bool pass_a_piece() {
+        const ssize_t copied = ::tee(source_.number(), copies_.write.number(), piece_size, never_wait);
+        if (copied == 0) {
+            end("");
+            return false;
+        }
+        if (copied < 0) {
+            return errno == EINTR || give_up_unless_waiting("read");
+        }
+        const ssize_t passed =
+            ::splice(source_.number(), nullptr, sink_.number(), nullptr, static_cast<std::size_t>(copied), never_wait);
+        const int why = errno;
+        record(static_cast<std::size_t>(copied), passed < 0 ? 0 : static_cast<std::size_t>(passed));
+        if (passed < 0 && why == EPIPE) {
+            end("the receiver closed its end");
+            return false;
+        }
+        errno = why;
+        if (passed < 0 && why != EINTR) {
+            blocked_ = why == EAGAIN;
+            return give_up_unless_waiting("written to");
+        }
+        return true;
+    }
+
+    bool give_up_unless_waiting(const char* done) {
+        if (errno != EAGAIN) {
+            end(describe(fail_errno(fmt::format("it cannot be {} any more", done)).value()));
+        }
+        return false;
+    }
+
+    // Takes `copied` bytes out of the pipe of copies, of which the first `passed` went on.
+    void record(std::size_t copied, std::size_t passed) {
+        std::size_t taken = 0;
+        while (taken < copied) {
+            const ssize_t got = ::read(copies_.read.number(), piece_.data() + taken, copied - taken);
+            if (got <= 0) {
+                break;  // nothing can be in the way: the bytes are there
+            }
+            taken += static_cast<std::size_t>(got);
+        }
+        if (passed != 0) {
+            trace::MemoryRecord memory{
+                trace::MemoryRecord::Part::device_state, trace::Proof::verified, trace::no_queue, bytes_, {}};
+            memory.content.add_compacted(ByteView(piece_).first(std::min(passed, taken)));
+            recorder_.record(memory);
+            bytes_ += passed;
+        }
+    }
+
+    // While the sink is full its room is waited for, and the source is not asked: it would say at once that it has
+    // more.
+    void update_interest() {
+        if (blocked_ == waits_for_room_) {
+            return;
+        }
+        waits_for_room_ = blocked_;
+        (void)loop_.modify(source_, blocked_ ? std::uint32_t{EPOLLONESHOT} : std::uint32_t{EPOLLIN});
+        (void)loop_.modify(sink_, blocked_ ? std::uint32_t{EPOLLOUT} : 0);
+    }
+
+    void end(const std::string& why) {
+        recorder_.note(Severity::info,
+                       fmt::format("the device's state: {} bytes went from the {} to the {}{}{}", bytes_,
+                                   name_of(from_), name_of(other(from_)), why.empty() ? "" : "; ", why));
+        stop();
+    }
+
+    void stop() noexcept {
+        for (FileDescriptor* const end : {&source_, &sink_}) {
+            if (*end) {
+                loop_.remove(*end);
+                end->reset();
+            }
+        }
+    }
+
+    const Side from_;
+    FileDescriptor source_;
+    FileDescriptor sink_;
+    PipeEnds copies_;
+    EventLoop& loop_;
+    MessageRecorder& recorder_;
+    Bytes piece_;
+    std::uint64_t bytes_{0};  // passed on so far
+    bool blocked_{false};
+    bool waits_for_room_{false};
+};
+
+DeviceStateTee::DeviceStateTee(DeviceStatePipes which, EventLoop& loop, MessageRecorder& recorder)
+    : which_(which), loop_(loop), recorder_(recorder) {}
+
+DeviceStateTee::~DeviceStateTee() = default;
+
+void DeviceStateTee::replace_descriptors(Side sender, const protocol::Header& header,
+                                         const std::vector<FileDescriptor>& received, std::vector<int>& numbers) {
+    if (!gives_device_state(header) || which_ == DeviceStatePipes::pass || received.empty()) {
+        return;
+    }
+    offer_.reset();
+    why_untouched_.clear();
+    auto offer = interpose(sender, received);
+    if (offer) {
+        numbers.front() = offer->given.number();
+        offer_ = std::move(*offer);
+    } else {
+        why_untouched_ = describe(offer.error());
+    }
+}
+
+void DeviceStateTee::message_forwarded(Side sender, const protocol::Header& header,
+                                       std::vector<FileDescriptor>& descriptors) {
+    if (!gives_device_state(header) || descriptors.empty()) {
+        return;
+    }
+    for (FileDescriptor& descriptor : descriptors) {
+        descriptor.reset();
+    }
+    if (offer_) {
+        recorder_.note(Severity::info, fmt::format("the pipe of the device's state that the {} gives was replaced by "
+                                                   "one of ours: what goes through it is recorded",
+                                                   name_of(sender)));
+        transfers_.push_back(std::move(offer_->transfer));
+        offer_.reset();
+        return;
+    }
+    const bool asked = which_ == DeviceStatePipes::tee;
+    recorder_.note(asked ? Severity::warning : Severity::info,
+                   fmt::format("the pipe of the device's state that the {} gives is passed on untouched: what goes "
+                               "through it is not recorded{}{}",
+                               name_of(sender), asked ? ": " : " (--device-state tee does)", why_untouched_));
+}
+
+// Everything that can fail comes before the message is forwarded: later the receiver has our pipe.
+Result<DeviceStateTee::Offer> DeviceStateTee::interpose(Side sender, const std::vector<FileDescriptor>& received) {
+    if (received.size() != 1) {
+        return fail(ErrorCode::unsupported, fmt::format("it came with {} descriptors", received.size()));
+    }
+    const auto flags = flags_of_pipe(received.front());
+    if (!flags) {
+        return tl::unexpected(flags.error());
+    }
+    std::erase_if(transfers_, [](const auto& transfer) { return transfer->over(); });
+    if (transfers_.size() >= most_pipes) {
+        return fail(ErrorCode::limit, fmt::format("{} pipes are followed already", most_pipes));
+    }
+    auto theirs = received.front().duplicate();
+    auto ours = create_pipe(0);
+    auto copies = create_pipe(O_NONBLOCK);
+    if (!theirs || !ours || !copies) {
+        return tl::unexpected(!theirs ? theirs.error() : !ours ? ours.error() : copies.error());
+    }
+    // The receiver shall find the pipe as the sender had made it.
+    (void)::fcntl(ours->write.number(), F_SETPIPE_SZ, ::fcntl(received.front().number(), F_GETPIPE_SZ));
+    const bool receiver_writes = (*flags & O_ACCMODE) == O_WRONLY;
+    FileDescriptor given = std::move(receiver_writes ? ours->write : ours->read);
+    (void)::fcntl(given.number(), F_SETFL, *flags);
+    auto& kept = receiver_writes ? ours->read : ours->write;
+    auto transfer = std::make_unique<Transfer>(
+        receiver_writes ? other(sender) : sender, std::move(receiver_writes ? kept : *theirs),
+        std::move(receiver_writes ? *theirs : kept), std::move(*copies), loop_, recorder_);
+    if (auto started = transfer->start(); !started) {
+        return tl::unexpected(started.error());
+    }
+    // A receiver that closes its end makes splice raise it; the thread is the session's own.
+    sigset_t broken_pipe;
+    sigemptyset(&broken_pipe);
+    sigaddset(&broken_pipe, SIGPIPE);
+    (void)::pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
+    return Offer{std::move(transfer), std::move(given)};
+}
+
+void DeviceStateTee::close() {
+    offer_.reset();
+    for (const auto& transfer : transfers_) {
+        if (!transfer->over()) {
+            transfer->close();
+        }
+    }
+}
+
+}  // namespace vutrace::capture

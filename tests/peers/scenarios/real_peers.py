@@ -1,0 +1,136 @@
+"""Small sessions of real peers, for samples/make: each a function of a stack that ends its programs, a workspace and the
+trace's path."""
+
+from harness import vutrace
+from harness.ground_truth import qemu_messages
+from harness.qemu_guest import (QemuGuest, SeaBiosGuest, block_device, filesystem_device, translated_network_device)
+from harness.storage_daemon import StorageDaemon
+from harness.testpmd import TestPmdBackEnd, TestPmdFrontEnd, write_frames
+from harness.virtiofsd import VirtioFsDaemon
+
+MIB = 1 << 20
+REAL_PEERS = {}
+
+
+def real_peers(name):
+    def register(function):
+        REAL_PEERS[name] = function
+        return function
+    return register
+
+
+def frames(fill, count):
+    return [b"\xff" * 12 + b"\x08\x00" + bytes([fill, number]) * 24 for number in range(count)]
+
+
+def storage(stack, workspace, trace, once=True):
+    """A disk of 8 MiB, and a capture before it."""
+    daemon = stack.enter_context(StorageDaemon(workspace, workspace.image("disk.img", 8 * MIB)))
+    return daemon, stack.enter_context(vutrace.Capture(workspace, daemon.socket, trace=trace, once=once))
+
+
+@real_peers("qemu-7.2-seabios-blk")
+def seabios(stack, workspace, trace):
+    """SeaBIOS reads the boot sector from qemu-storage-daemon."""
+    _, capture = storage(stack, workspace, trace)
+    bios = stack.enter_context(SeaBiosGuest(workspace, block_device(capture.front_end, boot=True)))
+    bios.wait_for_bios("not a bootable disk")
+    bios.qmp().command("quit")
+    bios.wait(20)
+    capture.finish()
+
+
+@real_peers("qemu-7.2-linux-blk")
+def linux(stack, workspace, trace):
+    """A Linux guest writes and reads a little on a disk of qemu-storage-daemon."""
+    _, capture = storage(stack, workspace, trace)
+    guest = stack.enter_context(QemuGuest(workspace, block_device(capture.front_end), """
+echo "vutrace sample" | dd of=/dev/vda bs=512 conv=sync,fsync 2>/dev/null
+dd if=/dev/vda of=/dev/null bs=4k count=16 iflag=direct 2>/dev/null
+"""))
+    guest.wait_for_end()
+    capture.finish()
+
+
+@real_peers("qemu-7.2-reconnect-blk")
+def reconnect(stack, workspace, trace):
+    """The back-end of a Linux guest's disk is killed, and QEMU goes on with another that comes in its place."""
+    daemon, capture = storage(stack, workspace, trace, once=False)
+    guest = stack.enter_context(QemuGuest(workspace, block_device(capture.front_end, queues=1, reconnect=True), """
+echo before | dd of=/dev/vda bs=512 conv=sync,fsync 2>/dev/null
+echo waiting
+read answer < /dev/ttyS1
+echo after | dd of=/dev/vda bs=512 seek=8 conv=sync,fsync 2>/dev/null
+"""))
+    guest.wait_for_output("waiting")
+    daemon.kill()
+    stack.enter_context(StorageDaemon(workspace, workspace.file("disk.img"), name="again", socket=daemon.socket))
+    guest.wait_for(lambda: qemu_messages(guest.trace).count(("front-end", 3, 1)) == 2, "a second SET_OWNER", 30)
+    guest.say("go on")
+    guest.wait_for_end()
+    capture.interrupt()
+
+
+@real_peers("qemu-7.2-virtiofsd")
+def shared_folder(stack, workspace, trace):
+    """A Linux guest reads and writes in a folder that virtiofsd shares."""
+    folder = workspace.file("shared")
+    folder.mkdir()
+    (folder / "host").write_text("from the host\n")
+    daemon = stack.enter_context(VirtioFsDaemon(workspace, folder))
+    capture = stack.enter_context(vutrace.Capture(workspace, daemon.socket, trace=trace))
+    guest = stack.enter_context(QemuGuest(workspace, filesystem_device(capture.front_end), """
+mount -t virtiofs share /mnt
+cat /mnt/host
+mkdir /mnt/folder
+echo "from the guest" > /mnt/folder/guest
+umount /mnt
+"""))
+    guest.wait_for_end()
+    capture.finish()
+
+
+def between_testpmds(stack, workspace, trace, packed):
+    count = 4
+    into = [write_frames(workspace.file(f"{fill}.pcap"), frames(fill, count)) for fill in (1, 2)]
+    back_end = stack.enter_context(TestPmdBackEnd(workspace, into[0]))
+    capture = stack.enter_context(vutrace.Capture(workspace, back_end.socket, trace=trace))
+    front_end = stack.enter_context(TestPmdFrontEnd(workspace, capture.front_end, into[1], packed=packed))
+    front_end.forward()
+    back_end.forward()
+    back_end.wait_for_sent(1, count)
+    front_end.wait_for_sent(1, count)
+    front_end.finish()
+    capture.finish()
+    back_end.finish()
+
+
+@real_peers("dpdk-22.11-split")
+def testpmd_split(stack, workspace, trace):
+    """Two testpmd poll their rings and send each other four frames; split rings."""
+    between_testpmds(stack, workspace, trace, packed=False)
+
+
+@real_peers("dpdk-22.11-packed")
+def testpmd_packed(stack, workspace, trace):
+    """Two testpmd poll their rings and send each other four frames; packed rings."""
+    between_testpmds(stack, workspace, trace, packed=True)
+
+
+@real_peers("qemu-7.2-dpdk-22.11-iommu")
+def translated_network(stack, workspace, trace):
+    """A Linux guest behind an IOMMU sends two frames; testpmd asks for translations on the back-end's channel."""
+    into = write_frames(workspace.file("in.pcap"), frames(1, 4))
+    back_end = stack.enter_context(TestPmdBackEnd(workspace, into, translated=True))
+    capture = stack.enter_context(vutrace.Capture(workspace, back_end.socket, trace=trace))
+    guest = stack.enter_context(QemuGuest(workspace, translated_network_device(capture.front_end), """
+ip link set eth0 up
+ip addr add 10.0.0.1/24 dev eth0
+echo "up"
+for number in 1 2; do arping -c 1 -w 1 -I eth0 10.0.0.2 > /dev/null || true; done
+"""))
+    guest.wait_for_output("up")
+    back_end.forward()
+    guest.wait_for_end()
+    capture.finish()
+    back_end.finish()
