@@ -59,7 +59,7 @@ TEST(Filter, EmptyMatchesEverything) {
 TEST(Filter, KnowsEveryPartOfMemory) {
     using Part = trace::MemoryRecord::Part;
     SessionBuilder builder;
-    for (unsigned part = 0; part <= static_cast<unsigned>(Part::log); ++part) {
+    for (unsigned part = 0; part <= static_cast<unsigned>(trace::MemoryRecord::last_part); ++part) {
         builder.add(trace::MemoryRecord{static_cast<Part>(part), trace::Proof::late, trace::no_queue, 0, {}});
     }
     EXPECT_EQ(matching(builder.records(), "part == log"), Found{6});
