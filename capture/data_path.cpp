@@ -8,6 +8,7 @@
 #include "shared_areas.h"
 #include "tap_budget.h"
 
+#include <vutrace/protocol/features.h>
 #include <vutrace/protocol/payloads.h>
 #include <vutrace/protocol/requests.h>
 
@@ -169,6 +170,9 @@ class SessionDataPath final : public DataPath {
         }
         const PollPacer::Need need = taps_.need();
         pacer_.need(muted_ ? std::max(need, PollPacer::Need::poll) : need, found, budget_.rest());
+        if (state_.has_feature(protocol::feature::LOG_ALL)) {
+            areas_.look_at_log();
+        }
     }
 
     void set_muted(bool muted) {

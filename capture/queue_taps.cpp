@@ -133,6 +133,7 @@ void QueueTaps::end_all() {
 }
 
 void QueueTaps::look_last(Entry& entry, Clock::time_point until) {
+    entry.tap->end();
     do {
         (void)scan(entry);
     } while (entry.more && Clock::now() < until);

@@ -79,6 +79,14 @@ void SharedAreas::record() {
     record(log_);
 }
 
+void SharedAreas::record_log_at_a_pace() {
+    constexpr int share = 100;
+    const Clock::time_point began = Clock::now();
+    record(log_);
+    const Clock::time_point ended = Clock::now();
+    next_log_look_ = ended + std::max<Clock::duration>(log_interval, (ended - began) * share);
+}
+
 // A message without a descriptor leaves nothing to read: what was there before is no longer what the sides use.
 void SharedAreas::take(Area& area, ForwardedMessage& message, std::uint64_t offset, std::uint64_t size) {
     area.file = message.descriptors != nullptr && message.descriptors->size() == 1

@@ -2,9 +2,13 @@
 
 #include "testing/data_path_fixture.h"
 
+#include <vutrace/protocol/features.h>
+
 #include <gmock/gmock.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include <chrono>
 
 namespace vutrace::capture {
 namespace {
@@ -64,6 +68,38 @@ TEST_F(SharedAreasTest, AnAreaIsRecordedWhenItIsSetUpWhenAQueueStopsAndAtTheEnd)
     path->session_ended();
     ASSERT_THAT(records(), SizeIs(3));
     EXPECT_EQ(byte_at(records()[2], 9), 2U);
+}
+
+TEST_F(SharedAreasTest, ALogInUseIsRecordedAtAPace) {
+    open(DataPathMode::tap);
+    const auto passes = [this](std::size_t count) {  // messages, until there are so many records
+        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{10};
+        while (records().size() < count && std::chrono::steady_clock::now() < deadline) {
+            (void)send(FrontEndRequest::GET_QUEUE_NUM, {});
+        }
+        return records().size();
+    };
+    const FileDescriptor file = file_of(4096);
+    set_log(file, 4096);
+    ASSERT_THAT(records(), SizeIs(1));
+    (void)send(FrontEndRequest::SET_FEATURES, protocol::serialise_u64(std::uint64_t{1} << protocol::feature::LOG_ALL));
+    write_byte(file, 100, 3);
+    ASSERT_EQ(passes(2), 2U);
+    EXPECT_EQ(byte_at(records()[1], 100), 3U);
+    write_byte(file, 100, 0);  // the front-end has seen it
+    ASSERT_EQ(passes(3), 3U);
+    EXPECT_EQ(byte_at(records()[2], 100), 0U);
+}
+
+TEST_F(SharedAreasTest, ALogNotInUseIsLeftAloneUntilAQueueStops) {
+    open(DataPathMode::tap);
+    const FileDescriptor file = file_of(4096);
+    set_log(file, 4096);
+    write_byte(file, 100, 3);
+    (void)send(FrontEndRequest::GET_QUEUE_NUM, {});
+    EXPECT_THAT(records(), SizeIs(1));
+    stop_queue();
+    EXPECT_THAT(records(), SizeIs(2));
 }
 
 TEST_F(SharedAreasTest, WhatDidNotChangeIsNotRecordedAgain) {

@@ -125,7 +125,7 @@ void SplitRingTap::settle() {
 SplitRingTap::Taken SplitRingTap::take_available(bool forced) {
     const std::uint32_t pending = distance(next_available_, fields_.available_index);
     if (pending > ring_.layout().size) {
-        lose_offers(pending, "the available index ran ahead by more than the queue holds");
+        ran_ahead(true, pending);
         return Taken::all;
     }
     if (pending == 0) {
@@ -238,7 +238,7 @@ bool SplitRingTap::fetch_used() {
         return true;
     }
     if (pending > size) {
-        lose_completions(pending, "the used index ran ahead by more than the queue holds");
+        ran_ahead(false, pending);
         in_flight_.clear();
         return false;
     }
@@ -405,6 +405,18 @@ void SplitRingTap::judge_used() {
 
 // --- Losses, and what else there is to say
 
+void SplitRingTap::ran_ahead(bool offers, std::size_t pending) {
+    if (!ended_) {
+        offers ? lose_offers(pending, "the available index ran ahead by more than the queue holds")
+               : lose_completions(pending, "the used index ran ahead by more than the queue holds");
+    } else if (!std::exchange(said_reused_, true)) {
+        recorder_.lost(options_.session,
+                       {options_.queue, 0, 0, 0,
+                        "at the last look, after the queue had ended, an index was further ahead than "
+                        "the queue holds: its memory may have been used for something else"});
+    }
+}
+
 void SplitRingTap::lose_offers(std::size_t chains, const char* reason) {
     next_available_ = static_cast<std::uint16_t>(next_available_ + chains);
     doubtful_ = true;
@@ -419,7 +431,7 @@ void SplitRingTap::lose_completions(std::size_t completions, const char* reason)
 
 void SplitRingTap::give_up() {
     constexpr const char* reason = "the queue ended before they were looked at";
-    if (!sample(fields_)) {
+    if (said_reused_ || !sample(fields_)) {
         return;
     }
     if (const std::uint16_t offers = distance(next_available_, fields_.available_index); offers != 0) {

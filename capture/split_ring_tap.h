@@ -66,6 +66,9 @@ class SplitRingTap {
     ScanResult scan();
     static constexpr std::uint64_t most_bytes_per_scan = 16U << 20U;
     static constexpr std::chrono::milliseconds longest_scan{10};
+    // The queue has ended: the scans that follow are the last, and its driver may already use the ring's memory for
+    // something else. An index that is further ahead than it can be tells nothing then.
+    void end() noexcept { ended_ = true; }
     // Counts as lost what a scan left over. Before the tap goes.
     void give_up();
 
@@ -96,6 +99,7 @@ class SplitRingTap {
     [[nodiscard]] bool driver_waits_for(std::uint16_t used_index, const trace::RingFields& now) const noexcept;
     void judge_used();
 
+    void ran_ahead(bool offers, std::size_t pending);
     void lose_offers(std::size_t chains, const char* reason);
     void lose_completions(std::size_t completions, const char* reason);
     void note_once(bool& said, std::string text);
@@ -120,6 +124,8 @@ class SplitRingTap {
     std::vector<std::int32_t> offered_in_batch_;    // by head: entry of this batch, or -1
     std::vector<std::int32_t> completed_in_batch_;  // by head
 
+    bool ended_{false};
+    bool said_reused_{false};
     bool said_unreadable_{false};
     bool said_used_id_{false};
 };

@@ -235,6 +235,29 @@ TEST(Device, ACallThatIsRecordedBeforeItsCompletionCounts) {
     EXPECT_THAT(ring.said({"VU090", "STALL004"}), IsEmpty());
 }
 
+// A device that polls is called for and done before anybody looks: the call is read first, and the look finds both.
+TEST(Device, ACallBeforeALookThatFindsOfferAndCompletionCounts) {
+    RingSession ring;
+    const auto both = [&ring] {
+        trace::ChainEntry offered = ring.write(0);
+        offered.index = ring.available++;
+        trace::ChainEntry done = ring.done(0);
+        done.index = ring.used++;
+        return ring.add({std::move(offered), std::move(done)});
+    };
+    ring.call();
+    both();
+    ring.session.pass(2 * one_second);
+    ring.call();
+    EXPECT_THAT(ring.said({"VU090", "STALL004"}), IsEmpty());
+    // The same again without a call since the look before: this one is missing.
+    both();
+    const auto record = both();
+    ring.session.pass(2 * one_second);
+    ring.call();
+    EXPECT_THAT(ring.said({"VU090"}), ElementsAre(StartsWith(at("VU090", record + 1, "warn back-end"))));
+}
+
 TEST(Device, ACallOnAStoppedQueueIsFoundButTheFirst) {
     RingSession ring;
     BlockSession::stop_queue(ring.session, 0, 0);

@@ -100,32 +100,33 @@ struct Dependency {
 };
 constexpr std::uint32_t net = 1;
 constexpr std::uint32_t crypto = 20;
+constexpr unsigned HOST_ECN = 13;
 constexpr unsigned CTRL_VQ = 17;
 constexpr std::array dependencies{
     Dependency{0, vf::RING_PACKED, bit(vf::VERSION_1)},
-    Dependency{net, 7, bit(1)},              // GUEST_TSO4: GUEST_CSUM
-    Dependency{net, 8, bit(1)},              // GUEST_TSO6: GUEST_CSUM
-    Dependency{net, 9, bit(7) | bit(8)},     // GUEST_ECN: GUEST_TSO4 or GUEST_TSO6
-    Dependency{net, 10, bit(1)},             // GUEST_UFO: GUEST_CSUM
-    Dependency{net, 11, bit(0)},             // HOST_TSO4: CSUM
-    Dependency{net, 12, bit(0)},             // HOST_TSO6: CSUM
-    Dependency{net, 13, bit(11) | bit(12)},  // HOST_ECN: HOST_TSO4 or HOST_TSO6
-    Dependency{net, 14, bit(0)},             // HOST_UFO: CSUM
-    Dependency{net, 18, bit(CTRL_VQ)},       // CTRL_RX
-    Dependency{net, 19, bit(CTRL_VQ)},       // CTRL_VLAN
-    Dependency{net, 21, bit(CTRL_VQ)},       // GUEST_ANNOUNCE
-    Dependency{net, 22, bit(CTRL_VQ)},       // MQ
-    Dependency{net, 23, bit(CTRL_VQ)},       // CTRL_MAC_ADDR
-    Dependency{net, 51, bit(CTRL_VQ)},       // HASH_TUNNEL
-    Dependency{net, 51, bit(57) | bit(60)},  // HASH_TUNNEL: HASH_REPORT or RSS
-    Dependency{net, 52, bit(CTRL_VQ)},       // VQ_NOTF_COAL
-    Dependency{net, 53, bit(CTRL_VQ)},       // NOTF_COAL
-    Dependency{net, 54, bit(1)},             // GUEST_USO4: GUEST_CSUM
-    Dependency{net, 55, bit(1)},             // GUEST_USO6: GUEST_CSUM
-    Dependency{net, 56, bit(0)},             // HOST_USO: CSUM
-    Dependency{net, 60, bit(CTRL_VQ)},       // RSS
-    Dependency{net, 61, bit(11) | bit(12)},  // RSC_EXT: HOST_TSO4 or HOST_TSO6
-    Dependency{crypto, 1, bit(0)},           // stateless modes: REVISION_1
+    Dependency{net, 7, bit(1)},                    // GUEST_TSO4: GUEST_CSUM
+    Dependency{net, 8, bit(1)},                    // GUEST_TSO6: GUEST_CSUM
+    Dependency{net, 9, bit(7) | bit(8)},           // GUEST_ECN: GUEST_TSO4 or GUEST_TSO6
+    Dependency{net, 10, bit(1)},                   // GUEST_UFO: GUEST_CSUM
+    Dependency{net, 11, bit(0)},                   // HOST_TSO4: CSUM
+    Dependency{net, 12, bit(0)},                   // HOST_TSO6: CSUM
+    Dependency{net, HOST_ECN, bit(11) | bit(12)},  // HOST_TSO4 or HOST_TSO6
+    Dependency{net, 14, bit(0)},                   // HOST_UFO: CSUM
+    Dependency{net, 18, bit(CTRL_VQ)},             // CTRL_RX
+    Dependency{net, 19, bit(CTRL_VQ)},             // CTRL_VLAN
+    Dependency{net, 21, bit(CTRL_VQ)},             // GUEST_ANNOUNCE
+    Dependency{net, 22, bit(CTRL_VQ)},             // MQ
+    Dependency{net, 23, bit(CTRL_VQ)},             // CTRL_MAC_ADDR
+    Dependency{net, 51, bit(CTRL_VQ)},             // HASH_TUNNEL
+    Dependency{net, 51, bit(57) | bit(60)},        // HASH_TUNNEL: HASH_REPORT or RSS
+    Dependency{net, 52, bit(CTRL_VQ)},             // VQ_NOTF_COAL
+    Dependency{net, 53, bit(CTRL_VQ)},             // NOTF_COAL
+    Dependency{net, 54, bit(1)},                   // GUEST_USO4: GUEST_CSUM
+    Dependency{net, 55, bit(1)},                   // GUEST_USO6: GUEST_CSUM
+    Dependency{net, 56, bit(0)},                   // HOST_USO: CSUM
+    Dependency{net, 60, bit(CTRL_VQ)},             // RSS
+    Dependency{net, 61, bit(11) | bit(12)},        // RSC_EXT: HOST_TSO4 or HOST_TSO6
+    Dependency{crypto, 1, bit(0)},                 // stateless modes: REVISION_1
     Dependency{crypto, 2, bit(0)},
     Dependency{crypto, 3, bit(0)},
     Dependency{crypto, 4, bit(0)},
@@ -150,8 +151,16 @@ class FeaturesComplete final : public Rule {
             Finding made =
                 finding(sight, fmt::format("SET_FEATURES 0x{:x} takes {} without {}", *taken,
                                            feature_list(bit(row.number), device), fmt::join(needed, " or ")));
-            // QEMU serves the control queue itself and does not tell the back-end of it.
-            made.severity = device == net && row.one_of == bit(CTRL_VQ) ? Severity::info : made.severity;
+            const auto offered = sight.before.offered_features();
+            const bool as_offered = offered && protocol::has(*offered, row.number) && (*offered & row.one_of) == 0;
+            if (as_offered) {
+                made.violator = Violator::back_end;
+                made.text += ", as the back-end offers it";
+            }
+            // QEMU serves the control queue itself and does not tell the back-end of it. DPDK's network device without
+            // segmentation takes HOST_TSO4 and HOST_TSO6 out of its offer and leaves HOST_ECN; Linux takes it.
+            const bool known = row.one_of == bit(CTRL_VQ) || (as_offered && row.number == HOST_ECN);
+            made.severity = device == net && known ? Severity::info : made.severity;
             report(std::move(made));
         }
     }
@@ -194,8 +203,9 @@ constexpr std::array rows{
              "A virtio feature is taken only together with those it requires.", "virtio, Feature Bits; Device Types",
              "RING_PACKED requires VERSION_1; network and crypto devices have dependencies of their own, checked where "
              "the device type is known (see --device). That a network device takes what requires CTRL_VQ without "
-             "CTRL_VQ is a note: QEMU serves the control queue itself. The driver chooses, the front-end passes on: "
-             "the trace shows the front-end.",
+             "CTRL_VQ is a note: QEMU serves the control queue itself. So is HOST_ECN without HOST_TSO4 or HOST_TSO6 "
+             "where it was offered so: DPDK does, and Linux takes it. The driver chooses, the front-end passes on: the "
+             "trace shows the front-end; the back-end is named where its offer lacks the other feature.",
              ""},
             make_rule<FeaturesComplete>,
             wants_messages},

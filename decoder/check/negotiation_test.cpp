@@ -99,8 +99,8 @@ TEST(Negotiation, APackedRingNeedsVersion1) {
                 ElementsAre(AllOf(HasSubstr("VU029 @2 error front-end"), HasSubstr("RING_PACKED without VERSION_1"))));
 }
 
-std::vector<Finding> of_network_device(std::uint64_t features) {
-    SessionBuilder session = opened();
+std::vector<Finding> of_network_device(std::uint64_t features, std::optional<std::uint64_t> offer = {}) {
+    SessionBuilder session = offer ? offered(*offer) : opened();
     session.set(FrontEndRequest::SET_FEATURES, features);
     std::vector<Finding> found;
     Checker checker(
@@ -120,6 +120,17 @@ TEST(Negotiation, FeaturesOfNetworkDevicesHaveDependencies) {
     SessionBuilder unknown = opened();
     unknown.set(FrontEndRequest::SET_FEATURES, bit(11));
     EXPECT_THAT(texts(unknown, {"VU029"}), IsEmpty());
+}
+
+TEST(Negotiation, AnOfferWithoutWhatItRequiresIsTheBackEnds) {
+    const std::uint64_t ecn = bit(13);
+    const std::uint64_t tso = bit(11) | bit(0);
+    EXPECT_THAT(texts(of_network_device(ecn, ecn)),
+                ElementsAre(AllOf(HasSubstr("VU029 @4 info back-end"), HasSubstr("as the back-end offers it"))))
+        << "DPDK offers it so";
+    EXPECT_THAT(texts(of_network_device(ecn, ecn | tso)), ElementsAre(HasSubstr("VU029 @4 error front-end")));
+    EXPECT_THAT(texts(of_network_device(ecn, tso)), ElementsAre(HasSubstr("VU029 @4 error front-end")));
+    EXPECT_THAT(texts(of_network_device(bit(9), bit(9))), ElementsAre(HasSubstr("VU029 @4 error back-end")));
 }
 
 // --- VU030, VU032

@@ -28,6 +28,15 @@ std::uint16_t NotificationDebts::next_index(const Ring& ring) const noexcept {
     return (kind_ == Kind::kick ? ring.next_available : ring.next_used).value_or(0);
 }
 
+// What is found offered and used in one look was done before it, and so was the call for it.
+std::uint64_t NotificationDebts::since(const ChainSight& sight, const Queue& queue) const noexcept {
+    if (kind_ == Kind::kick) {
+        return sight.ring.last_offer_sequence;
+    }
+    const std::uint64_t offered = sight.known.context.available_sequence;
+    return offered != 0 && queue.first_sequence && offered >= *queue.first_sequence ? queue.looked_before : offered;
+}
+
 std::optional<NotificationDebt> NotificationDebts::chain(const ChainSight& sight) {
     auto found = queues_.find(sight.chain.queue);
     if (found == queues_.end()) {
@@ -37,6 +46,8 @@ std::optional<NotificationDebt> NotificationDebts::chain(const ChainSight& sight
         found = queues_.try_emplace(sight.chain.queue).first;
     }
     Queue& queue = found->second;
+    queue.first_sequence = queue.first_sequence.value_or(sight.sequence());
+    queue.last_sequence = sight.sequence();
     const bool moves = sight.used() == (kind_ == Kind::call);
     if (!moves) {
         // Who offers has looked at what was completed. Who completes a chain found it.
@@ -45,16 +56,14 @@ std::optional<NotificationDebt> NotificationDebts::chain(const ChainSight& sight
             (kind_ == Kind::call ? !queue.first_index : sight.known.context.available_sequence >= queue.debt->sequence);
         return awake ? settle(&queue, sight.time()) : std::nullopt;
     }
-    const std::uint64_t since =
-        kind_ == Kind::kick ? sight.ring.last_offer_sequence : sight.known.context.available_sequence;
     if (!queue.first_index) {
         queue.first_index = sight.entry.index;
-        queue.since = since;
+        queue.since = since(sight, queue);
     } else if (kind_ == Kind::call) {
-        queue.since = std::min(queue.since, since);
+        queue.since = std::min(queue.since, since(sight, queue));
     }
-    queue.last_sequence = sight.sequence();
-    queue.last_time = sight.time();
+    queue.moved_sequence = sight.sequence();
+    queue.moved_time = sight.time();
     return std::nullopt;
 }
 
@@ -91,10 +100,21 @@ bool NotificationDebts::asked(const Sight& sight, const Ring& ring, const trace:
 
 void NotificationDebts::chain_record(const Sight& sight, const trace::ChainRecord& chain) {
     const auto found = queues_.find(chain.queue);
-    if (found == queues_.end() || !found->second.first_index) {
+    if (found == queues_.end()) {
         return;
     }
     Queue& queue = found->second;
+    if (queue.first_index) {
+        look(sight, chain, queue);
+    }
+    queue.first_index.reset();
+    if (queue.first_sequence.has_value()) {
+        queue.looked_before = queue.last_sequence;
+    }
+    queue.first_sequence.reset();
+}
+
+void NotificationDebts::look(const Sight& sight, const trace::ChainRecord& chain, Queue& queue) const {
     const Ring* ring = sight.rings->find(chain.queue);
     const Notified* notified = ring == nullptr ? nullptr : (kind_ == Kind::kick ? &ring->kicks : &ring->calls);
     const bool due = ring != nullptr && ring->complete && RingWatch::fields_belong(*ring, chain.fields) &&
@@ -102,15 +122,14 @@ void NotificationDebts::chain_record(const Sight& sight, const trace::ChainRecor
                      notified->last_sequence <= queue.since && asked(sight, *ring, chain.fields, queue);
     if (due && !queue.debt) {
         const bool by_event = sight.before.has_feature(protocol::feature::RING_EVENT_IDX);
-        queue.debt = NotificationDebt{queue.last_sequence,
-                                      queue.last_time,
+        queue.debt = NotificationDebt{queue.moved_sequence,
+                                      queue.moved_time,
                                       chain.queue,
                                       next_index(*ring),
                                       kind_ == Kind::kick ? chain.fields.available_event : chain.fields.used_event,
                                       by_event,
                                       watched_notifications(sight.after) == Watched::all};
     }
-    queue.first_index.reset();
 }
 
 std::optional<NotificationDebt> NotificationDebts::other(const Sight& sight) {

@@ -44,16 +44,22 @@ class NotificationDebts {
 
   private:
     struct Queue {
-        // Of the record that is being read.
+        // Of the record that is being read: all that was found in one look at the ring.
+        std::optional<std::uint64_t> first_sequence;
         std::optional<std::uint16_t> first_index;
         std::uint64_t last_sequence{0};
-        std::int64_t last_time{0};
+        std::uint64_t moved_sequence{0};  // the last entry that may have to be notified
+        std::int64_t moved_time{0};
         std::uint64_t since{0};  // a notification after this record serves for all of its entries
+        // The end of the record before it. No notification is as early as the first record of a trace.
+        std::uint64_t looked_before{1};
         std::optional<NotificationDebt> debt;
     };
+    void look(const Sight& sight, const trace::ChainRecord& chain, Queue& queue) const;
     [[nodiscard]] bool watched(const Sight& sight, std::uint16_t queue, const Ring& ring) const noexcept;
     [[nodiscard]] bool asked(const Sight& sight, const Ring& ring, const trace::RingFields& fields,
                              const Queue& queue) const noexcept;
+    [[nodiscard]] std::uint64_t since(const ChainSight& sight, const Queue& queue) const noexcept;
     [[nodiscard]] std::uint16_t next_index(const Ring& ring) const noexcept;
     static std::optional<NotificationDebt> settle(Queue* queue, std::int64_t now);
 

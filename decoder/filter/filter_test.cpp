@@ -56,6 +56,16 @@ TEST(Filter, EmptyMatchesEverything) {
     EXPECT_EQ(matching(kicks(), "").size(), 10U);
 }
 
+TEST(Filter, KnowsEveryPartOfMemory) {
+    using Part = trace::MemoryRecord::Part;
+    SessionBuilder builder;
+    for (unsigned part = 0; part <= static_cast<unsigned>(trace::MemoryRecord::last_part); ++part) {
+        builder.add(trace::MemoryRecord{static_cast<Part>(part), trace::Proof::late, trace::no_queue, 0, {}});
+    }
+    EXPECT_EQ(matching(builder.records(), "part == log"), Found{6});
+    EXPECT_EQ(matching(builder.records(), "part in {region, inflight}"), (Found{1, 5}));
+}
+
 TEST(Filter, ComparesNumbers) {
     EXPECT_EQ(matching(kicks(), "queue == 3"), Found{4});
     EXPECT_EQ(matching(kicks(), "queue != 3").size(), 9U);

@@ -2,10 +2,11 @@
 
 import unittest
 
+from harness import dpdk_log
 from harness import records as ask
 from harness import vutrace
 from harness.case import PeerTestCase
-from harness.ground_truth import decoded_messages, decoded_requests, dpdk_requests, qemu_messages
+from harness.ground_truth import decoded_messages, qemu_messages
 from harness.qemu_guest import QemuGuest, translated_network_device
 from harness.testpmd import TestPmdBackEnd, write_frames
 
@@ -48,9 +49,7 @@ class CaptureChannels(PeerTestCase):
         self.assertTrue(list(filter(is_question, back_end.finish())), "nothing of the guest's came through")
         records = vutrace.decode(self.workspace, capture.trace, name=f"decode-{name}")
         self.assertEqual(decoded_messages(ask.messages(records)), qemu_messages(guest.trace))
-        # DPDK logs translations only where it is told to log everything.
-        self.assertEqual([name for name in decoded_requests(ask.messages(records)) if name != "IOTLB_MSG"],
-                         dpdk_requests(back_end.stderr))
+        dpdk_log.assert_equal(self, dpdk_log.requests(back_end.stderr), dpdk_log.decoded(ask.messages(records)))
         return records
 
     def assert_each_miss_is_answered_after_it(self, records):

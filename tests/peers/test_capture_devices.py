@@ -2,10 +2,11 @@
 
 import unittest
 
+from harness import dpdk_log
 from harness import records as ask
 from harness import vutrace
 from harness.case import PeerTestCase
-from harness.ground_truth import decoded_messages, decoded_requests, dpdk_requests, qemu_messages
+from harness.ground_truth import decoded_messages, qemu_messages
 from harness.qemu_guest import QemuGuest, filesystem_device
 from harness.testpmd import TestPmdBackEnd, TestPmdFrontEnd, write_frames
 from harness.virtiofsd import VirtioFsDaemon
@@ -73,7 +74,7 @@ class CaptureDevices(PeerTestCase):
         self.assertEqual(back_end.finish(), frames(2))
         vutrace.require_healthy(self.workspace, capture.trace, name=f"check-{name}")
         records = vutrace.decode(self.workspace, capture.trace, name=f"decode-{name}")
-        self.assertEqual(decoded_requests(ask.messages(records)), dpdk_requests(back_end.stderr))
+        dpdk_log.assert_equal(self, dpdk_log.requests(back_end.stderr), dpdk_log.decoded(ask.messages(records)))
 
     def test_polling_network_in_every_mode(self):
         for datapath in MODES:

@@ -83,11 +83,23 @@ class CaptureSessions(PeerTestCase):
         guest.say("go on")
         self.assert_data_came_through(guest.wait_for_end())
         capture.interrupt()
+        vutrace.require_healthy(self.workspace, capture.trace)
         records = vutrace.decode(self.workspace, capture.trace)
         self.assert_chains_balance(records)
         ends = [record for record in ask.of_type(records, "session") if record["session"] == 1]
         self.assertGreaterEqual(len(ends), 2)
-        self.assertGreaterEqual(max(record["session"] for record in records), 2)
+        sessions = vutrace.summary(self.workspace, capture.trace)["sessions"]
+        self.assertGreaterEqual(len(sessions), 2)
+        self.assert_reconnected(sessions, guest, (daemon, again))
+
+    def assert_reconnected(self, sessions, guest, daemons):
+        """The last session goes on with the guest of the first, with another daemon behind it."""
+        continued = sessions[-1]["continues"]
+        self.assertEqual(continued["kind"], "reconnect")
+        self.assertFalse(continued["resubmits_inflight"], "no daemon of Debian 12 tracks what is in flight")
+        self.assertEqual([sessions[0]["opened"][key] for key in ("front-end.pid", "back-end.pid")],
+                         [str(guest.pid), str(daemons[0].pid)])
+        self.assertIn(f"the back-end is another process, {daemons[1].pid} after {daemons[0].pid}", continued["reason"])
 
     def test_sessions_one_after_the_other(self):
         daemon = self.storage_daemon()

@@ -3,6 +3,7 @@
 import hashlib
 import unittest
 
+from harness import dpdk_log
 from harness.case import PeerTestCase
 from harness.qemu_guest import QemuGuest, SeaBiosGuest, block_device, filesystem_device
 from harness.storage_daemon import StorageDaemon
@@ -57,6 +58,67 @@ class Fixtures(PeerTestCase):
         front_end.wait_for_sent(1, 64)
         self.assertEqual(front_end.finish(), frames(1))
         self.assertEqual(back_end.finish(), frames(2))
+
+
+DPDK_LOG = """
+VHOST_CONFIG: (/a) read message VHOST_USER_SET_FEATURES
+VHOST_CONFIG: (/a) negotiated Virtio features: 0x400000000
+VHOST_CONFIG: (/a) processing VHOST_USER_SET_FEATURES succeeded.
+VHOST_CONFIG: (/b) read message VHOST_USER_SET_OWNER
+VHOST_CONFIG: (/a) read message VHOST_USER_SET_MEM_TABLE
+VHOST_CONFIG: (/a) guest memory region size: 0x1000
+VHOST_CONFIG: (/a) \t guest physical addr: 0x0
+VHOST_CONFIG: (/a) \t mmap off  : 0x0
+VHOST_CONFIG: (/a) read message VHOST_USER_SET_VRING_BASE
+VHOST_CONFIG: (/a) vring base idx:1 last_used_idx:3 last_avail_idx:3.
+VHOST_CONFIG: (/a) read message VHOST_USER_SET_VRING_KICK
+VHOST_CONFIG: (/a) vring kick idx:1 file:26
+VHOST_CONFIG: (/a) read message VHOST_USER_GET_VRING_BASE
+VHOST_CONFIG: (/a) vring base idx:1 file:5
+VHOST_CONFIG: (/a) processing VHOST_USER_GET_VRING_BASE succeeded and needs reply.
+"""
+
+
+def message(seq, request, payload=None, **more):
+    return {"seq": seq, "sender": "front-end", "request": request, "need_reply": False, "payload": payload or {}, **more}
+
+
+def dpdk_messages():
+    region = {"guest_phys_addr": "0x0", "memory_size": 4096, "userspace_addr": "0x7f00", "mmap_offset": 0}
+    return [message(1, "SET_FEATURES", {"features": "0x400000000"}),
+            message(2, "SET_MEM_TABLE", {"regions": [region]}),
+            message(3, "SET_VRING_BASE", {"index": 1, "num": 0x8003}),  # packed: with the wrap counter
+            message(4, "SET_VRING_KICK", {"index": 1, "no_descriptor": 0}),
+            message(5, "GET_VRING_BASE", {"index": 1, "num": 0}),
+            message(6, "GET_VRING_BASE", {"index": 1, "num": 5}, sender="back-end", answers=5)]
+
+
+class GroundTruth(unittest.TestCase):
+    """The comparison with DPDK's log, on a log of a few lines: it must be able to fail."""
+
+    def compare(self, messages):
+        return dpdk_log.assert_equal(self, dpdk_log.requests(DPDK_LOG, "/a"), dpdk_log.decoded(messages))
+
+    def test_what_is_equal_is_counted(self):
+        self.assertEqual(self.compare(dpdk_messages()), (5, 10))
+
+    def test_every_difference_is_found(self):
+        changes = {
+            "a message less": lambda messages: messages.pop(0),
+            "another message": lambda messages: messages[0].update(request="SET_OWNER"),
+            "other features": lambda messages: messages[0]["payload"].update(features="0x1"),
+            "a region more": lambda messages: messages[1]["payload"]["regions"].append({}),
+            "another address": lambda messages: messages[1]["payload"]["regions"][0].update(guest_phys_addr="0x1000"),
+            "another position": lambda messages: messages[2]["payload"].update(num=4),
+            "no descriptor": lambda messages: messages[3]["payload"].update(no_descriptor=1),
+            "another answer": lambda messages: messages[5]["payload"].update(num=6),
+            "no answer": lambda messages: messages.pop(),
+        }
+        for what, change in changes.items():
+            with self.subTest(what):
+                messages = dpdk_messages()
+                change(messages)
+                self.assertRaises(AssertionError, self.compare, messages)
 
 
 if __name__ == "__main__":

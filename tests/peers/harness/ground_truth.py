@@ -1,12 +1,8 @@
-"""What the peers say happened on the socket, to hold the decoded messages against."""
+"""What QEMU says happened on the socket, to hold the decoded messages against. DPDK: see dpdk_log."""
 
 import re
 
 QEMU_LINE = re.compile(r"vhost_user_(write|read) req:(\d+) flags:0x([0-9a-f]+)")
-DPDK_LINE = re.compile(r"read message VHOST_USER_(\w+)")
-
-# Names DPDK 22.11 uses for what the specification calls otherwise today.
-DPDK_NAMES = {"SET_SLAVE_REQ_FD": "SET_BACKEND_REQ_FD"}
 
 REPLY = 1 << 2
 NEED_REPLY = 1 << 3
@@ -26,12 +22,3 @@ def decoded_messages(messages):
     return [(message["sender"], message["code"],
              message["version"] | REPLY * message["reply"] | NEED_REPLY * message["need_reply"])
             for message in messages]
-
-
-def dpdk_requests(log):
-    """Names of the requests a DPDK back-end read."""
-    return [DPDK_NAMES.get(name, name) for name in DPDK_LINE.findall(log)]
-
-
-def decoded_requests(messages):
-    return [message["request"] for message in messages if message["sender"] == "front-end"]

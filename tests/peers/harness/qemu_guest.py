@@ -24,11 +24,18 @@ def filesystem_device(socket, tag="share"):
             "-device", f"vhost-user-fs-pci,chardev={tag}-socket,tag={tag}"]
 
 
+def network_device(socket, queues=1, more=""):
+    """`queues` pairs. QEMU 7.2 dies of a vhost-user network device's interrupt vectors where there is no KVM."""
+    several = ",mq=on" if queues > 1 else ""
+    return ["-chardev", f"socket,id=net-socket,path={socket}",
+            "-netdev", f"vhost-user,id=net,chardev=net-socket,queues={queues}",
+            "-device", f"virtio-net-pci,netdev=net,vectors=0{several}{more}"]
+
+
 def translated_network_device(socket):
-    """A network device behind an emulated IOMMU. QEMU 7.2 dies of its interrupt vectors where there is no KVM."""
+    """A network device behind an emulated IOMMU."""
     return ["-machine", "q35", "-device", "intel-iommu,device-iotlb=on",
-            "-chardev", f"socket,id=net-socket,path={socket}", "-netdev", "vhost-user,id=net,chardev=net-socket",
-            "-device", "virtio-net-pci,netdev=net,disable-legacy=on,iommu_platform=on,ats=on,vectors=0"]
+            *network_device(socket, more=",disable-legacy=on,iommu_platform=on,ats=on")]
 
 
 class Qemu(Process):

@@ -16,17 +16,24 @@ def executable():
 
 
 class Capture(Process):
-    """Stands between `front_end` (the socket it listens on) and `back_end`; ready when the constructor returns."""
+    """Stands between `front_end` (the socket it listens on) and `back_end`; ready when the constructor returns.
+    With `front_end`, a socket that the front-end listens on, it is the other way round: the back-end connects to
+    `back_end`."""
 
-    def __init__(self, workspace, back_end, *options, name="capture", trace=None, datapath="relay", memory="buffers",
-                 once=True):
-        self.front_end = workspace.socket(f"{name}-front-end")
+    def __init__(self, workspace, back_end=None, *options, name="capture", trace=None, datapath="relay",
+                 memory="buffers", once=True, front_end=None):
+        self.front_end = front_end or workspace.socket(f"{name}-front-end")
+        self.back_end = back_end or workspace.socket(f"{name}-back-end")
         self.trace = trace or workspace.file(f"{name}.pcap")
+        endpoints = [f"listen:{self.front_end}", f"connect:{self.back_end}"]
+        if front_end:
+            endpoints = [f"connect:{self.front_end}", f"listen:{self.back_end}"]
         super().__init__(workspace, name, [
-            executable(), "capture", f"listen:{self.front_end}", f"connect:{back_end}", "-w", self.trace,
+            executable(), "capture", *endpoints, "-w", self.trace,
             f"--datapath={datapath}", f"--memory={memory}", *(["--once"] if once else []), *options],
             stop_signal=signal.SIGINT)
-        self.wait_for(lambda: "ready" in self.stderr and self.front_end.exists(), "its ready line", START_SECONDS)
+        mine = self.back_end if front_end else self.front_end
+        self.wait_for(lambda: "ready" in self.stderr and mine.exists(), "its ready line", START_SECONDS)
 
     def memory_kib(self, field="RssAnon"):
         """Its own memory now (not the guest's, which it maps): a field of /proc/PID/status."""
@@ -69,6 +76,11 @@ def decode(workspace, trace, *options, name="decode"):
     """Every record of a trace as an object, in order."""
     text = run(workspace, name, "decode", trace, "--json", *options).stdout
     return [json.loads(line) for line in text.splitlines()]
+
+
+def summary(workspace, trace, name="info"):
+    """What `info` says of a trace."""
+    return json.loads(run(workspace, name, "info", trace, "--json").stdout)
 
 
 def require_healthy(workspace, trace, name="check"):

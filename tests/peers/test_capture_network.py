@@ -1,0 +1,87 @@
+"""Network devices of several queue pairs, and sockets the other way round: the back-end connects, the front-end listens."""
+
+import time
+import unittest
+
+from harness import dpdk_log
+from harness import records as ask
+from harness import vutrace
+from harness.case import PeerTestCase
+from harness.testpmd import TestPmdBackEnd, TestPmdFrontEnd, write_frames
+
+FRAMES = 64
+
+
+def frames(fill, queue):
+    """Ethernet frames that name their queue and their place in it."""
+    return [b"\xff" * 12 + b"\x08\x00" + bytes([fill, queue, number]) * 40 for number in range(FRAMES)]
+
+
+class CaptureNetwork(PeerTestCase):
+    def write(self, name, fill, queues):
+        return [write_frames(self.workspace.file(f"{name}-{fill}-{queue}.pcap"), frames(fill, queue))
+                for queue in range(queues)]
+
+    def connected(self, name, queues, datapath):
+        """The front-end connects to capture, which connects to the back-end."""
+        back_end = self.start(TestPmdBackEnd(self.workspace, self.write(name, 1, queues), name=f"back-end-{name}",
+                                             queues=queues))
+        capture = self.start(vutrace.Capture(self.workspace, back_end.socket, name=f"capture-{name}",
+                                             datapath=datapath))
+        front_end = self.start(TestPmdFrontEnd(self.workspace, capture.front_end, self.write(name, 2, queues),
+                                               name=f"front-end-{name}", queues=queues))
+        return front_end, capture, back_end
+
+    def listening(self, name, queues, datapath):
+        """The front-end listens for capture, which listens for the back-end."""
+        front_end = self.start(TestPmdFrontEnd(self.workspace, self.workspace.socket(f"front-end-{name}"),
+                                               self.write(name, 2, queues), name=f"front-end-{name}", queues=queues,
+                                               listen=True))
+        capture = self.start(vutrace.Capture(self.workspace, name=f"capture-{name}", datapath=datapath,
+                                             front_end=front_end.socket))
+        back_end = self.start(TestPmdBackEnd(self.workspace, self.write(name, 1, queues), name=f"back-end-{name}",
+                                             queues=queues, connect=capture.back_end))
+        front_end.wait_for_prompt()
+        return front_end, capture, back_end
+
+    def session(self, name, ends, queues):
+        began = time.monotonic()
+        front_end, capture, back_end = ends
+        back_end.wait_for_queues(2 * queues)
+        front_end.forward()
+        back_end.forward()
+        back_end.wait_for_sent(1, FRAMES * queues)
+        front_end.wait_for_sent(1, FRAMES * queues)
+        # The polled queues keep their frames apart, so that each file holds those of its queue, in order.
+        self.assertEqual(front_end.finish_all(), [frames(1, queue) for queue in range(queues)])
+        capture.finish()
+        self.assertEqual(back_end.finish_all(), [frames(2, queue) for queue in range(queues)])
+        vutrace.require_healthy(self.workspace, capture.trace, name=f"check-{name}")
+        records = vutrace.decode(self.workspace, capture.trace, name=f"decode-{name}")
+        compared = dpdk_log.assert_equal(self, dpdk_log.requests(back_end.stderr, back_end.socket),
+                                         dpdk_log.decoded(ask.messages(records)))
+        print(f"{name}: {2 * queues * FRAMES} frames, {compared[0]} messages with {compared[1]} details, "
+              f"{time.monotonic() - began:.1f} s", flush=True)
+        return records
+
+    def assert_each_queue_was_switched_on(self, records, queues):
+        enabled = {message["queue"] for message in ask.messages(records)
+                   if message["request"] == "SET_VRING_ENABLE" and message["payload"]["num"] == 1}
+        self.assertEqual(enabled, set(range(2 * queues)))
+
+    def test_four_queue_pairs(self):
+        records = self.session("four", self.connected("four", 4, "tap"), 4)
+        self.assert_each_queue_was_switched_on(records, 4)
+
+    def test_the_back_end_connects_to_us_and_we_to_the_front_end(self):
+        for queues, datapath in ((1, "tap"), (4, "relay")):
+            with self.subTest(queues=queues):
+                name = f"listening-{queues}"
+                records = self.session(name, self.listening(name, queues, datapath), queues)
+                self.assert_each_queue_was_switched_on(records, queues)
+                opened = ask.of_type(records, "session")[0]
+                self.assertIn("connect:", str(opened))
+
+
+if __name__ == "__main__":
+    unittest.main()
