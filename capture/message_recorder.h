@@ -1,5 +1,5 @@
-// Forwarded messages, and what came through the descriptors that they gave, as records of the trace. One for all channels
-// of a session: descriptors are numbered across them.
+// Forwarded messages, and what came through the descriptors that they gave, as records of the trace. One for all
+// channels of a session: descriptors are numbered across them.
 #pragma once
 
 #include "direction.h"
