@@ -51,6 +51,7 @@ void write_inflight(JsonWriter& json, const virtio::InflightArea& area) {
     json.key("layout").text(area.packed ? "packed" : "split");
     json.key("header_size").number(area.header_size);
     json.key("stride").number(area.stride);
+    json.key("queue_count").number(area.queues.size());
     json.key("queues").begin_array();
     for (std::size_t i = 0; i < std::min(area.queues.size(), most_queues); ++i) {
         write_queue(json, area.queues[i]);

@@ -46,7 +46,7 @@ std::string text_of(const std::vector<trace::Record>& records, bool verbose) {
 
 TEST(SharedAreas, TheInflightAreaAsJson) {
     EXPECT_EQ(json::parse(last_json(with_inflight_area().records))["inflight"], json::parse(R"({
-        "layout": "split", "header_size": 16, "stride": 128, "queues": [
+        "layout": "split", "header_size": 16, "stride": 128, "queue_count": 1, "queues": [
             {"queue": 0, "version": 1, "desc_num": 4, "used_idx": 9, "last_batch_head": 2, "count": 1,
              "heads": [{"head": 3, "counter": 77}]}]})"));
 }
