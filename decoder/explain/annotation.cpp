@@ -137,6 +137,9 @@ const Annotation& Annotator::annotate(const trace::Record& record) {
         annotate_message(record, *message, answer);
         annotation_.queue = annotation_.message.queue;
         lineages_.add(annotation_);
+        if (annotation_.device == 0) {
+            device_types_.erase(record.session);  // this message may have proven which session goes on
+        }
         return annotation_;
     }
     annotation_.device = device_of(record.session);

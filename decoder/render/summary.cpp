@@ -22,6 +22,13 @@ std::uint64_t captured(const trace::Content& content) noexcept {
 
 }  // namespace
 
+const char* device_reason(const SessionSummary& summary, const session::DeviceState& device) {
+    if (device.device_type() != 0) {
+        return device.device_type_reason();
+    }
+    return summary.device == 0 ? "" : "the session that this one continues is of that type";
+}
+
 void Summary::add(const explain::Annotation& annotation, const session::Tracker& tracker, const Selected& selected) {
     const trace::Record& record = *annotation.record;
     const auto entries = static_cast<std::size_t>(trace::sequence_count(record));
@@ -127,10 +134,14 @@ void Summary::add_other(SessionSummary& session, const trace::RecordBody& body) 
 void Summary::follow(const explain::Annotation& annotation, const session::Tracker& tracker) {
     const auto* record = std::get_if<trace::MessageRecord>(&annotation.record->body);
     const session::SessionState* state = tracker.session(annotation.record->session);
-    if (record == nullptr || state == nullptr) {
+    if (state == nullptr) {
         return;
     }
     SessionSummary& session = sessions_[annotation.record->session];
+    session.device = annotation.device;
+    if (record == nullptr) {
+        return;
+    }
     if (state->device.epoch() != session.epoch && !state->device.regions().empty()) {
         session.epoch = state->device.epoch();
         session.regions = state->device.regions();

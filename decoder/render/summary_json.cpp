@@ -101,11 +101,11 @@ Json session_json(const SessionSummary& session, const session::SessionState* st
         return json;
     }
     const session::DeviceState& device = state->device;
-    const std::uint32_t type = device.device_type();
+    const std::uint32_t type = session.device;
     json["opened"] = attributes_json(state->opened);
     json["closed"] = attributes_json(state->closed);
     json["ended"] = state->ended;
-    json["device"] = {{"type", type}, {"name", explain::device_name(type)}, {"reason", device.device_type_reason()}};
+    json["device"] = {{"type", type}, {"name", explain::device_name(type)}, {"reason", device_reason(session, device)}};
     json["offered_features"] = features_json(device.offered_features(), type);
     json["features"] = features_json(device.features(), type);
     json["offered_protocol_features"] = protocol_features_json(device.offered_protocol_features());

@@ -63,6 +63,9 @@ TEST_F(SummaryTest, SaysWhichSessionAnotherOneContinues) {
         region.descriptors.push_back({1, {}});
         region.descriptors.back().description.inode = 7;
         trace.add(region, session);
+        if (session == 1) {
+            trace.request(protocol::FrontEndRequest::NET_SET_MTU, protocol::serialise_u64(1500));
+        }
         trace.add(trace::SessionRecord{trace::SessionRecord::Kind::closed, {}}, session);
     };
     connect(1);
@@ -72,7 +75,9 @@ TEST_F(SummaryTest, SaysWhichSessionAnotherOneContinues) {
     EXPECT_FALSE(sessions[0].contains("continues"));
     EXPECT_EQ(sessions[1]["continues"]["session"], 1);
     EXPECT_EQ(sessions[1]["continues"]["kind"], "reconnect");
+    EXPECT_EQ(sessions[1]["device"]["name"], "net") << "as it was before";
     EXPECT_THAT(as_text(), HasSubstr("session 1 (reconnect): "));
+    EXPECT_THAT(as_text(), HasSubstr("net (type 1): the session that this one continues is of that type"));
 }
 
 TEST_F(SummaryTest, AddsUpLossesByReason) {

@@ -95,12 +95,12 @@ void loss_lines(Page& page, const Summary& summary) {
     }
 }
 
-void feature_lines(Page& page, const session::DeviceState& device) {
-    const std::uint32_t type = device.device_type();
+void feature_lines(Page& page, const SessionSummary& session, const session::DeviceState& device) {
+    const std::uint32_t type = session.device;
     const std::string_view name = explain::device_name(type);
     page.line("device", type == 0 ? std::string("unknown: no message proves a type")
                                   : fmt::format("{} (type {}): {}", name.empty() ? "?" : name, type,
-                                                device.device_type_reason()));
+                                                device_reason(session, device)));
     if (device.features()) {
         page.line("features", fmt::format("0x{:x}", *device.features()));
         page.line("", joined(protocol::feature_names(*device.features(), type)));
@@ -178,7 +178,7 @@ void session_lines(Page& page, const SessionSummary& session, const std::optiona
     page.line("duration", fmt::format("{}  {}", duration_text(explain::elapsed(session.first_time, session.last_time)),
                                       count_text(session.records, "record")));
     if (state != nullptr) {
-        feature_lines(page, state->device);
+        feature_lines(page, session, state->device);
     }
     for (const session::KnownRegion& known : session.regions) {
         page.line("memory region",

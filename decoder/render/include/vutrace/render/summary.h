@@ -38,8 +38,12 @@ struct SessionSummary {
     std::uint64_t problems{0};                           // messages and chains that something is wrong with
     std::vector<session::KnownRegion> regions;           // the last table that was not empty
     std::uint64_t epoch{0};                              // of that table
+    std::uint32_t device{0};                             // virtio device type as of the last record; 0: unknown
     std::map<std::uint32_t, std::uint32_t> queue_sizes;  // the last size each queue had
 };
+
+// Why the session's device is taken for what it is, for people; empty where it is unknown.
+[[nodiscard]] const char* device_reason(const SessionSummary& summary, const session::DeviceState& device);
 
 struct GapSummary {
     std::uint64_t count{0};
