@@ -1,6 +1,7 @@
 // The fields of messages, but for what their payloads hold.
 #include "getters.h"
 
+#include <vutrace/protocol/other_meanings.h>
 #include <vutrace/protocol/requests.h>
 
 #include <algorithm>
@@ -86,6 +87,17 @@ std::vector<FieldRow> message_rows() {
         row("code", T::number, message_kind, header_number([](H h) { return h.request; }), "request number"),
         named("request", message_kind | chain_kind, get_request, request_names(),
               "request of a message; has parts in a chain"),
+        row(
+            "elsewhere", T::text, message_kind,
+            [](S s, const FieldRow&, Probe& probe) noexcept {
+                const auto& header = known_message(s).header;
+                const auto other = header ? protocol::other_meaning_of_request(message(s).channel, header->request)
+                                          : std::string_view();
+                if (!other.empty()) {
+                    probe.text(other);
+                }
+            },
+            "what the request's number means in other projects, where it does"),
         row("version", T::number, message_kind, header_number([](H h) { return h.version(); }),
             "version in the header's flags"),
         row("reply", T::boolean, message_kind, header_number([](H h) { return h.is_reply() ? 1U : 0U; }),

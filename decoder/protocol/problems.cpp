@@ -1,6 +1,7 @@
 #include "message_view.h"
 
 #include <vutrace/protocol/fields.h>
+#include <vutrace/protocol/other_meanings.h>
 #include <vutrace/protocol/payloads.h>
 
 #include <fmt/format.h>
@@ -114,8 +115,10 @@ std::vector<Problem> find_problems(Channel channel, Side sender, const Header& h
     }
     const RequestInfo* info = find_request(channel, header.request);
     if (info == nullptr) {
+        const std::string_view other = other_meaning_of_request(channel, header.request);
         problems.push_back(
-            {ProblemKind::unknown_request, fmt::format("no request {} is known on this channel", header.request)});
+            {ProblemKind::unknown_request, fmt::format("no request {} is known on this channel{}{}", header.request,
+                                                       other.empty() ? "" : "; it is ", other)});
         return problems;
     }
     if (reply && info->reply == ReplyRule::never) {

@@ -77,7 +77,7 @@ void append_rule_json(std::string& out, const RuleInfo& rule) {
 }
 
 void append_rule_line(std::string& out, const RuleInfo& rule, const Style& style) {
-    style.append(out, Tone::name, fmt::format("{:<8}", rule.id));
+    style.append(out, Tone::name, fmt::format("{:<10}", rule.id));
     style.append(out, tone_of(rule.severity), fmt::format("{:<6}", check::name_of(rule.severity)));
     fmt::format_to(std::back_inserter(out), "{:<10}{}", check::name_of(rule.violator), rule.rule);
     style.append(out, Tone::faint, rule.unseen.empty() ? "" : " (not checked)");

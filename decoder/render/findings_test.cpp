@@ -78,7 +78,7 @@ TEST(TextOfRule, SaysWhatItIsAboutAndWhyItIsNotChecked) {
     EXPECT_THAT(rule_text(unseen_rule, plain), HasSubstr("Not checked: it is no fault\n"));
     std::string out;
     append_rule_line(out, rule, plain);
-    EXPECT_EQ(out, "VU017   error front-end What holds.\n");
+    EXPECT_EQ(out, "VU017     error front-end What holds.\n");
 }
 
 TEST(TextOfRule, IsWrapped) {

@@ -2,6 +2,7 @@
 #include "shared_areas.h"
 
 #include <vutrace/protocol/features.h>
+#include <vutrace/protocol/other_meanings.h>
 #include <vutrace/render/json.h>
 
 #include <algorithm>
@@ -125,6 +126,10 @@ void write_message(JsonWriter& json, const trace::MessageRecord& record, const e
     if (message.header) {
         json.key("code").number(message.header->request);
         json.key("request").text(message.request);
+        if (const auto other = protocol::other_meaning_of_request(record.channel, message.header->request);
+            !other.empty()) {
+            json.key("elsewhere").text(other);
+        }
         json.key("version").number(message.header->version());
         json.key("reply").boolean(message.header->is_reply());
         json.key("need_reply").boolean(message.header->needs_reply());

@@ -3,6 +3,7 @@
 
 #include <vutrace/base/hex.h>
 #include <vutrace/protocol/features.h>
+#include <vutrace/protocol/other_meanings.h>
 #include <vutrace/render/hexdump.h>
 #include <vutrace/render/phrases.h>
 
@@ -38,7 +39,9 @@ class Details {
     void field(const protocol::Field& field, std::uint32_t device, std::size_t depth);
 
   private:
-    void bits(std::uint64_t mask, const std::vector<std::string>& names, std::size_t depth);
+    using OtherMeaning = std::string_view (*)(unsigned bit) noexcept;
+    static std::string_view no_other_meaning(unsigned /*bit*/) noexcept { return {}; }
+    void bits(std::uint64_t mask, const std::vector<std::string>& names, std::size_t depth, OtherMeaning other);
 
     std::string& out_;
     const Style& style_;
@@ -58,22 +61,24 @@ void Details::field(const protocol::Field& field, std::uint32_t device, std::siz
     }
     line(field.name.empty() ? "-" : field.name, value, depth);
     if (field.format == protocol::FieldFormat::features) {
-        bits(field.number, protocol::feature_names(field.number, device), depth + 1);
+        bits(field.number, protocol::feature_names(field.number, device), depth + 1, no_other_meaning);
     } else if (field.format == protocol::FieldFormat::protocol_features) {
-        bits(field.number, protocol::protocol_feature_names(field.number), depth + 1);
+        bits(field.number, protocol::protocol_feature_names(field.number), depth + 1,
+             protocol::other_meaning_of_protocol_feature);
     }
     for (const protocol::Field& child : field.children) {
         this->field(child, device, depth + 1);
     }
 }
 
-void Details::bits(std::uint64_t mask, const std::vector<std::string>& names, std::size_t depth) {
+void Details::bits(std::uint64_t mask, const std::vector<std::string>& names, std::size_t depth, OtherMeaning other) {
     std::size_t next = 0;
     for (unsigned bit = 0; bit < 64 && next < names.size(); ++bit) {
         if (((mask >> bit) & 1U) != 0) {
             const std::string number = fmt::format("bit {}", bit);
             const std::string& name = names[next++];
-            line(number, name == number ? "unknown" : name, depth);
+            const std::string elsewhere = other(bit).empty() ? "" : fmt::format("  (elsewhere {})", other(bit));
+            line(number, (name == number ? "unknown" : name) + elsewhere, depth);
         }
     }
 }
@@ -90,6 +95,11 @@ void message_details(Details& details, const trace::MessageRecord& record, const
         details.line("header", fmt::format("code {}  flags 0x{:x} (version {}{}{})  size {}", header.request,
                                            header.flags, header.version(), header.is_reply() ? ", reply" : "",
                                            header.needs_reply() ? ", need-reply" : "", header.size));
+    }
+    if (const auto other = message.header ? protocol::other_meaning_of_request(record.channel, message.header->request)
+                                          : std::string_view();
+        !other.empty()) {
+        details.line("elsewhere", other);
     }
     if (message.answers != 0) {
         details.line("answers", fmt::format("record {}", message.answers));

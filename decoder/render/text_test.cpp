@@ -110,6 +110,24 @@ TEST(TextVerbose, NamesEveryFeatureBit) {
     EXPECT_THAT(text, HasSubstr("2023-11-14"));
 }
 
+TEST(TextVerbose, SaysBothMeaningsOfANumber) {
+    const auto verbose = [](const TraceBuilder& trace) {
+        return lines_of(trace.records, {TimeFormat::relative, false, true, false})[0];
+    };
+    TraceBuilder known;
+    known.request(FrontEndRequest::GET_INFLIGHT_FD, protocol::serialise(protocol::Inflight{}));
+    EXPECT_THAT(verbose(known), AllOf(HasSubstr("GET_INFLIGHT_FD"), HasSubstr("NVME_IO_CMD in SPDK's QEMU")));
+    TraceBuilder unknown;
+    unknown.message(Side::front_end, 80, protocol::version_1, {});
+    EXPECT_THAT(verbose(unknown), AllOf(HasSubstr("UNKNOWN 80"), HasSubstr("it is NVME_ADMIN in SPDK's rte_vhost")));
+    TraceBuilder bits;
+    bits.request(FrontEndRequest::SET_PROTOCOL_FEATURES, protocol::serialise_u64(1U << 21U));
+    EXPECT_THAT(verbose(bits), HasSubstr("GPA_ADDRESSES  (elsewhere SHMEM in rust-vmm/vhost 0.16)"));
+    TraceBuilder plain;
+    plain.request(FrontEndRequest::GET_FEATURES);
+    EXPECT_THAT(verbose(plain), Not(HasSubstr("elsewhere")));
+}
+
 TEST(TextVerbose, SaysOnceThatABitIsUnknown) {
     TraceBuilder trace;
     trace.request(FrontEndRequest::SET_FEATURES, protocol::serialise_u64(0x8));  // none of a block device
