@@ -3,9 +3,11 @@ trace's path."""
 
 from harness import vutrace
 from harness.ground_truth import qemu_messages
-from harness.qemu_guest import (QemuGuest, SeaBiosGuest, block_device, filesystem_device, translated_network_device)
+from harness.open_vswitch import OpenVSwitch
+from harness.qemu_guest import (QemuGuest, SeaBiosGuest, block_device, filesystem_device, network_device,
+                                translated_network_device)
 from harness.storage_daemon import StorageDaemon
-from harness.testpmd import TestPmdBackEnd, TestPmdFrontEnd, write_frames
+from harness.testpmd import TestPmdBackEnd, TestPmdFrontEnd, TestPmdSwitchedPair, virtio_user, write_frames
 from harness.virtiofsd import VirtioFsDaemon
 
 MIB = 1 << 20
@@ -134,3 +136,55 @@ for number in 1 2; do arping -c 1 -w 1 -I eth0 10.0.0.2 > /dev/null || true; don
     guest.wait_for_end()
     capture.finish()
     back_end.finish()
+
+
+@real_peers("qemu-7.2-dpdk-22.11-migration")
+def migration(stack, workspace, trace):
+    """A Linux guest moves from one QEMU to another, and its network device from one testpmd to another: the dirty log,
+    LOG_ALL in mid-run, SEND_RARP. The bytes of its frames are not kept."""
+    link, way = workspace.socket("back-end"), workspace.socket("way")
+    capture = stack.enter_context(vutrace.Capture(workspace, link, trace=trace, once=False, memory="rings"))
+    guests, back_ends = [], []
+    for name in ("source", "target"):
+        frames_in = write_frames(workspace.file(f"{name}.pcap"), frames(1, 4))
+        back_ends.append(stack.enter_context(TestPmdBackEnd(workspace, frames_in, name=name + "-back-end", stream=True)))
+        link.unlink(missing_ok=True)
+        link.symlink_to(back_ends[-1].socket)
+        devices = network_device(capture.front_end, more=",guest_announce=off")
+        guests.append(stack.enter_context(QemuGuest(workspace, devices, """
+ip link set eth0 up
+echo "up"
+read answer < /dev/ttyS1
+""", name=name, more=["-incoming", f"unix:{way}"] if name == "target" else [])))
+        guests[-1].wait_for(lambda: qemu_messages(guests[-1].trace), "its first messages", 30)
+    source, target = guests
+    source.wait_for_output("up")
+    back_ends[0].forward()
+    source.qmp().command("migrate", uri=f"unix:{way}")
+    source.wait_for(lambda: source.qmp().command("query-migrate")["status"] == "completed", "the migration's end", 60)
+    target.say("go on")
+    target.wait_for_end()
+    source.qmp().command("quit")
+    source.wait(20)
+    capture.interrupt()
+
+
+@real_peers("ovs-3.1-dpdk-22.11")
+def switch_port(stack, workspace, trace):
+    """A testpmd at a port of Open vSwitch sends four frames to another port; the capture is before the first."""
+    switch = stack.enter_context(OpenVSwitch(workspace))
+    capture = stack.enter_context(vutrace.Capture(workspace, switch.add_listening_port("recorded"), trace=trace,
+                                                  datapath="tap"))
+    other = switch.add_listening_port("other")
+    stations = [write_frames(workspace.file(f"{number}.pcap"),
+                             [bytes([2, 0, 0, 0, 0, 1 - number, 2, 0, 0, 0, 0, number, 8, 0]) + bytes(50)] * 4)
+                for number in range(2)]
+    pair = stack.enter_context(TestPmdSwitchedPair(
+        workspace, [virtio_user(0, capture.front_end), virtio_user(1, other)], stations))
+    pair.wait_for_prompt()
+    switch.wait_for_links("recorded", "other")
+    pair.forward()
+    for port in (1, 3):
+        pair.wait_for_sent(port, 4)
+    pair.finish_all()
+    capture.finish()
