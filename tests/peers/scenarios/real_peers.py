@@ -4,8 +4,7 @@ trace's path."""
 from harness import vutrace
 from harness.ground_truth import qemu_messages
 from harness.open_vswitch import OpenVSwitch
-from harness.qemu_guest import (QemuGuest, SeaBiosGuest, block_device, filesystem_device, network_device,
-                                translated_network_device)
+from harness.qemu_guest import (QemuGuest, SeaBiosGuest, block_device, filesystem_device, translated_network_device)
 from harness.storage_daemon import StorageDaemon
 from harness.testpmd import TestPmdBackEnd, TestPmdFrontEnd, TestPmdSwitchedPair, virtio_user, write_frames
 from harness.virtiofsd import VirtioFsDaemon
@@ -138,28 +137,28 @@ for number in 1 2; do arping -c 1 -w 1 -I eth0 10.0.0.2 > /dev/null || true; don
     back_end.finish()
 
 
-@real_peers("qemu-7.2-dpdk-22.11-migration")
+@real_peers("qemu-7.2-migration-blk")
 def migration(stack, workspace, trace):
-    """A Linux guest moves from one QEMU to another, and its network device from one testpmd to another: the dirty log,
-    LOG_ALL in mid-run, SEND_RARP. The bytes of its frames are not kept."""
+    """A Linux guest moves from one QEMU to another, and its disk from one qemu-storage-daemon to another: the dirty log,
+    LOG_ALL in mid-run, each queue started where the first stopped it."""
+    image = workspace.image("disk.img", 8 * MIB)
     link, way = workspace.socket("back-end"), workspace.socket("way")
-    capture = stack.enter_context(vutrace.Capture(workspace, link, trace=trace, once=False, memory="rings"))
-    guests, back_ends = [], []
+    capture = stack.enter_context(vutrace.Capture(workspace, link, trace=trace, once=False))
+    guests = []
     for name in ("source", "target"):
-        frames_in = write_frames(workspace.file(f"{name}.pcap"), frames(1, 4))
-        back_ends.append(stack.enter_context(TestPmdBackEnd(workspace, frames_in, name=name + "-back-end", stream=True)))
+        daemon = stack.enter_context(StorageDaemon(workspace, image, name=f"back-end-{name}", shared=True))
         link.unlink(missing_ok=True)
-        link.symlink_to(back_ends[-1].socket)
-        devices = network_device(capture.front_end, more=",guest_announce=off")
-        guests.append(stack.enter_context(QemuGuest(workspace, devices, """
-ip link set eth0 up
-echo "up"
+        link.symlink_to(daemon.socket)
+        guest = stack.enter_context(QemuGuest(workspace, block_device(capture.front_end, queues=1), """
+dd if=/dev/vda of=/dev/null bs=4k count=4 iflag=direct 2>/dev/null
+echo "waiting"
 read answer < /dev/ttyS1
-""", name=name, more=["-incoming", f"unix:{way}"] if name == "target" else [])))
-        guests[-1].wait_for(lambda: qemu_messages(guests[-1].trace), "its first messages", 30)
+echo "after" | dd of=/dev/vda bs=512 conv=sync,fsync 2>/dev/null
+""", name=name, more=["-incoming", f"unix:{way}"] if name == "target" else []))
+        guest.wait_for(lambda trace=guest.trace: qemu_messages(trace), "its first messages", 30)
+        guests.append(guest)
     source, target = guests
-    source.wait_for_output("up")
-    back_ends[0].forward()
+    source.wait_for_output("waiting")
     source.qmp().command("migrate", uri=f"unix:{way}")
     source.wait_for(lambda: source.qmp().command("query-migrate")["status"] == "completed", "the migration's end", 60)
     target.say("go on")
