@@ -28,7 +28,7 @@ class GraphicsBackEnd(Process):
 
     def __init__(self, workspace, name="vhost-user-gpu"):
         self.socket = workspace.socket(name)
-        super().__init__(workspace, name, [require("/usr/lib/qemu/vhost-user-gpu", "qemu-system-common"),
+        super().__init__(workspace, name, [require("/usr/lib/qemu/vhost-user-gpu", "qemu-system-gui"),
                                            f"--socket-path={self.socket}"])
         self.wait_for(self.socket.exists, "its socket", START_SECONDS)
 

@@ -148,4 +148,6 @@ def initramfs(kernel, script):
     """The whole archive for one boot that runs `script` (POSIX sh, ends at the first failing command)."""
     own = CpioArchive()
     own.file("script", script.encode())
-    return base_archive(kernel) + own.bytes()
+    base = base_archive(kernel)
+    # The kernel takes an archive that is not compressed only where it begins at a multiple of 4, and skips zeros.
+    return base + b"\0" * (-len(base) % 4) + own.bytes()
