@@ -178,7 +178,7 @@ class Reading {
     // Whether the trace has what the options name, of which `reader` read up to the last record. Error: usage.
     [[nodiscard]] Status check_names(const trace::Reader& reader) const {
         const std::uint64_t count = reader.position().next_sequence - 1;
-        if (options_.at && (*options_.at == 0 || *options_.at > count)) {
+        if (options_.at && *options_.at > count) {
             return fail(ErrorCode::usage, fmt::format("there is no record {}: the trace has {}", *options_.at, count));
         }
         return inventory_.check(options_.session, std::nullopt, options_.at ? "up to that record" : "in the trace");
@@ -298,15 +298,19 @@ ExitStatus run(const Options& options) {
 std::function<ExitStatus()> configure(CLI::App& app) {
     auto options = std::make_shared<Options>();
     auto* file = app.add_option("FILE", options->file, "The trace")->type_name("");
-    app.add_option("--rule", options->rules, "Only these rules: VU017, or 17")->delimiter(',')->type_name("ID");
+    app.add_option("--rule", options->rules, "Only these rules: VU017, or 17")
+        ->delimiter(',')
+        ->allow_extra_args(false)  // a FILE that follows is not one more rule
+        ->type_name("ID");
     app.add_option("--severity", options->severity, "Nothing milder: error, warn or info (the default)")
         ->option_text("error|warn|info");
     add_filter_option(app, options->filter,
                       "Only findings at records that match this expression, such as 'queue == 0'; the rules see all "
                       "records; `help` lists the language and all fields");
-    app.add_option("--session", options->session, "Only this session")->type_name("N");
+    app.add_option("--session", options->session, "Only this session")->type_name("N")->check(whole_number_from(1));
     app.add_option("--at", options->at, "Judge as if the trace ended after this record: who owes whom")
-        ->type_name("SEQ");
+        ->type_name("SEQ")
+        ->check(whole_number_from(1));
     app.add_option("--device", options->device,
                    "Take the device for this type (blk, net, fs, …), whatever the messages say")
         ->type_name("NAME");

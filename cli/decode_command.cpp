@@ -196,19 +196,24 @@ std::function<ExitStatus()> configure(CLI::App& app) {
                    "Only records of these types: session, message, event, chain, memory, gap, note")
         ->delimiter(',')
         ->type_name("TYPE");
-    app.add_option("--queue", options->queue, "Only records about this queue")->type_name("N");
-    app.add_option("--session", options->session, "Only records of this session")->type_name("N");
-    app.add_option("--count", options->count, "Stop after so many lines or objects")->type_name("N");
+    app.add_option("--queue", options->queue, "Only records about this queue")
+        ->type_name("N")
+        ->check(whole_number_from(0));
+    app.add_option("--session", options->session, "Only records of this session")
+        ->type_name("N")
+        ->check(whole_number_from(1));
+    app.add_option("--count", options->count, "Stop after so many lines or objects")
+        ->type_name("N")
+        ->check(whole_number_from(0));
     app.add_option("--device", options->device,
                    "Take the device for this type (blk, net, fs, …), whatever the messages say")
         ->type_name("NAME");
     app.add_option("--time", options->time,
                    "Seconds since the first record (relative, the default), date and time in UTC, or seconds since the "
                    "line before")
-        ->transform(CLI::CheckedTransformer(
-            std::map<std::string, render::TimeFormat>{{"relative", render::TimeFormat::relative},
-                                                      {"absolute", render::TimeFormat::absolute},
-                                                      {"delta", render::TimeFormat::delta}}))
+        ->transform(one_of<render::TimeFormat>({{"relative", render::TimeFormat::relative},
+                                                {"absolute", render::TimeFormat::absolute},
+                                                {"delta", render::TimeFormat::delta}}))
         ->option_text("relative|absolute|delta");
     add_colour_option(app, options->colour);
     return [options] { return run(*options); };

@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdio>
 #include <exception>
 #include <span>
+#include <string_view>
 #include <vector>
 
 namespace vutrace::cli {
@@ -15,6 +17,13 @@ namespace {
 // In the order in which --help shows them.
 constexpr std::array commands{&capture_command, &decode_command, &info_command,   &rings_command,
                               &memory_command,  &check_command,  &replay_command, &demo_command};
+
+// Whether one is named, or no word is there that could be meant as one.
+bool known_command_among(int argument_count, char** arguments) {
+    return argument_count < 2 || std::any_of(commands.begin(), commands.end(), [&](const Command* command) {
+               return std::string_view(arguments[1]) == command->name;
+           });
+}
 
 int run(int argument_count, char** arguments) {
     CLI::App app{"Capture, decode and replay vhost-user sessions.", "vutrace"};
@@ -31,7 +40,12 @@ int run(int argument_count, char** arguments) {
     } catch (const CLI::Success& asked_for_text) {
         return app.exit(asked_for_text);
     } catch (const CLI::ParseError& error) {
-        (void)app.exit(error);
+        if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr &&
+            !known_command_among(argument_count, arguments)) {
+            fmt::print(stderr, "vutrace: error: \"{}\" is no command; --help lists them\n", arguments[1]);
+        } else {
+            (void)app.exit(error);
+        }
         return static_cast<int>(ExitStatus::usage);
     }
     return static_cast<int>(chosen());

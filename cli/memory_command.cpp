@@ -235,7 +235,10 @@ ExitStatus run(Options& options) {
 std::function<ExitStatus()> configure(CLI::App& app) {
     auto options = std::make_shared<Options>();
     app.add_option("FILE", options->file, "The trace")->required()->type_name("");
-    app.add_option("--at", options->at, "Show the memory after this record")->required()->type_name("SEQ");
+    app.add_option("--at", options->at, "Show the memory after this record")
+        ->required()
+        ->type_name("SEQ")
+        ->check(whole_number_from(1));
     app.add_option("--address", options->address_text, "Guest physical address, decimal or 0x…")
         ->required()
         ->type_name("GPA");
@@ -247,7 +250,9 @@ std::function<ExitStatus()> configure(CLI::App& app) {
         ->check(CLI::Range(0, 255))
         ->needs(file)
         ->option_text("BYTE");
-    app.add_option("--session", options->session, "The session, where there are several")->type_name("N");
+    app.add_option("--session", options->session, "The session, where there are several")
+        ->type_name("N")
+        ->check(whole_number_from(1));
     app.add_flag("--json", options->json, "One JSON object with runs of known and unknown bytes; not with -o")
         ->excludes(file)
         ->option_text(" ");

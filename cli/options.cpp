@@ -9,7 +9,6 @@
 
 #include <charconv>
 #include <filesystem>
-#include <map>
 #include <string_view>
 
 namespace vutrace::cli {
@@ -63,11 +62,19 @@ Result<std::optional<std::uint32_t>> parse_device(const std::string& name) {
     return type;
 }
 
+CLI::Validator whole_number_from(std::uint64_t least) {
+    const auto check = [least](std::string& text) -> std::string {
+        const auto number = parse_number(text);
+        return number && *number >= least ? "" : fmt::format("'{}' is no whole number from {} on", text, least);
+    };
+    return CLI::Validator(check, "");
+}
+
 void add_colour_option(CLI::App& app, ColourChoice& choice) {
     app.add_option("--color", choice,
                    "Colour: auto (the default: on a terminal, unless NO_COLOR is set), always or never")
-        ->transform(CLI::CheckedTransformer(std::map<std::string, ColourChoice>{
-            {"auto", ColourChoice::automatic}, {"always", ColourChoice::always}, {"never", ColourChoice::never}}))
+        ->transform(one_of<ColourChoice>(
+            {{"auto", ColourChoice::automatic}, {"always", ColourChoice::always}, {"never", ColourChoice::never}}))
         ->option_text("auto|always|never");
 }
 

@@ -11,6 +11,8 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace vutrace::cli {
 
@@ -21,6 +23,26 @@ namespace vutrace::cli {
 
 // The virtio device type that --device names; none where `name` is empty. Error: usage.
 [[nodiscard]] Result<std::optional<std::uint32_t>> parse_device(const std::string& name);
+
+// For options that are numbers: refuses what is none, such as -1, of which CLI11 makes the largest number.
+[[nodiscard]] CLI::Validator whole_number_from(std::uint64_t least);
+
+// For options that are one of a few words; says which where it is none of them.
+template <class Value>
+[[nodiscard]] CLI::Validator one_of(const std::vector<std::pair<std::string, Value>>& choices) {
+    const auto choose = [choices](std::string& word) -> std::string {
+        std::string words;
+        for (const auto& [name, value] : choices) {
+            if (name == word) {
+                word = std::to_string(static_cast<int>(value));
+                return {};
+            }
+            words.append(words.empty() ? "" : ", ").append(name);
+        }
+        return "'" + word + "' is none of " + words;
+    };
+    return CLI::Validator(choose, "");
+}
 
 void add_colour_option(CLI::App& app, ColourChoice& choice);
 

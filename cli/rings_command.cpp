@@ -62,9 +62,14 @@ ExitStatus run(const Options& options) {
 std::function<ExitStatus()> configure(CLI::App& app) {
     auto options = std::make_shared<Options>();
     app.add_option("FILE", options->file, "The trace")->required()->type_name("");
-    app.add_option("--at", options->at, "Show the rings after this record")->required()->type_name("SEQ");
-    app.add_option("--queue", options->queue, "Only this queue")->type_name("N");
-    app.add_option("--session", options->session, "The session, where there are several")->type_name("N");
+    app.add_option("--at", options->at, "Show the rings after this record")
+        ->required()
+        ->type_name("SEQ")
+        ->check(whole_number_from(1));
+    app.add_option("--queue", options->queue, "Only this queue")->type_name("N")->check(whole_number_from(0));
+    app.add_option("--session", options->session, "The session, where there are several")
+        ->type_name("N")
+        ->check(whole_number_from(1));
     app.add_flag("--json", options->json, "One JSON object a queue, for programs");
     add_colour_option(app, options->colour);
     return [options] { return run(*options); };

@@ -52,8 +52,9 @@ Result<Tracker> Timeline::advance(std::uint64_t sequence, const Progress& progre
             if (sequence <= count) {
                 return tracker_;  // the last records of the trace cannot be decoded
             }
-            return fail(ErrorCode::usage,
-                        "there is no record " + std::to_string(sequence) + ": the trace has " + std::to_string(count));
+            return fail(ErrorCode::usage, "there is no record " + std::to_string(sequence) + ": the trace has " +
+                                              std::to_string(count) +
+                                              (reader_.problems().torn ? ", and is torn behind them" : ""));
         }
         ++records_read_;
         if (progress && records_read_ % records_between_progress == 0) {

@@ -220,14 +220,23 @@ TEST_F(Check, ListsEveryRule) {
 
 TEST_F(Check, SaysWhatIsWrongWithItsOptions) {
     write_faulty();
-    for (const std::string options : {"--rule VU999", "--rule ''", "--severity bad", "--session x", "--at x",
-                                      "--device toaster", "--list", "--explain 2", "--no-such-option"}) {
+    for (const std::string options :
+         {"--rule VU999", "--rule ''", "--severity bad", "--session x", "--session 0", "--at x", "--at 0", "--at -1",
+          "--at 999", "--device toaster", "--list", "--explain 2", "--no-such-option"}) {
         const Outcome outcome = check(options);
         EXPECT_EQ(outcome.status, 2) << options;
         EXPECT_NE(outcome.errors, "") << options;
         EXPECT_EQ(outcome.output, "") << options;
     }
     EXPECT_EQ(run("check").status, 2);
+}
+
+TEST_F(Check, ARuleDoesNotTakeTheFileBehindIt) {
+    write_faulty();
+    for (const std::string options : {"--rule VU002", "--rule=VU002", "--rule VU002,VU001", "--rule 2 --rule 1"}) {
+        const Outcome outcome = run("check " + options + " " + path());
+        EXPECT_EQ(outcome.status, 1) << options << outcome.errors;
+    }
 }
 
 TEST_F(Check, RefusesWhatIsNoTrace) {

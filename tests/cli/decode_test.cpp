@@ -166,14 +166,21 @@ TEST_F(Decode, RefusesWhatIsNoTrace) {
 }
 
 TEST_F(Decode, SaysWhatIsWrongWithItsOptions) {
-    for (const std::string options : {"--record nonsense", "--filter 'quue == 0'", "--device toaster", "--time never",
-                                      "--color sometimes", "--queue x", "--no-such-option"}) {
+    for (const std::string options :
+         {"--record nonsense", "--filter 'quue == 0'", "--device toaster", "--time never", "--color sometimes",
+          "--queue x", "--queue -1", "--count -1", "--session 0", "--no-such-option"}) {
         const Outcome outcome = decode(options);
         EXPECT_EQ(outcome.status, 2) << options;
         EXPECT_NE(outcome.errors, "") << options;
         EXPECT_EQ(outcome.output, "") << options;
     }
     EXPECT_EQ(run("decode").status, 2);
+    EXPECT_THAT(decode("--time never").errors, HasSubstr("'never' is none of relative, absolute, delta"));
+    EXPECT_THAT(decode("--color sometimes").errors, HasSubstr("'sometimes' is none of auto, always, never"));
+    EXPECT_THAT(decode("--count -1").errors, HasSubstr("'-1' is no whole number from 0 on"));
+    EXPECT_THAT(run("decide " + path()).errors, HasSubstr("\"decide\" is no command"));
+    EXPECT_EQ(run("decide " + path()).status, 2);
+    EXPECT_EQ(decode("--time delta --color never").status, 0);
 }
 
 TEST_F(Decode, RefusesASessionOrQueueThatTheTraceLacks) {

@@ -83,6 +83,15 @@ TEST_F(State, RingsSayWhatIsNotThere) {
     }
 }
 
+TEST_F(State, ARecordBehindATearIsNotThere) {
+    std::filesystem::resize_file(path(), std::filesystem::file_size(path()) - 1);
+    for (const std::string command : {"rings", "memory --address 0 --length 1"}) {
+        const Outcome outcome = run(command + " --at " + done_at_ + " " + path());
+        EXPECT_EQ(outcome.status, 2) << command;
+        EXPECT_THAT(outcome.errors, HasSubstr("and is torn behind them")) << command;
+    }
+}
+
 TEST_F(State, NamesTheSessionsAndQueuesThereAre) {
     for (const std::string command : {"rings", "memory --address 0 --length 1"}) {
         const Outcome outcome = run(command + " --session 9 --at " + done_at_ + " " + path());
