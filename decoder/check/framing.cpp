@@ -1,5 +1,7 @@
 // A. Framing, headers and answers, on every channel.
 #include "deadlock.h"
+#include "ring_evidence.h"
+#include "session_end.h"
 
 #include <vutrace/protocol/features.h>
 
@@ -88,7 +90,8 @@ class UnsolicitedAnswer final : public Rule {
 };
 
 // VU008, VU009: what is due and did not come until the next answer, the next request of the same kind of waiting, or
-// the end. Not where the back-end waits for the front-end: STALL005 says so.
+// the end. Not where the back-end waits for the front-end: STALL005 says so. What is young when the capture is stopped
+// or the front-end leaves is nobody's fault: the answer may have been on its way.
 template <Answer kind>
 class AnswerMissing final : public Rule {
   public:
@@ -100,7 +103,7 @@ class AnswerMissing final : public Rule {
         }
         for (const explain::Request& request : sight.what.exchange.passed_over) {
             if (request.answer == kind) {
-                report(missing(request, "another request was answered first"));
+                report(missing(request, "was never answered: another request was answered first"));
             }
         }
     }
@@ -111,16 +114,26 @@ class AnswerMissing final : public Rule {
         }
         for (const explain::Request& request : main->open()) {
             if (request.answer == kind) {
-                report(missing(request, "the session ended"));
+                report(unanswered(sight, request));
             }
         }
     }
 
   private:
-    Finding missing(const explain::Request& request, std::string_view why) const {
+    Finding missing(const explain::Request& request, std::string_view what) const {
         return finding(request.sequence, request.time,
-                       fmt::format("{} was never answered: {}",
-                                   protocol::request_name(Channel::front_end, request.header.request), why));
+                       fmt::format("{} {}", protocol::request_name(Channel::front_end, request.header.request), what));
+    }
+    Finding unanswered(const EndSight& sight, const explain::Request& request) const {
+        const EndedBy end = ended_by(sight.state);
+        const std::int64_t age = explain::elapsed(request.time, sight.time);
+        if ((end == EndedBy::recorder || end == EndedBy::front_end) && age < patience_.limit()) {
+            Finding made = missing(
+                request, fmt::format("was not answered yet when {}, {} after it", describe(end), duration(age)));
+            made.severity = Severity::info;
+            return made;
+        }
+        return missing(request, fmt::format("was never answered: {}", describe(end)));
     }
 
     Patience patience_;
@@ -264,13 +277,17 @@ constexpr std::array rows{
         {"VU008", Severity::error, Violator::back_end, "Every request that has an answer of its own gets it.",
          communication_section,
          "The front-end waits for it, usually without a time limit and with its main loop stopped. SET_LOG_BASE has "
-         "one only with LOG_SHMFD. Snabb never answers GET_QUEUE_NUM.",
+         "one only with LOG_SHMFD. Snabb never answers GET_QUEUE_NUM. A note where the capture was stopped or the "
+         "front-end closed the connection less than 1 s (or ten times the slowest answer) after the request.",
          ""},
         make_rule<AnswerMissing<Answer::reply>>,
         wants_messages},
     RuleRow{{"VU009", Severity::error, Violator::back_end,
              "Every request with NEED_REPLY is acknowledged where REPLY_ACK is negotiated.", reply_ack_section,
-             "The front-end waits for it. A request that has an answer of its own gets that instead.", ""},
+             "The front-end waits for it. A request that has an answer of its own gets that instead. A note where the "
+             "capture was stopped or the front-end closed the connection less than 1 s (or ten times the slowest "
+             "answer) after the request.",
+             ""},
             make_rule<AnswerMissing<Answer::acknowledgement>>,
             wants_messages},
     RuleRow{{"VU010", Severity::warning, Violator::front_end, "NEED_REPLY is not set before REPLY_ACK is negotiated.",

@@ -148,6 +148,55 @@ TEST(Framing, WhatIsDueAtTheEndOfASessionWasNeverAnswered) {
     EXPECT_THAT(texts(session, {"VU008", "VU009"}), ElementsAre(HasSubstr("VU008 @2"), HasSubstr("VU009 @3")));
 }
 
+// How a session ended, and what that makes of a request that was asked a moment before.
+using Attributes = std::vector<std::pair<std::string, std::string>>;
+const std::vector<std::pair<Attributes, std::string>> innocent_ends{
+    {{{"reason", "stopped"}}, "the capture was stopped"},
+    {{{"reason", "error"}, {"errno", "5"}}, "the capture was stopped"},
+    {{{"reason", "front-end closed"}, {"side", "front-end"}}, "the front-end closed the connection"},
+    {{{"reason", "reset"}, {"side", "front-end"}}, "the front-end closed the connection"},
+    {{{"reason", "back-end closed"}, {"side", "back-end"}, {"first", "front-end"}},
+     "the front-end closed the connection"},
+};
+const std::vector<Attributes> faulty_ends{
+    {{"reason", "back-end closed"}, {"side", "back-end"}},
+    {{"reason", "reset"}, {"side", "back-end"}},
+    {{"reason", "front-end closed"}, {"first", "back-end"}},
+    {{"reason", "something new"}},
+};
+
+std::vector<std::string> asked_before_the_end(const Attributes& end, std::int64_t age) {
+    SessionBuilder session = with_reply_ack();
+    session.request(FrontEndRequest::GET_FEATURES);
+    session.request_with_reply(FrontEndRequest::SET_OWNER);
+    session.pass(age);
+    session.add(trace::SessionRecord{trace::SessionRecord::Kind::closed, end});
+    return texts(session, {"VU008", "VU009"});
+}
+
+TEST(Framing, WhatWasJustAskedWhenTheCaptureOrTheFrontEndEndedIsANote) {
+    constexpr std::int64_t moment = 40'000;
+    for (const auto& [end, why] : innocent_ends) {
+        EXPECT_THAT(
+            asked_before_the_end(end, moment),
+            ElementsAre(AllOf(HasSubstr("VU008 @2 info back-end: GET_FEATURES was not answered yet when " + why),
+                              HasSubstr("42.0 us after it")),
+                        AllOf(HasSubstr("VU009 @3 info back-end: SET_OWNER was not answered yet"),
+                              HasSubstr("41.0 us after it"))));
+        EXPECT_THAT(asked_before_the_end(end, 2'000'000'000),
+                    ElementsAre(HasSubstr("VU008 @2 error back-end: GET_FEATURES was never answered: " + why),
+                                HasSubstr("VU009 @3 error back-end")))
+            << "it had its time";
+    }
+}
+
+TEST(Framing, ABackEndThatLeavesInsteadOfAnsweringIsAtFault) {
+    for (const Attributes& end : faulty_ends) {
+        EXPECT_THAT(asked_before_the_end(end, 0),
+                    ElementsAre(HasSubstr("VU008 @2 error"), HasSubstr("VU009 @3 error")));
+    }
+}
+
 TEST(Framing, NeedReplyIsInOrderAfterReplyAckAndInOrderToGetRequests) {
     SessionBuilder session = with_reply_ack();
     session.request_with_reply(FrontEndRequest::SET_OWNER);

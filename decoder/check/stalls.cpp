@@ -1,6 +1,7 @@
 // Who owes whom on the channels, at the end of a session or of the trace.
 #include "deadlock.h"
 #include "ring_evidence.h"
+#include "session_end.h"
 
 #include <fmt/format.h>
 
@@ -15,12 +16,6 @@ using protocol::FrontEndRequest;
 
 std::int64_t age(std::int64_t since, const EndSight& sight) noexcept {
     return explain::elapsed(since, sight.time);
-}
-
-std::string_view attribute(const session::SessionState& state, std::string_view key) noexcept {
-    const auto found =
-        std::find_if(state.closed.rbegin(), state.closed.rend(), [&](const auto& one) { return one.first == key; });
-    return found == state.closed.rend() ? std::string_view{} : std::string_view{found->second};
 }
 
 class Unanswered final : public Rule {
@@ -55,7 +50,7 @@ class Unanswered final : public Rule {
   private:
     void tell(const EndSight& sight, Channel channel, const Request& request) const {
         const bool back_end_owes = protocol::requester(channel) == Side::front_end;
-        const bool went_away = sight.closed && back_end_owes && attribute(sight.state, "reason") == "back-end closed";
+        const bool went_away = sight.closed && back_end_owes && ended_by(sight.state) == EndedBy::back_end;
         const std::string name = std::string(protocol::request_name(channel, request.header.request));
         const char* const due = request.answer == explain::Answer::reply ? "answer" : "acknowledgement";
         const std::int64_t waited = age(request.time, sight);
