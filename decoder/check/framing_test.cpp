@@ -112,6 +112,59 @@ TEST(Framing, AStreamThatEndsInsideAHeaderIsCutOff) {
                 ElementsAre(HasSubstr("VU003 @1 error front-end: the stream ends inside a header")));
 }
 
+// A memory table of which eight bytes came, and half a header on the back-end's own channel.
+SessionBuilder cut_in_two_places() {
+    SessionBuilder session = with_reply_ack();
+    trace::MessageRecord table;
+    table.bytes = session::testing::message_bytes(static_cast<std::uint32_t>(FrontEndRequest::SET_MEM_TABLE), version_1,
+                                                  Bytes(40));
+    table.bytes.resize(protocol::header_size + 8);
+    table.incomplete = true;
+    session.add(table);
+    trace::MessageRecord header;
+    header.channel = Channel::back_end;
+    header.sender = Side::back_end;
+    header.bytes = Bytes(5);
+    header.incomplete = true;
+    session.add(header);
+    return session;
+}
+
+TEST(Framing, WhatIsCutShortIsToldOnceAndItsPayloadNotJudged) {
+    SessionBuilder session = cut_in_two_places();
+    test::close_by(session, "front-end");
+    EXPECT_THAT(texts(session),
+                ElementsAre(HasSubstr("VU003 @2 error front-end: SET_MEM_TABLE announces 40 bytes, the stream ends "
+                                      "after 8"),
+                            HasSubstr("VU003 @3 error back-end: the stream ends inside a header")));
+}
+
+TEST(Framing, WhatTheEndOfTheCaptureCutsShortIsANote) {
+    SessionBuilder session = cut_in_two_places();
+    session.add(trace::SessionRecord{trace::SessionRecord::Kind::closed, {{"reason", "stopped"}}});
+    EXPECT_THAT(texts(session), ElementsAre(AllOf(HasSubstr("VU003 @2 info front-end: SET_MEM_TABLE announces 40"),
+                                                  HasSubstr("the capture was stopped")),
+                                            HasSubstr("VU003 @3 info back-end: the stream ends inside a header")));
+}
+
+TEST(Framing, WhatWasCutShortBeforeTheSessionWentOnIsAFaultWhateverEndsIt) {
+    SessionBuilder session = cut_in_two_places();
+    session.request(FrontEndRequest::SET_OWNER);
+    session.add(trace::SessionRecord{trace::SessionRecord::Kind::closed, {{"reason", "stopped"}}});
+    EXPECT_THAT(texts(session, {"VU003"}), ElementsAre(HasSubstr("@2 error"), HasSubstr("@3 error")));
+}
+
+TEST(Framing, OfAMessageThatIsCutShortTheHeaderIsJudged) {
+    SessionBuilder session;
+    trace::MessageRecord record;
+    record.bytes = session::testing::message_bytes(999, 0x105, Bytes(8));
+    record.bytes.resize(protocol::header_size + 4);
+    record.incomplete = true;
+    session.add(record);
+    EXPECT_THAT(texts(session), testing::UnorderedElementsAre(HasSubstr("VU002"), HasSubstr("VU003"),
+                                                              HasSubstr("VU005"), HasSubstr("VU016")));
+}
+
 TEST(Framing, AnswersOutOfOrderNameBothRequests) {
     SessionBuilder session;
     session.request(FrontEndRequest::GET_FEATURES);

@@ -164,7 +164,7 @@ constexpr std::array channel_rows{
              "trace's last record.",
              ""},
             make_rule<Unanswered>,
-            wants_messages},
+            wants_messages | wants_cut_messages},
     RuleRow{
         {"STALL002", Severity::warning, Violator::front_end,
          "Nobody waits for an acknowledgement that was not asked for.", "vhost-user, VHOST_USER_PROTOCOL_F_REPLY_ACK",
@@ -173,7 +173,7 @@ constexpr std::array channel_rows{
          "is not negotiated, or in the middle of setting up rings, while nothing is owed to it.",
          ""},
         make_rule<NeverAsked>,
-        wants_messages},
+        wants_messages | wants_cut_messages},
 };
 constexpr std::array deadlock_rows{
     RuleRow{{"STALL005", Severity::error, Violator::front_end,
@@ -183,7 +183,7 @@ constexpr std::array deadlock_rows{
              "front-end is named, because only it can break the circle by reading both.",
              ""},
             make_rule<BothWait>,
-            wants_messages},
+            wants_messages | wants_cut_messages},
 };
 
 }  // namespace
