@@ -112,7 +112,8 @@ class AnswerMissing final : public Rule {
     }
     void end(const EndSight& sight) override {
         const explain::Conversation* main = sight.annotator.conversation(sight.state.number, Channel::front_end);
-        if (main == nullptr || !sight.closed || find_deadlock(sight, misses_, patience_.limit())) {
+        const auto deadlock = find_deadlock(sight, misses_, patience_.limit());
+        if (main == nullptr || !sight.closed || (deadlock && deadlock->sure)) {
             return;  // in the middle of a session an answer may still come: that is for the stall verdict
         }
         for (const explain::Request& request : main->open()) {

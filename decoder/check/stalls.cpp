@@ -25,7 +25,8 @@ class Unanswered final : public Rule {
         misses_.message(sight);
     }
     void end(const EndSight& sight) override {
-        const bool deadlock = find_deadlock(sight, misses_, patience_.limit()).has_value();
+        const auto both = find_deadlock(sight, misses_, patience_.limit());
+        const bool deadlock = both && both->sure;
         for (const Channel channel : {Channel::front_end, Channel::back_end, Channel::gpu}) {
             const explain::Conversation* conversation = sight.annotator.conversation(sight.state.number, channel);
             if (conversation == nullptr || (deadlock && channel != Channel::gpu)) {
@@ -143,11 +144,18 @@ class BothWait final : public Rule {
                               both->back_end->sequence, duration(age(both->back_end->time, sight)))
                 : fmt::format("the update after the IOTLB miss for 0x{:x} of record {} (for {})", both->miss->address,
                               both->miss->sequence, duration(age(both->miss->time, sight)));
-        report(finding(both->main->sequence, both->main->time,
-                       fmt::format("both sides wait: the front-end for the answer to {} (for {}), the back-end on its "
-                                   "own channel for {}; the front-end has to serve that channel while it waits",
-                                   protocol::request_name(Channel::front_end, both->main->header.request),
-                                   duration(age(both->main->time, sight)), other)));
+        Finding made =
+            finding(both->main->sequence, both->main->time,
+                    fmt::format("both sides wait: the front-end for the answer to {} (for {}), the back-end on its "
+                                "own channel for {}; the front-end has to serve that channel while it waits",
+                                protocol::request_name(Channel::front_end, both->main->header.request),
+                                duration(age(both->main->time, sight)), other));
+        if (!both->sure) {
+            made.severity = Severity::warning;
+            made.text += fmt::format("; but the back-end answered in between (record {}), so it may hang on its own",
+                                     misses_.last_answer());
+        }
+        report(std::move(made));
     }
 
   private:
@@ -180,7 +188,8 @@ constexpr std::array deadlock_rows{
              "A side that waits on one channel goes on to serve the other.", "vhost-user, Back-end communication",
              "The front-end waits for an answer on the main channel and does not read the back-end channel, on which "
              "the back-end waits before it can answer: an IOTLB miss during GET_VRING_BASE is the usual case. The "
-             "front-end is named, because only it can break the circle by reading both.",
+             "front-end is named, because only it can break the circle by reading both. A warning where the back-end "
+             "answered something after it began to wait: then the missing answer is reported, too.",
              ""},
             make_rule<BothWait>,
             wants_messages | wants_cut_messages},

@@ -420,5 +420,62 @@ TEST(Stall, AMissThatIsUpdatedMakesNoDeadlock) {
     EXPECT_THAT(texts(session, stalls), ElementsAre(HasSubstr("error back-end"))) << "only the back-end owes";
 }
 
+// A miss, then `between`; then GET_VRING_BASE is not answered for 3 s.
+std::vector<std::string> hangs_after_a_miss(const std::function<void(SessionBuilder&)>& between,
+                                            const std::vector<std::string_view>& rules = stalls) {
+    SessionBuilder session = with_protocol_features(bit(protocol_feature::BACKEND_REQ));
+    session.set(FrontEndRequest::SET_FEATURES, BlockSession::features | bit(feature::ACCESS_PLATFORM));
+    BlockSession::start_queue(session);
+    ask_on_back_end_channel(session, iotlb_msg, 1, iotlb(0x5000, 0, miss));
+    between(session);
+    session.set(FrontEndRequest::GET_VRING_BASE, 0, 0);
+    later(session);
+    test::close(session);
+    return texts(session, rules);
+}
+
+TEST(Stall, AMissThatNobodyNeedsAnyMoreMakesNoDeadlock) {
+    const std::vector<std::function<void(SessionBuilder&)>> ends{
+        [](SessionBuilder& session) { BlockSession::stop_queue(session, 0, 0); },
+        [](SessionBuilder& session) { session.request(FrontEndRequest::RESET_DEVICE); },
+        [](SessionBuilder& session) { session.set(FrontEndRequest::SET_STATUS, 0); },
+        [](SessionBuilder& session) { session.set(FrontEndRequest::SET_FEATURES, BlockSession::features); },
+    };
+    for (const auto& end : ends) {
+        EXPECT_THAT(hangs_after_a_miss(end), ElementsAre(HasSubstr("error back-end: GET_VRING_BASE")));
+        EXPECT_THAT(hangs_after_a_miss(end, {"VU008"}), ElementsAre(HasSubstr("VU008")));
+    }
+    const auto not_all_stopped = [](SessionBuilder& session) {
+        session.set(FrontEndRequest::SET_STATUS, 15);
+        BlockSession::start_queue(session, 1);
+    };
+    EXPECT_THAT(hangs_after_a_miss(not_all_stopped), ElementsAre(HasSubstr("STALL005")));
+}
+
+TEST(Stall, ABackEndThatAnsweredAfterItsMissIsNamedAsWell) {
+    const auto answers = [](SessionBuilder& session) {
+        session.request(FrontEndRequest::GET_FEATURES);
+        session.reply(FrontEndRequest::GET_FEATURES, protocol::serialise_u64(0));
+    };
+    EXPECT_THAT(hangs_after_a_miss(answers),
+                testing::UnorderedElementsAre(HasSubstr("error back-end: GET_VRING_BASE has waited"),
+                                              HasSubstr("error front-end: the IOTLB miss"),
+                                              AllOf(HasSubstr("STALL005"), HasSubstr("warn front-end"),
+                                                    HasSubstr("the back-end answered in between (record"))));
+    EXPECT_THAT(hangs_after_a_miss(answers, {"VU008"}), ElementsAre(HasSubstr("VU008")));
+}
+
+TEST(Stall, ARequestOfTheBackEndThatIsYoungMakesNoDeadlock) {
+    SessionBuilder session =
+        with_protocol_features(bit(protocol_feature::REPLY_ACK) | bit(protocol_feature::BACKEND_REQ));
+    session.set(FrontEndRequest::GET_VRING_BASE, 0, 0);
+    session.pass(3 * one_second);
+    ask_on_back_end_channel(session, config_change_msg, 9, {});
+    EXPECT_THAT(texts(session, stalls), testing::UnorderedElementsAre(HasSubstr("error back-end: GET_VRING_BASE"),
+                                                                      HasSubstr("info front-end")));
+    later(session);
+    EXPECT_THAT(texts(session, stalls), ElementsAre(HasSubstr("STALL005")));
+}
+
 }  // namespace
 }  // namespace vutrace::check
