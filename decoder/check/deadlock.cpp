@@ -1,6 +1,9 @@
 #include "deadlock.h"
 
+#include "evidence.h"
 #include "ring_evidence.h"
+
+#include <vutrace/protocol/features.h>
 
 #include <algorithm>
 
@@ -21,7 +24,36 @@ std::int64_t Patience::limit() const noexcept {
     return std::max(second, std::min(slowest_, most) * 10);
 }
 
+namespace {
+
+// No ring runs that may need a translation.
+bool ends_translation(const MessageSight& sight) {
+    if (resets_device(sight)) {
+        return true;
+    }
+    if (sight.asks(FrontEndRequest::SET_FEATURES) && sight.payload.size() >= sizeof(std::uint64_t)) {
+        return (load<std::uint64_t>(sight.payload) >> protocol::feature::ACCESS_PLATFORM & 1U) == 0;
+    }
+    const auto& queues = sight.after.device.queues();
+    return answers_vring_base(sight) &&
+           std::none_of(queues.begin(), queues.end(), [](const auto& one) { return one.second.started; });
+}
+
+}  // namespace
+
+const Misses::Miss* Misses::oldest_since_answer() const noexcept {
+    const auto found =
+        std::find_if(open_.begin(), open_.end(), [this](const Miss& one) { return one.sequence > last_answer_; });
+    return found == open_.end() ? nullptr : &*found;
+}
+
 void Misses::message(const MessageSight& sight) {
+    if (sight.on_main() && !sight.what.asks) {
+        last_answer_ = sight.record.sequence;
+    }
+    if (ends_translation(sight)) {
+        open_.clear();
+    }
     constexpr std::uint32_t iotlb_of_back_end = 1;
     constexpr std::size_t iotlb_size = 26;
     constexpr std::size_t type_offset = 25;
@@ -52,9 +84,17 @@ const Request* oldest_due(const EndSight& sight, Channel channel) noexcept {
 }
 
 std::optional<Deadlock> find_deadlock(const EndSight& sight, const Misses& misses, std::int64_t limit) noexcept {
-    const Deadlock both{oldest_due(sight, Channel::front_end), oldest_due(sight, Channel::back_end), misses.oldest()};
-    if (both.main == nullptr || (both.back_end == nullptr && both.miss == nullptr) ||
-        explain::elapsed(both.main->time, sight.time) < limit) {
+    const auto if_old = [&](const auto* one) {
+        return one != nullptr && explain::elapsed(one->time, sight.time) >= limit ? one : nullptr;
+    };
+    Deadlock both{if_old(oldest_due(sight, Channel::front_end)), if_old(oldest_due(sight, Channel::back_end)),
+                  if_old(misses.oldest_since_answer())};
+    both.sure = both.miss != nullptr || (both.back_end != nullptr && both.back_end->sequence > misses.last_answer());
+    if (both.miss != nullptr && both.back_end != nullptr && both.back_end->sequence < misses.last_answer()) {
+        both.back_end = nullptr;  // the miss is the better proof
+    }
+    both.miss = both.miss != nullptr ? both.miss : if_old(misses.oldest());
+    if (both.main == nullptr || (both.back_end == nullptr && both.miss == nullptr)) {
         return std::nullopt;
     }
     return both;

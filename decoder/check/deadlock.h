@@ -22,7 +22,8 @@ class Patience {
 };
 
 // Address translations that the back-end asked for and did not get. Source: QEMU docs/interop/vhost-user.rst, "IOMMU
-// support": a miss is answered by an update on the main channel.
+// support": a miss is answered by an update on the main channel. Nobody waits for one any more when no ring runs, after
+// a reset, or without ACCESS_PLATFORM.
 class Misses {
   public:
     struct Miss {
@@ -32,10 +33,14 @@ class Misses {
     };
     void message(const MessageSight& sight);
     [[nodiscard]] const Miss* oldest() const noexcept { return open_.empty() ? nullptr : &open_.front(); }
+    // The oldest that the back-end asked for after its last answer on the main channel; null where none is.
+    [[nodiscard]] const Miss* oldest_since_answer() const noexcept;
+    [[nodiscard]] std::uint64_t last_answer() const noexcept { return last_answer_; }
 
   private:
     static constexpr std::size_t most = 64;
-    std::deque<Miss> open_;  // bounded: most
+    std::deque<Miss> open_;         // bounded: most
+    std::uint64_t last_answer_{0};  // sequence number, of the main channel; 0: none
 };
 
 // The oldest request of a channel that waits for its answer; null where none does.
@@ -46,8 +51,11 @@ struct Deadlock {
     const explain::Request* main{nullptr};
     const explain::Request* back_end{nullptr};
     const Misses::Miss* miss{nullptr};
+    // The back-end has answered nothing since it began to wait. Otherwise it can answer while it waits, and may owe
+    // this answer for another reason.
+    bool sure{false};
 };
-// `limit`: how old (nanoseconds) the front-end's request must be.
+// `limit`: how old (nanoseconds) both waits must be.
 [[nodiscard]] std::optional<Deadlock> find_deadlock(const EndSight& sight, const Misses& misses,
                                                     std::int64_t limit) noexcept;
 

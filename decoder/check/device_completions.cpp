@@ -1,4 +1,5 @@
 // F. Device on rings: calls, order, and requests that are left.
+#include "held_queues.h"
 #include "notification_debts.h"
 
 #include <vutrace/protocol/features.h>
@@ -159,7 +160,8 @@ class LeftBehind final : public Rule {
         *left = {sight.record.sequence, sight.record.time, static_cast<std::uint16_t>(state->num), {}};
         for (const auto& [head, offer] : ring->open) {
             // Chains from the base on were not taken: they are served after the next start.
-            if (!offer.device_writes_only && ahead(offer.index, left->base) > 0) {
+            if (!is_held_by_design(offer, sight.annotation.device, number, sight.before) &&
+                ahead(offer.index, left->base) > 0) {
                 left->chains.push_back(offer);
             }
         }
@@ -216,8 +218,8 @@ constexpr std::array rows{
     RuleRow{{"VU094", Severity::warning, Violator::back_end, "What was taken is completed before the queue stops.",
              ring_states_section,
              "The base that the back-end answers says what it took. Chains before it that were never used are lost: "
-             "the guest waits for them. Not for chains without a readable byte, which devices fill when they have "
-             "something, nor where features allow requests to be left in flight.",
+             "the guest waits for them. Not for chains that devices keep until they have something to say (as in "
+             "STALL003), nor where features allow requests to be left in flight.",
              ""},
             make_rule<LeftBehind>,
             wants_messages | wants_chains},

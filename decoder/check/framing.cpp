@@ -1,5 +1,7 @@
 // A. Framing, headers and answers, on every channel.
 #include "deadlock.h"
+#include "ring_evidence.h"
+#include "session_end.h"
 
 #include <vutrace/protocol/features.h>
 
@@ -7,6 +9,9 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace vutrace::check {
 namespace {
@@ -88,7 +93,8 @@ class UnsolicitedAnswer final : public Rule {
 };
 
 // VU008, VU009: what is due and did not come until the next answer, the next request of the same kind of waiting, or
-// the end. Not where the back-end waits for the front-end: STALL005 says so.
+// the end. Not where the back-end waits for the front-end: STALL005 says so. What is young when the capture is stopped
+// or the front-end leaves is nobody's fault: the answer may have been on its way.
 template <Answer kind>
 class AnswerMissing final : public Rule {
   public:
@@ -100,27 +106,38 @@ class AnswerMissing final : public Rule {
         }
         for (const explain::Request& request : sight.what.exchange.passed_over) {
             if (request.answer == kind) {
-                report(missing(request, "another request was answered first"));
+                report(missing(request, "was never answered: another request was answered first"));
             }
         }
     }
     void end(const EndSight& sight) override {
         const explain::Conversation* main = sight.annotator.conversation(sight.state.number, Channel::front_end);
-        if (main == nullptr || !sight.closed || find_deadlock(sight, misses_, patience_.limit())) {
+        const auto deadlock = find_deadlock(sight, misses_, patience_.limit());
+        if (main == nullptr || !sight.closed || (deadlock && deadlock->sure)) {
             return;  // in the middle of a session an answer may still come: that is for the stall verdict
         }
         for (const explain::Request& request : main->open()) {
             if (request.answer == kind) {
-                report(missing(request, "the session ended"));
+                report(unanswered(sight, request));
             }
         }
     }
 
   private:
-    Finding missing(const explain::Request& request, std::string_view why) const {
+    Finding missing(const explain::Request& request, std::string_view what) const {
         return finding(request.sequence, request.time,
-                       fmt::format("{} was never answered: {}",
-                                   protocol::request_name(Channel::front_end, request.header.request), why));
+                       fmt::format("{} {}", protocol::request_name(Channel::front_end, request.header.request), what));
+    }
+    Finding unanswered(const EndSight& sight, const explain::Request& request) const {
+        const EndedBy end = ended_by(sight.state);
+        const std::int64_t age = explain::elapsed(request.time, sight.time);
+        if ((end == EndedBy::recorder || end == EndedBy::front_end) && age < patience_.limit()) {
+            Finding made = missing(
+                request, fmt::format("was not answered yet when {}, {} after it", describe(end), duration(age)));
+            made.severity = Severity::info;
+            return made;
+        }
+        return missing(request, fmt::format("was never answered: {}", describe(end)));
     }
 
     Patience patience_;
@@ -166,25 +183,51 @@ class Acknowledgement final : public Rule {
     }
 };
 
-// VU003: a message that the end of its connection cut short. Its header alone may be missing.
+// VU003: a message that the end of its connection cut short. Its header alone may be missing. Whether that is anybody's
+// fault shows at the end of the session: capture that is stopped cuts off what is on its way.
 class CutOff final : public Rule {
   public:
     void message(const MessageSight& sight) override {
         if (sight.message.incomplete) {
-            report(sight, fmt::format("{} announces {} bytes, the stream ends after {}", subject(sight),
-                                      sight.header.size, sight.payload.size()));
+            hold(sight, sight.message,
+                 fmt::format("{} announces {} bytes, the stream ends after {}", subject(sight), sight.header.size,
+                             sight.payload.size()));
+        } else if (sight.on_main()) {
+            report_held();  // the session goes on: the peer closed a channel of its own
         }
     }
     void other(const Sight& sight) override {
         const auto* message = std::get_if<trace::MessageRecord>(&sight.record.body);
-        if (message == nullptr || !message->incomplete) {
-            return;
+        if (message != nullptr && message->incomplete) {
+            hold(sight, *message,
+                 message->offset == 0 ? "the stream ends inside a header" : "the stream ends inside a long message");
         }
-        Finding made = finding(
-            sight, message->offset == 0 ? "the stream ends inside a header" : "the stream ends inside a long message");
-        made.violator = message->sender == Side::front_end ? Violator::front_end : Violator::back_end;
-        report(std::move(made));
     }
+    void end(const EndSight& sight) override {
+        if (ended_by(sight.state) == EndedBy::recorder) {
+            for (Finding& made : held_) {
+                made.severity = Severity::info;
+                made.text += ": the capture was stopped";
+            }
+        }
+        report_held();
+    }
+
+  private:
+    void hold(const Sight& sight, const trace::MessageRecord& message, std::string text) {
+        constexpr std::size_t most = 16;  // a real session has one for each side of a channel
+        if (held_.size() >= most) {
+            report_held();
+        }
+        Finding& made = held_.emplace_back(finding(sight, std::move(text)));
+        made.violator = message.sender == Side::front_end ? Violator::front_end : Violator::back_end;
+    }
+    void report_held() {
+        for (Finding& made : std::exchange(held_, {})) {
+            report(std::move(made));
+        }
+    }
+    std::vector<Finding> held_;  // bounded: most
 };
 
 // VU014: capture attaches descriptors to the piece they came with.
@@ -221,37 +264,39 @@ constexpr std::array rows{
              "bit 0 only. On the gpu channel senders write 0, which is accepted there.",
              ""},
             make_rule<CatalogueRule<ProblemKind::version>>,
-            wants_messages},
+            wants_messages | wants_cut_messages},
     RuleRow{{"VU002", Severity::error, Violator::either, "Reserved flags of the header are 0.", header_section,
              "Bits 4 to 31 have no meaning. rust-vmm and crosvm refuse messages that set them.", ""},
             make_rule<CatalogueRule<ProblemKind::reserved_flags>>,
-            wants_messages},
-    RuleRow{{"VU003", Severity::error, Violator::either, "A stream consists of whole messages.", header_section,
-             "Each header is followed by as many bytes as it announces. A connection that ends inside a message, or a "
-             "size that is larger than what comes, leaves the receiver waiting or out of step.",
-             ""},
-            make_rule<CutOff>,
-            wants_messages | wants_others},
+            wants_messages | wants_cut_messages},
+    RuleRow{
+        {"VU003", Severity::error, Violator::either, "A stream consists of whole messages.", header_section,
+         "Each header is followed by as many bytes as it announces. A connection that ends inside a message, or a "
+         "size that is larger than what comes, leaves the receiver waiting or out of step. A note where the capture "
+         "was stopped while a message was on its way. Rules on payloads do not look at what is cut short.",
+         ""},
+        make_rule<CutOff>,
+        wants_messages | wants_cut_messages | wants_others},
     RuleRow{{"VU004", Severity::error, Violator::either, "An answer has exactly the flags version 1 and REPLY.",
              header_section,
              "QEMU and SPDK front-ends drop the connection on anything but 0x5. VPP copies NEED_REPLY from the request "
              "into its answers, which is reported as a warning.",
              ""},
             make_rule<AnswerFlags>,
-            wants_messages},
+            wants_messages | wants_cut_messages},
     RuleRow{{"VU005", Severity::error, Violator::either, "A request does not have the REPLY flag.", header_section,
              "rust-vmm and VPP refuse such a message. The front-end's acknowledgement of a memory table in postcopy is "
              "shaped like a request, too.",
              ""},
             make_rule<MessageRule<request_with_reply_flag>>,
-            wants_messages},
+            wants_messages | wants_cut_messages},
     RuleRow{{"VU006", Severity::error, Violator::back_end, "Answers come in the order of their requests.",
              communication_section,
              "A front-end reads one answer after each request that has one and compares the number. An answer to a "
              "later request means that an earlier one was forgotten.",
              ""},
             make_rule<AnswerOrder>,
-            wants_messages},
+            wants_messages | wants_cut_messages},
     RuleRow{{"VU007", Severity::error, Violator::back_end, "Nothing comes from the back-end that was not asked for.",
              communication_section,
              "What the back-end has to say on its own goes over its own channel. Most front-ends take an unexpected "
@@ -259,27 +304,31 @@ constexpr std::array rows{
              "where REPLY_ACK was not negotiated; that is not reported.",
              ""},
             make_rule<UnsolicitedAnswer>,
-            wants_messages},
+            wants_messages | wants_cut_messages},
     RuleRow{
         {"VU008", Severity::error, Violator::back_end, "Every request that has an answer of its own gets it.",
          communication_section,
          "The front-end waits for it, usually without a time limit and with its main loop stopped. SET_LOG_BASE has "
-         "one only with LOG_SHMFD. Snabb never answers GET_QUEUE_NUM.",
+         "one only with LOG_SHMFD. Snabb never answers GET_QUEUE_NUM. A note where the capture was stopped or the "
+         "front-end closed the connection less than 1 s (or ten times the slowest answer) after the request.",
          ""},
         make_rule<AnswerMissing<Answer::reply>>,
-        wants_messages},
+        wants_messages | wants_cut_messages},
     RuleRow{{"VU009", Severity::error, Violator::back_end,
              "Every request with NEED_REPLY is acknowledged where REPLY_ACK is negotiated.", reply_ack_section,
-             "The front-end waits for it. A request that has an answer of its own gets that instead.", ""},
+             "The front-end waits for it. A request that has an answer of its own gets that instead. A note where the "
+             "capture was stopped or the front-end closed the connection less than 1 s (or ten times the slowest "
+             "answer) after the request.",
+             ""},
             make_rule<AnswerMissing<Answer::acknowledgement>>,
-            wants_messages},
+            wants_messages | wants_cut_messages},
     RuleRow{{"VU010", Severity::warning, Violator::front_end, "NEED_REPLY is not set before REPLY_ACK is negotiated.",
              reply_ack_section,
              "libvhost-user and DPDK answer nevertheless, others do not, and a front-end that waits would wait for "
              "ever. QEMU sets it in messages of the IOTLB and of postcopy whatever was negotiated: a note only.",
              ""},
             make_rule<EarlyNeedReply>,
-            wants_messages},
+            wants_messages | wants_cut_messages},
     RuleRow{{"VU011", Severity::warning, Violator::back_end, "An acknowledgement has 8 bytes, and says 0: success.",
              reply_ack_section,
              "Anything but 0 is a failure that the back-end reports: look at the request. libvhost-user says 0 also "
@@ -311,14 +360,14 @@ constexpr std::array rows{
              "crosvm take 32.",
              ""},
             make_rule<MessageRule<too_many_descriptors>>,
-            wants_messages},
+            wants_messages | wants_cut_messages},
     RuleRow{{"VU016", Severity::warning, Violator::either, "Request numbers are known ones.",
              "vhost-user, Front-end message types; Back-end message types",
              "1 to 45 on the main channel, 1 to 10 on the back-end's, 1 to 12 on the gpu channel; 1002 to 1007 on the "
              "back-end's are crosvm's own. VPP and libvhost-user disconnect, OpenVMM acknowledges.",
              ""},
             make_rule<CatalogueRule<ProblemKind::unknown_request>>,
-            wants_messages},
+            wants_messages | wants_cut_messages},
 };
 
 }  // namespace

@@ -112,6 +112,59 @@ TEST(Framing, AStreamThatEndsInsideAHeaderIsCutOff) {
                 ElementsAre(HasSubstr("VU003 @1 error front-end: the stream ends inside a header")));
 }
 
+// A memory table of which eight bytes came, and half a header on the back-end's own channel.
+SessionBuilder cut_in_two_places() {
+    SessionBuilder session = with_reply_ack();
+    trace::MessageRecord table;
+    table.bytes = session::testing::message_bytes(static_cast<std::uint32_t>(FrontEndRequest::SET_MEM_TABLE), version_1,
+                                                  Bytes(40));
+    table.bytes.resize(protocol::header_size + 8);
+    table.incomplete = true;
+    session.add(table);
+    trace::MessageRecord header;
+    header.channel = Channel::back_end;
+    header.sender = Side::back_end;
+    header.bytes = Bytes(5);
+    header.incomplete = true;
+    session.add(header);
+    return session;
+}
+
+TEST(Framing, WhatIsCutShortIsToldOnceAndItsPayloadNotJudged) {
+    SessionBuilder session = cut_in_two_places();
+    test::close_by(session, "front-end");
+    EXPECT_THAT(texts(session),
+                ElementsAre(HasSubstr("VU003 @2 error front-end: SET_MEM_TABLE announces 40 bytes, the stream ends "
+                                      "after 8"),
+                            HasSubstr("VU003 @3 error back-end: the stream ends inside a header")));
+}
+
+TEST(Framing, WhatTheEndOfTheCaptureCutsShortIsANote) {
+    SessionBuilder session = cut_in_two_places();
+    session.add(trace::SessionRecord{trace::SessionRecord::Kind::closed, {{"reason", "stopped"}}});
+    EXPECT_THAT(texts(session), ElementsAre(AllOf(HasSubstr("VU003 @2 info front-end: SET_MEM_TABLE announces 40"),
+                                                  HasSubstr("the capture was stopped")),
+                                            HasSubstr("VU003 @3 info back-end: the stream ends inside a header")));
+}
+
+TEST(Framing, WhatWasCutShortBeforeTheSessionWentOnIsAFaultWhateverEndsIt) {
+    SessionBuilder session = cut_in_two_places();
+    session.request(FrontEndRequest::SET_OWNER);
+    session.add(trace::SessionRecord{trace::SessionRecord::Kind::closed, {{"reason", "stopped"}}});
+    EXPECT_THAT(texts(session, {"VU003"}), ElementsAre(HasSubstr("@2 error"), HasSubstr("@3 error")));
+}
+
+TEST(Framing, OfAMessageThatIsCutShortTheHeaderIsJudged) {
+    SessionBuilder session;
+    trace::MessageRecord record;
+    record.bytes = session::testing::message_bytes(999, 0x105, Bytes(8));
+    record.bytes.resize(protocol::header_size + 4);
+    record.incomplete = true;
+    session.add(record);
+    EXPECT_THAT(texts(session), testing::UnorderedElementsAre(HasSubstr("VU002"), HasSubstr("VU003"),
+                                                              HasSubstr("VU005"), HasSubstr("VU016")));
+}
+
 TEST(Framing, AnswersOutOfOrderNameBothRequests) {
     SessionBuilder session;
     session.request(FrontEndRequest::GET_FEATURES);
@@ -146,6 +199,55 @@ TEST(Framing, WhatIsDueAtTheEndOfASessionWasNeverAnswered) {
     EXPECT_THAT(texts(session, {"VU008", "VU009"}), IsEmpty()) << "it may still come";
     test::close(session);
     EXPECT_THAT(texts(session, {"VU008", "VU009"}), ElementsAre(HasSubstr("VU008 @2"), HasSubstr("VU009 @3")));
+}
+
+// How a session ended, and what that makes of a request that was asked a moment before.
+using Attributes = std::vector<std::pair<std::string, std::string>>;
+const std::vector<std::pair<Attributes, std::string>> innocent_ends{
+    {{{"reason", "stopped"}}, "the capture was stopped"},
+    {{{"reason", "error"}, {"errno", "5"}}, "the capture was stopped"},
+    {{{"reason", "front-end closed"}, {"side", "front-end"}}, "the front-end closed the connection"},
+    {{{"reason", "reset"}, {"side", "front-end"}}, "the front-end closed the connection"},
+    {{{"reason", "back-end closed"}, {"side", "back-end"}, {"first", "front-end"}},
+     "the front-end closed the connection"},
+};
+const std::vector<Attributes> faulty_ends{
+    {{"reason", "back-end closed"}, {"side", "back-end"}},
+    {{"reason", "reset"}, {"side", "back-end"}},
+    {{"reason", "front-end closed"}, {"first", "back-end"}},
+    {{"reason", "something new"}},
+};
+
+std::vector<std::string> asked_before_the_end(const Attributes& end, std::int64_t age) {
+    SessionBuilder session = with_reply_ack();
+    session.request(FrontEndRequest::GET_FEATURES);
+    session.request_with_reply(FrontEndRequest::SET_OWNER);
+    session.pass(age);
+    session.add(trace::SessionRecord{trace::SessionRecord::Kind::closed, end});
+    return texts(session, {"VU008", "VU009"});
+}
+
+TEST(Framing, WhatWasJustAskedWhenTheCaptureOrTheFrontEndEndedIsANote) {
+    constexpr std::int64_t moment = 40'000;
+    for (const auto& [end, why] : innocent_ends) {
+        EXPECT_THAT(
+            asked_before_the_end(end, moment),
+            ElementsAre(AllOf(HasSubstr("VU008 @2 info back-end: GET_FEATURES was not answered yet when " + why),
+                              HasSubstr("42.0 us after it")),
+                        AllOf(HasSubstr("VU009 @3 info back-end: SET_OWNER was not answered yet"),
+                              HasSubstr("41.0 us after it"))));
+        EXPECT_THAT(asked_before_the_end(end, 2'000'000'000),
+                    ElementsAre(HasSubstr("VU008 @2 error back-end: GET_FEATURES was never answered: " + why),
+                                HasSubstr("VU009 @3 error back-end")))
+            << "it had its time";
+    }
+}
+
+TEST(Framing, ABackEndThatLeavesInsteadOfAnsweringIsAtFault) {
+    for (const Attributes& end : faulty_ends) {
+        EXPECT_THAT(asked_before_the_end(end, 0),
+                    ElementsAre(HasSubstr("VU008 @2 error"), HasSubstr("VU009 @3 error")));
+    }
 }
 
 TEST(Framing, NeedReplyIsInOrderAfterReplyAckAndInOrderToGetRequests) {

@@ -115,7 +115,7 @@ class ConfigurationRange final : public Rule {
             return;
         }
         Finding made = finding(sight, fmt::format("{} is about bytes {} to {} of the configuration space, it has {}",
-                                                  sight.what.request, config->offset, end, configuration_limit));
+                                                  sight.what.request, config->offset, end - 1, configuration_limit));
         made.severity = end <= tolerated_configuration_limit ? Severity::info : made.severity;
         report(std::move(made));
     }

@@ -218,7 +218,7 @@ TEST(Negotiation, ConfigurationBeyondItsSpaceIsAnErrorOrANote) {
         return texts(session, {"VU034"});
     };
     EXPECT_THAT(asking(0, 256), IsEmpty());
-    EXPECT_THAT(asking(200, 57), ElementsAre(AllOf(HasSubstr("VU034 @2 info front-end"), HasSubstr("200 to 257"))));
+    EXPECT_THAT(asking(200, 57), ElementsAre(AllOf(HasSubstr("VU034 @2 info front-end"), HasSubstr("200 to 256"))));
     EXPECT_THAT(asking(0, 4097), ElementsAre(HasSubstr("VU034 @2 error front-end")));
     EXPECT_THAT(asking(0xffffffff, 8), ElementsAre(HasSubstr("VU034 @2 error"))) << "the sum does not wrap";
 }

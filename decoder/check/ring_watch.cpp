@@ -129,12 +129,13 @@ void RingWatch::entry(const trace::Record& record, const trace::ChainRecord& cha
     if (entry.state == trace::ChainEntry::State::available) {
         ring->next_available = next;
         ring->last_offer_sequence = record.sequence + number;
-        const bool no_readable =
-            std::none_of(entry.descriptors.begin(), entry.descriptors.end(), [](const trace::ChainDescriptor& one) {
-                return (one.flags & (virtio::descriptor_write | virtio::descriptor_indirect)) == 0 && one.length != 0;
-            });
-        ring->open.insert_or_assign(entry.head, Offer{record.sequence + number, time, entry.index, entry.problem,
-                                                      is_certain(chain, number), no_readable});
+        Offer offer{record.sequence + number, time, entry.index, entry.problem, is_certain(chain, number)};
+        for (const trace::ChainDescriptor& one : entry.descriptors) {
+            if ((one.flags & virtio::descriptor_indirect) == 0) {
+                ((one.flags & virtio::descriptor_write) != 0 ? offer.writable : offer.readable) += one.length;
+            }
+        }
+        ring->open.insert_or_assign(entry.head, offer);
         return;
     }
     if (ring->next_used && ahead(*ring->next_used, entry.index) < 0) {

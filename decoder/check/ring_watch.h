@@ -16,10 +16,11 @@ namespace vutrace::check {
 struct Offer {
     std::uint64_t sequence{0};
     std::int64_t time{0};
-    std::uint16_t index{0};          // of its slot in the available ring
-    std::uint16_t problem{0};        // virtio::ChainProblem
-    bool certain{false};             // its descriptors were read while they were the device's
-    bool device_writes_only{false};  // no readable byte: may be a buffer that waits for something to happen
+    std::uint16_t index{0};     // of its slot in the available ring
+    std::uint16_t problem{0};   // virtio::ChainProblem
+    bool certain{false};        // its descriptors were read while they were the device's
+    std::uint64_t readable{0};  // bytes, by its descriptors
+    std::uint64_t writable{0};
 };
 
 // Kicks or calls of one queue.

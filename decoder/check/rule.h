@@ -76,6 +76,9 @@ inline constexpr Wants wants_messages = 1;
 inline constexpr Wants wants_chains = 2;
 inline constexpr Wants wants_chain_records = 4;
 inline constexpr Wants wants_others = 8;  // session, event, memory, gap and note records
+// Messages that the end of their connection cut short, too: their header, and the descriptors they came with. Rules
+// that judge a payload must not see them.
+inline constexpr Wants wants_cut_messages = 16;
 inline constexpr Wants wants_end = 0;
 
 class Rule {

@@ -11,6 +11,7 @@ SessionRules::SessionRules(const Selection& selection, const Rule::Sink& sink, s
             const auto& rule = rules_.emplace_back(row.make());
             rule->bind(row.info, sink, session);
             for (auto [wanted, list] : {std::pair(wants_messages, &messages_),
+                                        {wants_cut_messages, &cut_messages_},
                                         {wants_chains, &chains_},
                                         {wants_chain_records, &chain_records_},
                                         {wants_others, &others_}}) {
@@ -54,7 +55,7 @@ void SessionRules::take_message(const Sight& sight, const trace::MessageRecord& 
         return;
     }
     const MessageSight seen{sight, message, what, *what.header, what.payload, what.whole};
-    for (Rule* rule : messages_) {
+    for (Rule* rule : message.incomplete ? cut_messages_ : messages_) {
         rule->message(seen);
     }
 }

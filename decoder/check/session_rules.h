@@ -23,7 +23,7 @@ class SessionRules {
     void take_chains(const Sight& sight, const trace::ChainRecord& chain);
 
     std::vector<std::unique_ptr<Rule>> rules_;
-    std::vector<Rule*> messages_, chains_, chain_records_, others_;
+    std::vector<Rule*> messages_, cut_messages_, chains_, chain_records_, others_;
     RingWatch rings_;
     bool ended_{false};
 };

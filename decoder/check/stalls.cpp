@@ -1,6 +1,7 @@
 // Who owes whom on the channels, at the end of a session or of the trace.
 #include "deadlock.h"
 #include "ring_evidence.h"
+#include "session_end.h"
 
 #include <fmt/format.h>
 
@@ -17,12 +18,6 @@ std::int64_t age(std::int64_t since, const EndSight& sight) noexcept {
     return explain::elapsed(since, sight.time);
 }
 
-std::string_view attribute(const session::SessionState& state, std::string_view key) noexcept {
-    const auto found =
-        std::find_if(state.closed.rbegin(), state.closed.rend(), [&](const auto& one) { return one.first == key; });
-    return found == state.closed.rend() ? std::string_view{} : std::string_view{found->second};
-}
-
 class Unanswered final : public Rule {
   public:
     void message(const MessageSight& sight) override {
@@ -30,7 +25,8 @@ class Unanswered final : public Rule {
         misses_.message(sight);
     }
     void end(const EndSight& sight) override {
-        const bool deadlock = find_deadlock(sight, misses_, patience_.limit()).has_value();
+        const auto both = find_deadlock(sight, misses_, patience_.limit());
+        const bool deadlock = both && both->sure;
         for (const Channel channel : {Channel::front_end, Channel::back_end, Channel::gpu}) {
             const explain::Conversation* conversation = sight.annotator.conversation(sight.state.number, channel);
             if (conversation == nullptr || (deadlock && channel != Channel::gpu)) {
@@ -55,7 +51,7 @@ class Unanswered final : public Rule {
   private:
     void tell(const EndSight& sight, Channel channel, const Request& request) const {
         const bool back_end_owes = protocol::requester(channel) == Side::front_end;
-        const bool went_away = sight.closed && back_end_owes && attribute(sight.state, "reason") == "back-end closed";
+        const bool went_away = sight.closed && back_end_owes && ended_by(sight.state) == EndedBy::back_end;
         const std::string name = std::string(protocol::request_name(channel, request.header.request));
         const char* const due = request.answer == explain::Answer::reply ? "answer" : "acknowledgement";
         const std::int64_t waited = age(request.time, sight);
@@ -148,11 +144,18 @@ class BothWait final : public Rule {
                               both->back_end->sequence, duration(age(both->back_end->time, sight)))
                 : fmt::format("the update after the IOTLB miss for 0x{:x} of record {} (for {})", both->miss->address,
                               both->miss->sequence, duration(age(both->miss->time, sight)));
-        report(finding(both->main->sequence, both->main->time,
-                       fmt::format("both sides wait: the front-end for the answer to {} (for {}), the back-end on its "
-                                   "own channel for {}; the front-end has to serve that channel while it waits",
-                                   protocol::request_name(Channel::front_end, both->main->header.request),
-                                   duration(age(both->main->time, sight)), other)));
+        Finding made =
+            finding(both->main->sequence, both->main->time,
+                    fmt::format("both sides wait: the front-end for the answer to {} (for {}), the back-end on its "
+                                "own channel for {}; the front-end has to serve that channel while it waits",
+                                protocol::request_name(Channel::front_end, both->main->header.request),
+                                duration(age(both->main->time, sight)), other));
+        if (!both->sure) {
+            made.severity = Severity::warning;
+            made.text += fmt::format("; but the back-end answered in between (record {}), so it may hang on its own",
+                                     misses_.last_answer());
+        }
+        report(std::move(made));
     }
 
   private:
@@ -169,7 +172,7 @@ constexpr std::array channel_rows{
              "trace's last record.",
              ""},
             make_rule<Unanswered>,
-            wants_messages},
+            wants_messages | wants_cut_messages},
     RuleRow{
         {"STALL002", Severity::warning, Violator::front_end,
          "Nobody waits for an acknowledgement that was not asked for.", "vhost-user, VHOST_USER_PROTOCOL_F_REPLY_ACK",
@@ -178,17 +181,18 @@ constexpr std::array channel_rows{
          "is not negotiated, or in the middle of setting up rings, while nothing is owed to it.",
          ""},
         make_rule<NeverAsked>,
-        wants_messages},
+        wants_messages | wants_cut_messages},
 };
 constexpr std::array deadlock_rows{
     RuleRow{{"STALL005", Severity::error, Violator::front_end,
              "A side that waits on one channel goes on to serve the other.", "vhost-user, Back-end communication",
              "The front-end waits for an answer on the main channel and does not read the back-end channel, on which "
              "the back-end waits before it can answer: an IOTLB miss during GET_VRING_BASE is the usual case. The "
-             "front-end is named, because only it can break the circle by reading both.",
+             "front-end is named, because only it can break the circle by reading both. A warning where the back-end "
+             "answered something after it began to wait: then the missing answer is reported, too.",
              ""},
             make_rule<BothWait>,
-            wants_messages},
+            wants_messages | wants_cut_messages},
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Who owes whom on the rings, at the end of a session or of the trace.
 #include "evidence.h"
+#include "held_queues.h"
 #include "notification_debts.h"
 
 #include <vutrace/protocol/features.h>
@@ -19,8 +20,14 @@ bool runs(const session::DeviceState& device, std::uint16_t queue) noexcept {
 
 class UntakenChains final : public Rule {
   public:
-    void message(const MessageSight& sight) override { (void)debts_.message(sight); }
-    void chain(const ChainSight& sight) override { (void)debts_.chain(sight); }
+    void message(const MessageSight& sight) override {
+        (void)debts_.message(sight);
+        device_ = sight.annotation.device;
+    }
+    void chain(const ChainSight& sight) override {
+        (void)debts_.chain(sight);
+        device_ = sight.annotation.device;
+    }
     void chain_record(const Sight& sight, const trace::ChainRecord& chain) override {
         debts_.chain_record(sight, chain);
     }
@@ -60,7 +67,7 @@ class UntakenChains final : public Rule {
         std::uint16_t head = 0;
         std::size_t count = 0;
         for (const auto& [number, offer] : ring.open) {
-            if (offer.device_writes_only) {
+            if (is_held_by_design(offer, device_, queue, sight.state.device)) {
                 continue;
             }
             ++count;
@@ -104,6 +111,7 @@ class UntakenChains final : public Rule {
         }
     }
     NotificationDebts debts_{NotificationDebts::Kind::kick};
+    std::uint32_t device_{0};                             // virtio device type, as last known
     std::map<std::uint32_t, std::uint64_t> early_kicks_;  // of a queue whose last one it was; bounded: most_queues
 };
 
@@ -143,7 +151,8 @@ constexpr std::array rows{
         {"STALL003", Severity::warning, Violator::back_end, "What is available is taken and used.", ring_states_section,
          "At the end of a session or of the trace: chains in flight on queues that run, and since when. A note "
          "while they are younger than 1 s and than twenty times the queue's slowest completion. Chains without a "
-         "readable byte are left out: devices fill them when they have something (received packets, events). The "
+         "readable byte are left out: devices fill them when they have something (received packets, events); so are "
+         "those that gpio's event queue, sound's receive queue and balloon's statistics queue hold by design. The "
          "driver owes where the chain is broken, or where a kick was due and none was seen. A kick that came before "
          "SET_VRING_ENABLE counts: a back-end that threw it away has to look at the ring when it is enabled. Silent "
          "where capture lost something.",

@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <string>
+#include <tuple>
 #include <utility>
 
 namespace vutrace::check {
@@ -173,6 +175,19 @@ std::optional<std::string> address_flags(const MessageSight& sight) {
     return fmt::format("SET_VRING_ADDR of queue {} has flags 0x{:x}: only bit 0 has a meaning", at->index, at->flags);
 }
 
+// "used ring from 0x1000 to 0x2000"
+std::string moved_parts(const protocol::VringAddress& was, const protocol::VringAddress& now) {
+    std::string parts;
+    for (const auto& [name, from, to] : {std::tuple("descriptors", was.descriptor, now.descriptor),
+                                         {"available ring", was.available, now.available},
+                                         {"used ring", was.used, now.used}}) {
+        if (from != to) {
+            parts += fmt::format("{}{} from 0x{:x} to 0x{:x}", parts.empty() ? "" : ", ", name, from, to);
+        }
+    }
+    return parts;
+}
+
 // VU050
 std::optional<std::string> changed_while_started(const MessageSight& sight) {
     const session::QueueState* queue = sight.what.queue ? sight.before.queue(*sight.what.queue) : nullptr;
@@ -186,8 +201,7 @@ std::optional<std::string> changed_while_started(const MessageSight& sight) {
             (at->descriptor == was->descriptor && at->available == was->available && at->used == was->used)) {
             return std::nullopt;
         }
-        return fmt::format("queue {} is moved while it is started: descriptors from 0x{:x} to 0x{:x}", at->index,
-                           was->descriptor, at->descriptor);
+        return fmt::format("queue {} is moved while it is started: {}", at->index, moved_parts(*was, *at));
     }
     const auto state = vring_state(sight);
     if (state && sight.asks(FrontEndRequest::SET_VRING_NUM) && queue->size && *queue->size != state->num) {

@@ -141,6 +141,30 @@ TEST(VringSetup, WhatIsChangedWhileTheRingIsStarted) {
                 ElementsAre(HasSubstr("queue 0 is moved"), HasSubstr("64 after 128"), HasSubstr("base 7")));
 }
 
+TEST(VringSetup, ARingThatMovesWhileItIsStartedIsToldByTheParts) {
+    using Change = void (*)(protocol::VringAddress&);
+    const std::vector<std::pair<Change, std::string>> changes{
+        {[](protocol::VringAddress& at) { at.descriptor += 0x40; }, "started: descriptors from 0x"},
+        {[](protocol::VringAddress& at) { at.available += 0x40; }, "started: available ring from 0x"},
+        {[](protocol::VringAddress& at) { at.used += 0x40; }, "started: used ring from 0x"},
+    };
+    protocol::VringAddress all = usual();
+    for (const auto& [change, said] : changes) {
+        SessionBuilder session = connected();
+        BlockSession::start_queue(session);
+        protocol::VringAddress at = usual();
+        change(at);
+        change(all);
+        place(session, at);
+        EXPECT_THAT(texts(session, {"VU050"}), ElementsAre(AllOf(HasSubstr(said), Not(HasSubstr(", ")))));
+    }
+    SessionBuilder session = connected();
+    BlockSession::start_queue(session);
+    place(session, all);
+    EXPECT_THAT(texts(session, {"VU050"}), ElementsAre(AllOf(HasSubstr("descriptors from"),
+                                                             HasSubstr(", available ring"), HasSubstr(", used ring"))));
+}
+
 TEST(VringStart, ARingThatIsEnabledWithoutItsPlaceIsAnError) {
     SessionBuilder session = connected();
     session.set(FrontEndRequest::SET_VRING_NUM, 0, 128);
