@@ -1,4 +1,5 @@
 // Mode `relay`: the notification descriptors are ours.
+#include "poll_pacer.h"
 #include "testing/data_path_fixture.h"
 
 #include <fcntl.h>
@@ -40,6 +41,46 @@ TEST_F(DataPathTest, RelaysKicksAndCallsWithTheirCountsAfterLookingAtTheRing) {
     EXPECT_EQ(counts.kicks, 200U * 201 / 2);
     EXPECT_EQ(counts.calls, 600U);
     EXPECT_EQ(counts.chains_lost + counts.completions_lost + counts.notes, 0U);
+}
+
+// The back-end's bug that is looked for: nothing but time shows it.
+TEST_F(DataPathTest, SeesACompletionWhoseCallIsNeverSent) {
+    RingPair ring(16);
+    open(DataPathMode::relay);
+    set_up_ring(ring);
+    const Ends call = send_eventfd(FrontEndRequest::SET_VRING_CALL);
+    const Ends kick = send_eventfd(FrontEndRequest::SET_VRING_KICK);
+    run_with([&] {
+        ring.describe_chain(0, {{RingPair::buffers, 8, false}, {RingPair::buffers + 64, 8, true}});
+        ring.offer(0);
+        ASSERT_TRUE(signal_event(kick.first));
+        EXPECT_EQ(wait_for_event(kick.second), 1U);
+        EXPECT_EQ(recorder.counts().completions, 0U);
+        ring.use(0, 8);
+        wait_until([&] { return recorder.counts().completions; });
+    });
+    EXPECT_EQ(recorder.counts().calls, 0U);
+    EXPECT_EQ(recorder.counts().verified, 2U);
+    EXPECT_EQ(recorder.counts().completions_lost + recorder.counts().notes, 0U);
+}
+
+// However much it finds: a notification that comes is quicker anyhow.
+TEST(PollPacer, WatchesSlowlyWhereNotificationsComeThroughUs) {
+    auto loop = std::move(*EventLoop::create());
+    int looks = 0;
+    PollPacer* pacing = nullptr;
+    PollPacer pacer(loop, [&] {
+        if (++looks == 3) {
+            loop.stop();
+        }
+        pacing->need(PollPacer::Need::slow_watch, true);
+    });
+    pacing = &pacer;
+    const auto begin = std::chrono::steady_clock::now();
+    pacer.need(PollPacer::Need::slow_watch, true);
+    ASSERT_TRUE(loop.run());
+    EXPECT_GE(std::chrono::steady_clock::now() - begin, 3 * PollPacer::longest);
+    EXPECT_GE(PollPacer::longest, std::chrono::milliseconds{10});
 }
 
 TEST_F(DataPathTest, RelaysBeforeAQueueIsStartedAndAfterItStopped) {

@@ -4,13 +4,16 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <csignal>
 #include <utility>
 
@@ -21,7 +24,6 @@ using Severity = trace::NoteRecord::Severity;
 
 constexpr std::size_t piece_size = std::size_t{64} << 10U;  // what one record holds at the most
 constexpr int pieces_per_turn = 16;                         // then the session's other descriptors are served
-constexpr int pieces_at_the_end = 1024;                     // however much a pipe may hold by then
 
 struct PipeEnds {
     FileDescriptor read;
@@ -54,6 +56,11 @@ Result<int> flags_of_pipe(const FileDescriptor& end) {
     return flags;
 }
 
+int waiting_in(const FileDescriptor& pipe) noexcept {
+    int bytes = 0;
+    return ::ioctl(pipe.number(), FIONREAD, &bytes) == 0 ? std::max(bytes, 0) : 0;
+}
+
 // splice and tee count pages, and never wait with this flag, whatever O_NONBLOCK of the peers' own pipe says.
 constexpr unsigned never_wait = SPLICE_F_NONBLOCK;
 
@@ -81,17 +88,46 @@ class DeviceStateTee::Transfer {
         }
         return loop_.add(sink_, 0, [this](std::uint32_t events) { serve_sink(events); });  // EPOLLERR comes unasked
     }
-    void close() {
-        for (int i = 0; i < pieces_at_the_end && !over() && !blocked_; ++i) {
-            if (!pass_a_piece()) {
-                break;
-            }
-        }
-        if (!over()) {
-            end("cut off with the session");
+    [[nodiscard]] bool over() const noexcept { return !source_; }
+
+    // The rest is for the time after the session, without the loop.
+
+    // Room in the sink for all that waits: two pipes hold more than the one that the peers believe in. Both count
+    // pages, however little is in each. As far as the system lets us.
+    void make_room() noexcept {
+        const int held = ::fcntl(source_.number(), F_GETPIPE_SZ);
+        const int room = ::fcntl(sink_.number(), F_GETPIPE_SZ);
+        if (held > 0 && room > 0 && held <= INT_MAX - room) {
+            (void)::fcntl(sink_.number(), F_SETPIPE_SZ, held + room);
         }
     }
-    [[nodiscard]] bool over() const noexcept { return !source_; }
+    // True where something went through, or the receiver took of what it had.
+    bool go_on() {
+        const std::uint64_t before = bytes_;
+        const int unread = std::exchange(unread_, waiting_in(sink_));
+        const bool was_read = unread_ < unread;
+        blocked_ = false;
+        for (int i = 0; i < pieces_per_turn && !over() && pass_a_piece(); ++i) {
+        }
+        unread_ = waiting_in(sink_);
+        return was_read || bytes_ != before;
+    }
+    // What is waited for: as long as there is no room, not the source, whose end would be reported without end.
+    [[nodiscard]] std::array<pollfd, 2> waits_for() const noexcept {
+        return {pollfd{blocked_ ? -1 : source_.number(), POLLIN, 0},
+                pollfd{sink_.number(), static_cast<short>(blocked_ ? POLLOUT : 0), 0}};
+    }
+    void receiver_closed() { end("the receiver closed its end"); }
+    void cut_off() {
+        const int waiting = waiting_in(source_);
+        const char* const why =
+            waiting != 0 ? "its receiver took nothing more" : "its sender neither went on nor closed its end";
+        recorder_.lost({trace::no_queue, 0, 0, static_cast<std::uint64_t>(waiting),
+                        fmt::format("a device's state was cut off after the session: {}", why)});
+        end(fmt::format("cut off after the session, with {} bytes that waited and were not passed on: {}", waiting,
+                        why),
+            Severity::warning);
+    }
 
   private:
     void serve() {
@@ -104,7 +140,7 @@ class DeviceStateTee::Transfer {
 
     void serve_sink(std::uint32_t events) {
         if ((events & EPOLLERR) != 0) {
-            end("the receiver closed its end");
+            receiver_closed();
             return;
         }
         blocked_ = false;
@@ -127,7 +163,7 @@ class DeviceStateTee::Transfer {
         const int why = errno;
         record(static_cast<std::size_t>(copied), passed < 0 ? 0 : static_cast<std::size_t>(passed));
         if (passed < 0 && why == EPIPE) {
-            end("the receiver closed its end");
+            receiver_closed();
             return false;
         }
         errno = why;
@@ -175,10 +211,9 @@ class DeviceStateTee::Transfer {
         (void)loop_.modify(sink_, blocked_ ? std::uint32_t{EPOLLOUT} : 0);
     }
 
-    void end(const std::string& why) {
-        recorder_.note(Severity::info,
-                       fmt::format("the device's state: {} bytes went from the {} to the {}{}{}", bytes_,
-                                   name_of(from_), name_of(other(from_)), why.empty() ? "" : "; ", why));
+    void end(const std::string& why, Severity severity = Severity::info) {
+        recorder_.note(severity, fmt::format("the device's state: {} bytes went from the {} to the {}{}{}", bytes_,
+                                             name_of(from_), name_of(other(from_)), why.empty() ? "" : "; ", why));
         stop();
     }
 
@@ -201,10 +236,12 @@ class DeviceStateTee::Transfer {
     std::uint64_t bytes_{0};  // passed on so far
     bool blocked_{false};
     bool waits_for_room_{false};
+    int unread_{0};  // in the sink, at the last look after the session
 };
 
-DeviceStateTee::DeviceStateTee(DeviceStatePipes which, EventLoop& loop, MessageRecorder& recorder)
-    : which_(which), loop_(loop), recorder_(recorder) {}
+DeviceStateTee::DeviceStateTee(DeviceStatePipes which, EventLoop& loop, MessageRecorder& recorder,
+                               std::chrono::milliseconds patience)
+    : which_(which), patience_(patience), loop_(loop), recorder_(recorder) {}
 
 DeviceStateTee::~DeviceStateTee() = default;
 
@@ -286,13 +323,55 @@ Result<DeviceStateTee::Offer> DeviceStateTee::interpose(Side sender, const std::
     return Offer{std::move(transfer), std::move(given)};
 }
 
+bool DeviceStateTee::is_passing_on() const noexcept {
+    return std::any_of(transfers_.begin(), transfers_.end(), [](const auto& transfer) { return !transfer->over(); });
+}
+
 void DeviceStateTee::close() {
+    using Clock = std::chrono::steady_clock;
     offer_.reset();
+    std::erase_if(transfers_, [](const auto& transfer) { return transfer->over(); });
+    for (const auto& transfer : transfers_) {
+        transfer->make_room();
+    }
+    auto until = Clock::now() + patience_;
+    do {
+        for (const auto& transfer : transfers_) {
+            if (transfer->go_on()) {
+                until = Clock::now() + patience_;
+            }
+        }
+        std::erase_if(transfers_, [](const auto& transfer) { return transfer->over(); });
+    } while (!transfers_.empty() && wait(until));
     for (const auto& transfer : transfers_) {
         if (!transfer->over()) {
-            transfer->close();
+            transfer->cut_off();
         }
     }
+    transfers_.clear();
+}
+
+// Until there is something to do for one of the transfers, or to look whether the receivers read. False once it is
+// late.
+bool DeviceStateTee::wait(std::chrono::steady_clock::time_point until) {
+    using std::chrono::milliseconds;
+    const auto left = std::chrono::ceil<milliseconds>(until - std::chrono::steady_clock::now());
+    if (left <= milliseconds::zero()) {
+        return false;
+    }
+    std::vector<pollfd> waiting;
+    for (const auto& transfer : transfers_) {
+        const auto ends = transfer->waits_for();
+        waiting.insert(waiting.end(), ends.begin(), ends.end());
+    }
+    const auto soon = std::min(left, patience_ / 4 + milliseconds{1});
+    const int ready = ::poll(waiting.data(), waiting.size(), static_cast<int>(soon.count()));
+    for (std::size_t i = 0; ready > 0 && i < transfers_.size(); ++i) {
+        if ((waiting[2 * i + 1].revents & POLLERR) != 0) {
+            transfers_[i]->receiver_closed();
+        }
+    }
+    return true;
 }
 
 }  // namespace vutrace::capture

@@ -5,12 +5,16 @@
 // Where asked, the receiver gets an end of a pipe of ours instead, and what goes through is passed on by the kernel
 // (splice), a copy recorded beside it (tee). A descriptor that cannot be followed passes untouched, and the trace says
 // why. Runs on the session's thread.
+//
+// A transfer outlives its session: without us the peers' pipe would not end with their sockets, and a receiver cannot
+// tell a state that was cut from one that ended.
 #pragma once
 
 #include "message_recorder.h"
 
 #include <vutrace/capture/capture.h>
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,9 +26,12 @@ class DeviceStateTee {
   public:
     // Alive at once; a session needs one. Further pipes pass untouched.
     static constexpr std::size_t most_pipes = 4;
+    // How long neither side may do anything in a pipe that is open when the session has ended.
+    static constexpr std::chrono::milliseconds usual_patience{5000};
 
     // `loop` and `recorder` outlive it.
-    DeviceStateTee(DeviceStatePipes which, EventLoop& loop, MessageRecorder& recorder);
+    DeviceStateTee(DeviceStatePipes which, EventLoop& loop, MessageRecorder& recorder,
+                   std::chrono::milliseconds patience = usual_patience);
     DeviceStateTee(const DeviceStateTee&) = delete;
     DeviceStateTee& operator=(const DeviceStateTee&) = delete;
     ~DeviceStateTee();
@@ -34,7 +41,9 @@ class DeviceStateTee {
                              std::vector<int>& numbers);
     // After it: closes our copies, so that nobody but the peers keeps a pipe open.
     void message_forwarded(Side sender, const protocol::Header& header, std::vector<FileDescriptor>& descriptors);
-    // Passes on what waits in the pipes as far as it is taken, then closes them.
+    [[nodiscard]] bool is_passing_on() const noexcept;  // some pipe is open
+    // After the session, without the loop: passes on and records until each pipe was ended by its peers, or nothing
+    // moved in any for `patience`. Then what still waits is counted as lost, and the pipes close.
     void close();
 
   private:
@@ -45,8 +54,10 @@ class DeviceStateTee {
     };
 
     [[nodiscard]] Result<Offer> interpose(Side sender, const std::vector<FileDescriptor>& received);
+    [[nodiscard]] bool wait(std::chrono::steady_clock::time_point until);
 
     const DeviceStatePipes which_;
+    const std::chrono::milliseconds patience_;
     EventLoop& loop_;
     MessageRecorder& recorder_;
     std::vector<std::unique_ptr<Transfer>> transfers_;  // also ended ones, until the next comes

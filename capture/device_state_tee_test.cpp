@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <csignal>
 #include <thread>
 
 namespace vutrace::capture {
@@ -160,7 +161,128 @@ TEST_F(DeviceStateTest, AReceiverThatClosesIsSeenByTheSender) {
     EXPECT_THAT(notes(), Contains(HasSubstr("0 bytes went from the back-end to the front-end; the receiver closed")));
 }
 
+// Two pipes hold more than the one that the sender filled and closed.
 TEST_F(DeviceStateTest, WhatWaitsWhenTheSessionEndsIsPassedOn) {
+    for (const std::size_t size : {5000U, 65536U, 100'000U, 131'072U}) {
+        recorder_.clear();
+        start();
+        Pipe pipe = create_pipe();
+        FileDescriptor sender = give(Side::front_end, pipe.write);
+        pipe.write.reset();
+        const Bytes state = pattern(size, 9);
+        write_all(sender, state);  // what the first pipe holds; the session's thread makes room in it
+        expect_main_channel_works();
+        sender.reset();
+        stop();
+        EXPECT_EQ(read_to_the_end(pipe.read), state) << size;
+        EXPECT_EQ(recorded(), state) << size;
+        EXPECT_THAT(notes(), Contains(HasSubstr(std::to_string(size) + " bytes went")));
+        EXPECT_THAT(recorder_.all<trace::GapRecord>(), IsEmpty());
+    }
+}
+
+// A page for each byte: what a pipe holds is counted in pages.
+TEST_F(DeviceStateTest, SmallPiecesThatWaitArePassedOnToo) {
+    start();
+    Pipe pipe = create_pipe();
+    FileDescriptor sender = give(Side::front_end, pipe.write);
+    pipe.write.reset();
+    ASSERT_EQ(::fcntl(sender.number(), F_SETFL, O_WRONLY | O_NONBLOCK | O_DIRECT), 0);
+    Bytes sent;
+    const Bytes piece = pattern(3, 3);
+    for (int idle = 0; idle < 2;) {
+        if (::write(sender.number(), piece.data(), piece.size()) > 0) {
+            sent.insert(sent.end(), piece.begin(), piece.end());
+            idle = 0;
+            continue;
+        }
+        ++idle;
+        expect_main_channel_works();
+    }
+    sender.reset();
+    stop();
+    EXPECT_EQ(read_to_the_end(pipe.read), sent);
+    EXPECT_EQ(recorded(), sent);
+}
+
+TEST_F(DeviceStateTest, GoesOnAfterTheSessionEndedInTheMiddle) {
+    start();
+    const std::size_t before = open_descriptors();
+    Pipe pipe = create_pipe();
+    FileDescriptor sender = give(Side::front_end, pipe.write);
+    pipe.write.reset();
+    const Bytes state = pattern(1'000'003, 5);
+    std::thread writer([&] {
+        write_all(sender, state);
+        sender.reset();
+    });
+    Bytes got(4096);
+    ASSERT_EQ(::read(pipe.read.number(), got.data(), got.size()), 4096);
+    loop_.stop();
+    EXPECT_NE(end_of(back_end_), ErrorCode::bad_input) << "the peers do not wait for it";
+    const Bytes rest = read_to_the_end(pipe.read);
+    got.insert(got.end(), rest.begin(), rest.end());
+    writer.join();
+    stop();
+    EXPECT_EQ(got, state);
+    EXPECT_EQ(recorded(), state);
+    EXPECT_THAT(notes(), Contains(HasSubstr("1000003 bytes went from the back-end to the front-end")));
+    EXPECT_THAT(recorder_.all<trace::GapRecord>(), IsEmpty());
+    pipe.read.reset();
+    EXPECT_EQ(open_descriptors(), before - 2) << "less the session's sockets";
+}
+
+TEST_F(DeviceStateTest, AReceiverThatClosesAfterTheSessionIsSeenByTheSender) {
+    start();
+    Pipe pipe = create_pipe();
+    const FileDescriptor sender = give(Side::front_end, pipe.write);
+    pipe.write.reset();
+    loop_.stop();
+    EXPECT_NE(end_of(back_end_), ErrorCode::bad_input);
+    pipe.read.reset();
+    EXPECT_TRUE(becomes(sender, POLLERR));
+    stop();
+    EXPECT_THAT(notes(), Contains(HasSubstr("the receiver closed")));
+    EXPECT_THAT(recorder_.all<trace::GapRecord>(), IsEmpty());
+}
+
+TEST_F(DeviceStateTest, WhatHadToBeCutIsCounted) {
+    device_state_patience_ = std::chrono::milliseconds{50};
+    start();
+    const std::size_t before = open_descriptors();
+    Pipe pipe = create_pipe();
+    FileDescriptor sender = give(Side::front_end, pipe.write);
+    pipe.write.reset();
+    ASSERT_EQ(::fcntl(sender.number(), F_SETFL, O_WRONLY | O_NONBLOCK), 0);
+    std::thread writer([&] {
+        sigset_t broken_pipe;
+        sigemptyset(&broken_pipe);
+        sigaddset(&broken_pipe, SIGPIPE);
+        ASSERT_EQ(::pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr), 0);
+        const Bytes piece = pattern(4096, 3);
+        while (::write(sender.number(), piece.data(), piece.size()) > 0 || errno == EAGAIN) {  // until EPIPE
+        }
+        sender.reset();
+    });
+    loop_.stop();
+    writer.join();
+    stop();
+    const Bytes got = read_to_the_end(pipe.read);
+    EXPECT_EQ(recorded(), got);
+    const auto gaps = recorder_.all<trace::GapRecord>();
+    ASSERT_EQ(gaps.size(), 1U);
+    EXPECT_GT(gaps[0].bytes, 0U);
+    EXPECT_THAT(gaps[0].reason, HasSubstr("its receiver took nothing more"));
+    const auto said = recorder_.all<trace::NoteRecord>();
+    EXPECT_EQ(said.back().severity, trace::NoteRecord::Severity::warning);
+    EXPECT_THAT(said.back().text, HasSubstr(std::to_string(got.size()) + " bytes went"));
+    EXPECT_THAT(said.back().text, HasSubstr(std::to_string(gaps[0].bytes) + " bytes that waited"));
+    pipe.read.reset();
+    EXPECT_EQ(open_descriptors(), before - 2) << "less the session's sockets";
+}
+
+TEST_F(DeviceStateTest, ASenderThatDoesNothingIsNotWaitedForWithoutEnd) {
+    device_state_patience_ = std::chrono::milliseconds{50};
     start();
     Pipe pipe = create_pipe();
     FileDescriptor sender = give(Side::front_end, pipe.write);
@@ -171,7 +293,11 @@ TEST_F(DeviceStateTest, WhatWaitsWhenTheSessionEndsIsPassedOn) {
     EXPECT_TRUE(becomes(sender, POLLERR)) << "nobody reads it any more";
     EXPECT_EQ(read_to_the_end(pipe.read), state);
     EXPECT_EQ(recorded(), state);
-    EXPECT_THAT(notes(), Contains(HasSubstr("cut off with the session")));
+    const auto gaps = recorder_.all<trace::GapRecord>();
+    ASSERT_EQ(gaps.size(), 1U);
+    EXPECT_EQ(gaps[0].bytes, 0U);
+    EXPECT_THAT(gaps[0].reason, HasSubstr("neither went on nor closed"));
+    EXPECT_THAT(notes(), Contains(HasSubstr("5000 bytes went from the back-end to the front-end; cut off")));
 }
 
 TEST_F(DeviceStateTest, TheReceiverFindsThePipeAsItWasMade) {

@@ -24,6 +24,10 @@ void MessageRecorder::record(trace::MemoryRecord memory) noexcept {
     (void)recorder_.record(session_, std::move(memory));
 }
 
+void MessageRecorder::lost(trace::GapRecord gap) noexcept {
+    recorder_.lost(session_, gap);
+}
+
 void MessageRecorder::note(trace::NoteRecord::Severity severity, std::string text) noexcept {
     (void)recorder_.record(session_, trace::NoteRecord{severity, trace::no_queue, std::move(text)});
 }

@@ -12,7 +12,9 @@ void PollPacer::need(Need need, bool found, std::chrono::nanoseconds rest) {
         }
         return;
     }
-    const std::chrono::nanoseconds shortest = need == Need::watch ? shortest_watch : shortest_poll;
+    const std::chrono::nanoseconds shortest = need == Need::slow_watch ? longest
+                                              : need == Need::watch    ? shortest_watch
+                                                                       : shortest_poll;
     if (found) {
         interval_ = shortest;
     }

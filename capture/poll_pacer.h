@@ -14,9 +14,10 @@ class PollPacer {
     // In the order of urgency.
     enum class Need : std::uint8_t {
         none,
-        watch,  // notifications are on and may still pass us by (KVM's irqfd takes a call for itself)
-        poll,   // notifications are off
-        now,    // the last look stopped at a bound
+        slow_watch,  // every notification comes through us: only the one that is never sent passes us by
+        watch,       // notifications are on and may still pass us by (KVM's irqfd takes a call for itself)
+        poll,        // notifications are off
+        now,         // the last look stopped at a bound
     };
     static constexpr std::chrono::nanoseconds shortest_poll = std::chrono::microseconds{50};
     static constexpr std::chrono::nanoseconds shortest_watch = std::chrono::microseconds{500};

@@ -190,7 +190,10 @@ PollPacer::Need QueueTaps::need_of(std::uint32_t queue, const Entry& entry) cons
     if (no_kicks || (in_flight && no_calls)) {
         return Need::poll;
     }
-    return in_flight && options_.mode == DataPathMode::tap ? Need::watch : Need::none;
+    if (!in_flight) {
+        return Need::none;
+    }
+    return options_.mode == DataPathMode::tap ? Need::watch : Need::slow_watch;
 }
 
 PollPacer::Need QueueTaps::need() const {

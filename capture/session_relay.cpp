@@ -35,14 +35,14 @@ bool is_any_of(const protocol::Header& header, std::span<const FrontEndRequest> 
 
 SessionRelay::SessionRelay(FileDescriptor front_end, FileDescriptor back_end, std::uint32_t session, Recorder& recorder,
                            EventLoop& loop, const DataPathFactory& make_data_path, RelayedChannels channels,
-                           DeviceStatePipes device_state)
+                           DeviceStatePipes device_state, std::chrono::milliseconds device_state_patience)
     : session_(session),
       recorder_(recorder),
       loop_(loop),
       message_recorder_(session, recorder),
       main_(std::move(front_end), std::move(back_end), loop, *this),
       side_channels_(channels, loop, message_recorder_),
-      device_state_tee_(device_state, loop, message_recorder_),
+      device_state_tee_(device_state, loop, message_recorder_, device_state_patience),
       data_path_(make_data_path(state_)) {}
 
 SessionRelay::~SessionRelay() {

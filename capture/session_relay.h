@@ -12,6 +12,7 @@
 #include <vutrace/capture/recorder.h>
 #include <vutrace/session/device_state.h>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -27,7 +28,8 @@ class SessionRelay final : private ChannelObserver {
     SessionRelay(FileDescriptor front_end, FileDescriptor back_end, std::uint32_t session, Recorder& recorder,
                  EventLoop& loop, const DataPathFactory& make_data_path,
                  RelayedChannels channels = RelayedChannels::all,
-                 DeviceStatePipes device_state = DeviceStatePipes::pass);
+                 DeviceStatePipes device_state = DeviceStatePipes::pass,
+                 std::chrono::milliseconds device_state_patience = DeviceStateTee::usual_patience);
     SessionRelay(const SessionRelay&) = delete;
     SessionRelay& operator=(const SessionRelay&) = delete;
     ~SessionRelay() override;
@@ -35,8 +37,10 @@ class SessionRelay final : private ChannelObserver {
     // Watches the sockets; from here on the loop serves the session and is stopped when it is over. Error: system.
     [[nodiscard]] Status start();
     // Ends the data path, closes all sockets and records the end. Once, after the loop ended.
-    // `end` is recorded where neither side ended the session.
+    // `end` is recorded where neither side ended the session. Takes as long as a device's state that is on its way and
+    // moves.
     void finish(ConnectionEnd end);
+    [[nodiscard]] bool passes_device_state_on() const noexcept { return device_state_tee_.is_passing_on(); }
 
     [[nodiscard]] bool over() const noexcept { return over_; }
     [[nodiscard]] std::uint64_t messages() const noexcept { return main_.messages(); }  // of the main channel

@@ -46,6 +46,9 @@ void SessionThread::run() {
     loop_.call_after(std::chrono::nanoseconds::zero(), [this] { meet_peers(); });
     const Status served = loop_.run();
     if (relay_) {
+        if (relay_->passes_device_state_on()) {
+            log(fmt::format("session {} is over: passes on what is left of a device's state", session_));
+        }
         relay_->finish(
             served ? ConnectionEnd{"stopped", std::nullopt, {}, 0}
                    : ConnectionEnd{"error", std::nullopt, describe(served.error()), served.error().errno_value});

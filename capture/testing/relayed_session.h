@@ -72,7 +72,7 @@ class SessionRelayTest : public ::testing::Test {
                       0);
         }
         relay_ = std::make_unique<SessionRelay>(std::move(front.second), std::move(back.second), 1, recorder_, loop_,
-                                                factory, channels_, device_state_);
+                                                factory, channels_, device_state_, device_state_patience_);
         ASSERT_TRUE(relay_->start());
         thread_ = std::thread([this] {
             EXPECT_TRUE(loop_.run());
@@ -103,6 +103,7 @@ class SessionRelayTest : public ::testing::Test {
 
     RelayedChannels channels_{RelayedChannels::all};
     DeviceStatePipes device_state_{DeviceStatePipes::pass};
+    std::chrono::milliseconds device_state_patience_{patience_ms};
     int room_to_the_front_end_{0};  // 0: as the system gives it
     FakeRecorder recorder_;
     EventLoop loop_{EventLoop::create().value()};
