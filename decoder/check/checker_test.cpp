@@ -116,6 +116,53 @@ TEST(Checker, KeepsSessionsApart) {
     EXPECT_EQ(found[0].session, 2U);
 }
 
+TEST(Checker, SaysNothingOfWhatFollowsACloseUntilTheSessionOpensAgain) {
+    SessionBuilder session;
+    session.request(FrontEndRequest::GET_FEATURES);
+    test::close(session);
+    session.message(Side::front_end, static_cast<FrontEndRequest>(999), protocol::version_1, {});
+    EXPECT_THAT(findings(session.records(), {"VU016"}), IsEmpty());
+    session.add(trace::SessionRecord{trace::SessionRecord::Kind::opened, {}});
+    session.message(Side::front_end, static_cast<FrontEndRequest>(999), protocol::version_1, {});
+    EXPECT_THAT(findings(session.records(), {"VU016"}), SizeIs(1));
+}
+
+// Sessions 1 to `count`, each of one request that is not answered.
+std::vector<trace::Record> sessions_that_never_close(std::uint32_t count) {
+    std::vector<trace::Record> records;
+    for (std::uint32_t number = 1; number <= count; ++number) {
+        SessionBuilder session(number);
+        session.request(FrontEndRequest::GET_FEATURES);
+        trace::Record record = session.records().front();
+        record.sequence = number;
+        records.push_back(record);
+    }
+    return records;
+}
+
+TEST(Checker, JudgesEachOfTooManyOpenSessionsOnceTheLongestSilentFirst) {
+    constexpr std::uint32_t more = 3;
+    constexpr auto most = static_cast<std::uint32_t>(Checker::most_open);
+    std::vector<std::uint32_t> judged;
+    Checker checker({{find_rule("STALL001")}},
+                    [&judged](const Finding& finding) { judged.push_back(finding.session); });
+    const std::vector<trace::Record> records = sessions_that_never_close(most + more);
+    for (std::uint32_t i = 0; i < most; ++i) {
+        checker.take(records[i]);
+    }
+    trace::Record again = records[0];  // the first speaks once more
+    again.sequence = most + 1;
+    checker.take(again);
+    EXPECT_THAT(judged, IsEmpty());
+    for (std::uint32_t i = most; i < most + more; ++i) {
+        checker.take(records[i]);
+    }
+    EXPECT_THAT(judged, testing::ElementsAre(2, 3, 4));
+    checker.take(records[1]);  // given up: nothing more is said of it
+    checker.finish();
+    EXPECT_THAT(judged, SizeIs(most + more + 1)) << "one for each request, the first session's two";
+}
+
 TEST(Checker, GoesOnWhenItIsMoved) {
     std::size_t found = 0;
     Checker checker({}, [&found](const Finding&) { ++found; });

@@ -137,7 +137,8 @@ std::optional<Lineage> Lineages::reconnect(const Life& before, const Life& after
     return lineage;
 }
 
-// Positions alone prove nothing where all are 0, as they are in every new device.
+// Another machine's device may be given a state, too, by a session that the trace has not: only the positions of the
+// rings tell them apart. They prove nothing where all are 0, as they are in every new device.
 std::optional<Lineage> Lineages::migration(const Life& before, const Life& after) {
     const bool moved = std::any_of(before.stopped_at.begin(), before.stopped_at.end(),
                                    [](const auto& position) { return position.second != 0; });
@@ -146,11 +147,11 @@ std::optional<Lineage> Lineages::migration(const Life& before, const Life& after
                                     return found != after.started_at.end() && found->second == one.second;
                                 });
     const bool other_memory = !after.memory.empty() && !share(before.memory, after.memory);
-    if (!before.moves || !other_memory || !(same_positions || after.loads)) {
+    if (!before.moves || !other_memory || !same_positions) {
         return std::nullopt;
     }
-    std::string reason = "the first was prepared for migration";
-    reason += same_positions ? ", the second starts each queue where the first stopped it" : "";
+    std::string reason =
+        "the first was prepared for migration, the second starts each queue where the first stopped it";
     reason += after.loads ? ", the second was given a device state" : "";
     return Lineage{Lineage::Kind::migration, 0, false, std::move(reason)};
 }
@@ -163,6 +164,7 @@ std::optional<Lineage> Lineages::of(std::uint32_t session) const {
     constexpr std::array proofs{&Lineages::reconnect, &Lineages::migration};
     for (const auto proof : proofs) {
         std::size_t looked_at = 0;
+        std::optional<Lineage> latest;
         for (auto it = std::make_reverse_iterator(after); it != lives_.rend() && looked_at < most_sessions_back; ++it) {
             ++looked_at;
             const auto& [number, before] = *it;
@@ -172,10 +174,25 @@ std::optional<Lineage> Lineages::of(std::uint32_t session) const {
             if (before.opened >= after->second.opened || !over) {
                 continue;
             }
-            if (auto lineage = proof(before, after->second)) {
-                lineage->continues = number;
+            auto lineage = proof(before, after->second);
+            if (!lineage) {
+                continue;
+            }
+            if (latest) {
+                const Life& between = lives_.at(latest->continues);
+                if (!reconnect(before, between) && !migration(before, between)) {
+                    return std::nullopt;  // two devices that stopped at the same positions: which one is not known
+                }
+                continue;
+            }
+            lineage->continues = number;
+            if (proof == &Lineages::reconnect) {
                 return lineage;
             }
+            latest = std::move(lineage);
+        }
+        if (latest) {
+            return latest;
         }
     }
     return std::nullopt;

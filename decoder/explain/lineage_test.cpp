@@ -199,6 +199,61 @@ TEST(Lineage, AMigrationGoesOnWhereTheFirstStopped) {
     EXPECT_EQ(lineage->continues, 1U);
 }
 
+// Session 1 is prepared for migration and stops; then a session of another machine is given a device state.
+std::optional<Lineage> state_given_to_another(std::uint32_t stopped, std::uint32_t started) {
+    Lives lives;
+    lives.open(1, {});
+    lives.map_memory(1, 7);
+    lives.say(1, Side::front_end, FrontEndRequest::SET_LOG_BASE, protocol::serialise(protocol::Log{4096, 0}), 9);
+    lives.stop_at(1, stopped);
+    lives.open(2, {.front_end_process = "101", .endpoint = "listen:/run/destination.sock"});
+    lives.map_memory(2, 8);
+    Bytes load(8);
+    store<std::uint32_t>(load, 0, 1);
+    lives.say(2, Side::front_end, FrontEndRequest::SET_DEVICE_STATE_FD, load, 10);
+    EXPECT_FALSE(lives.of(2)) << "nothing says yet whose state it is";
+    lives.start_at(2, started);
+    return lives.of(2);
+}
+
+TEST(Lineage, ADeviceStateThatIsLoadedIsOfTheFirstWhereTheRingsGoOn) {
+    const auto lineage = state_given_to_another(42, 42);
+    ASSERT_TRUE(lineage);
+    EXPECT_EQ(lineage->kind, Lineage::Kind::migration);
+    EXPECT_THAT(lineage->reason, HasSubstr("where the first stopped it, the second was given a device state"));
+}
+
+TEST(Lineage, ADeviceStateThatAnotherMachineLoadsIsNotOfTheFirst) {
+    EXPECT_FALSE(state_given_to_another(42, 7));
+    EXPECT_FALSE(state_given_to_another(0, 0));
+}
+
+// Prepared for migration, with memory of its own, from one position to another.
+void moves(Lives& lives, std::uint32_t session, std::uint32_t from, std::uint32_t to) {
+    lives.open(session, {.front_end_process = std::to_string(100 + session)});
+    lives.map_memory(session, 100 + session);
+    lives.start_at(session, from);
+    lives.say(session, Side::front_end, FrontEndRequest::SET_LOG_BASE, protocol::serialise(protocol::Log{4096, 0}), 9);
+    lives.stop_at(session, to);
+}
+
+TEST(Lineage, OfTwoMachinesThatStoppedAtOnePositionNeitherIsClaimed) {
+    Lives lives;
+    moves(lives, 1, 0, 42);
+    moves(lives, 2, 0, 42);
+    moves(lives, 3, 42, 50);
+    EXPECT_FALSE(lives.of(3));
+}
+
+TEST(Lineage, AMachineThatMovesOnAndOnContinuesTheLatest) {
+    Lives lives;
+    moves(lives, 1, 0, 42);
+    moves(lives, 2, 42, 42);
+    moves(lives, 3, 42, 50);
+    EXPECT_EQ(lives.of(2).value().continues, 1U);
+    EXPECT_EQ(lives.of(3).value().continues, 2U);
+}
+
 TEST(Lineage, PositionsThatDifferOrAreAllZeroAreNoMigration) {
     for (const auto& [stopped, started] : {std::pair(42U, 41U), std::pair(0U, 0U)}) {
         Lives lives;
