@@ -224,6 +224,15 @@ TEST(Driver, ABufferOutsideTheRegionsIsFound) {
                                                         HasSubstr("1 bytes at 0xb0000 (writable)"))));
 }
 
+TEST(Driver, WhatTapSawTooLateToCopyIsNotJudged) {
+    RingSession ring(0, "tap");
+    trace::ChainEntry entry = ring.write(3);
+    entry.descriptors[2].address = 0xb0000;
+    entry.proof = trace::Proof::absent;
+    ring.offer(entry);
+    EXPECT_THAT(ring.said({"VU076"}), IsEmpty());
+}
+
 TEST(Driver, ABufferThatRunsOutOfItsRegionIsFound) {
     RingSession ring;
     trace::ChainEntry entry = ring.write(3);

@@ -34,10 +34,6 @@ class ByQueue {
     std::map<std::uint16_t, Memory> memories_;
 };
 
-[[nodiscard]] inline bool is_certain(const ChainSight& sight) noexcept {
-    return is_certain(sight.chain, sight.number);
-}
-
 // "head 5 (available index 17)"
 [[nodiscard]] std::string head_of(const ChainSight& sight);
 // "1.5 s", "20 ms", "3 us"
@@ -50,6 +46,14 @@ enum class Watched : std::uint8_t {
     none,
 };
 [[nodiscard]] Watched watched_notifications(const session::SessionState& state) noexcept;
+
+// Were the descriptors of an entry read while the chain was the device's? Where tap copied nothing of a chain, the
+// entry does not say when they were read: it may have been the next chain's indirect table.
+[[nodiscard]] inline bool is_certain(const ChainSight& sight) noexcept {
+    const bool timeless =
+        sight.entry.proof == trace::Proof::absent && watched_notifications(sight.after) == Watched::some;
+    return !timeless && is_certain(sight.chain, sight.number);
+}
 
 inline constexpr std::int64_t second = 1'000'000'000;
 
