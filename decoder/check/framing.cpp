@@ -23,13 +23,18 @@ std::string subject(const MessageSight& sight) {
     return fmt::format("{}{}", sight.what.request, sight.what.asks ? "" : " answer");
 }
 
+// Bit 8 in the answer to SET_DEVICE_STATE_FD has a rule of its own, VU104.
+bool is_told_elsewhere(const MessageSight& sight, ProblemKind kind) {
+    return kind == ProblemKind::no_descriptor_bit && sight.answers(protocol::FrontEndRequest::SET_DEVICE_STATE_FD);
+}
+
 // What the catalogue finds wrong with a message, where it is of certain kinds.
 template <ProblemKind... kinds>
 class CatalogueRule final : public Rule {
   public:
     void message(const MessageSight& sight) override {
         for (const protocol::Problem& problem : sight.what.problems) {
-            if (((problem.kind == kinds) || ...)) {
+            if (((problem.kind == kinds) || ...) && !is_told_elsewhere(sight, problem.kind)) {
                 report(sight, fmt::format("{}: {}", subject(sight), problem.text));
             }
         }

@@ -80,6 +80,13 @@ TEST(DeviceStateTransfer, TheAnswerHasADescriptorOrSaysThatItHasNone) {
     EXPECT_THAT(answered(0x200, {7}), ElementsAre(HasSubstr("bits 9 to 63")));
 }
 
+TEST(DeviceStateTransfer, AWrongDescriptorIsToldByOneRule) {
+    SessionBuilder session = opened();
+    session.request(FrontEndRequest::SET_DEVICE_STATE_FD, Bytes(8), {50});
+    answer_state(session, 0x100, {7});
+    EXPECT_THAT(texts(session, {"VU013", "VU104"}), ElementsAre(HasSubstr("VU104")));
+}
+
 std::uint64_t map(SessionBuilder& session, std::uint64_t offset, std::uint64_t length, bool wants_answer = true) {
     return on_back_end_channel(session, Side::back_end, map_request,
                                protocol::version_1 | (wants_answer ? protocol::need_reply_flag : 0U),
