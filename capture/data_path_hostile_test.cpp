@@ -13,6 +13,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <string>
+
 namespace vutrace::capture {
 namespace {
 
@@ -139,14 +142,20 @@ TEST_F(HostileDataPath, QueuesWithTooManyEntriesTogetherAreNotRecorded) {
     for (std::uint32_t queue = 1; queue < most; ++queue) {
         start(queue, entries);
     }
-    EXPECT_THAT(notes(), ::testing::IsEmpty());
+    // Where everything is slow there is a note of tap's budget, too.
+    const auto refused = [&] {
+        const auto all = notes();
+        return std::count_if(all.begin(), all.end(), [](const std::string& note) {
+            return note.find("too many entries") != std::string::npos;
+        });
+    };
+    EXPECT_EQ(refused(), 0);
     start(most, entries);
-    EXPECT_EQ(notes().size(), 1U);
-    EXPECT_THAT(notes(), Contains(HasSubstr("too many entries")));
+    EXPECT_EQ(refused(), 1);
     start(0, entries);  // one that runs grows: it has room, being the last
-    EXPECT_EQ(notes().size(), 1U);
+    EXPECT_EQ(refused(), 1);
     start(most + 1, 16);
-    EXPECT_EQ(notes().size(), 2U);
+    EXPECT_EQ(refused(), 2);
 }
 
 TEST(DescriptorClaim, LeavesMostDescriptorsToTheSessions) {
