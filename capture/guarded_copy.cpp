@@ -7,14 +7,6 @@
 #include <csignal>
 #include <cstring>
 
-#if defined(__SANITIZE_THREAD__)
-#define VUTRACE_THREAD_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define VUTRACE_THREAD_SANITIZER 1
-#endif
-#endif
-
 namespace vutrace::capture {
 namespace {
 

@@ -94,7 +94,7 @@ Status FollowedRing::follow() {
 }
 
 void full_fence() noexcept {
-#if defined(__SANITIZE_THREAD__)
+#ifdef VUTRACE_THREAD_SANITIZER
     static std::atomic<int> order{0};
     order.fetch_add(1, std::memory_order_seq_cst);
 #else

@@ -1,4 +1,4 @@
-// Replaces operator new in the test program, so that tests can say what an input may cost.
+// Watches what the test program allocates, so that tests can say what an input may cost.
 #include "test_support.h"
 
 #include <atomic>
@@ -7,12 +7,25 @@
 
 namespace {
 std::atomic<std::size_t> largest{0};
-}
 
-void* operator new(std::size_t size) {
+void count(std::size_t size) noexcept {
     std::size_t before = largest.load();
     while (before < size && !largest.compare_exchange_weak(before, size)) {
     }
+}
+}  // namespace
+
+#ifdef VUTRACE_SANITIZER_ALLOCATES
+
+// operator new is the sanitizer's own there; it calls a function of this name for every allocation.
+extern "C" void __sanitizer_malloc_hook(const volatile void* /*memory*/, std::size_t size) {
+    count(size);
+}
+
+#else
+
+void* operator new(std::size_t size) {
+    count(size);
     void* memory = std::malloc(size == 0 ? 1 : size);
     if (memory == nullptr) {
         throw std::bad_alloc();
@@ -26,6 +39,8 @@ void operator delete(void* memory) noexcept {
 void operator delete(void* memory, std::size_t /*size*/) noexcept {
     std::free(memory);
 }
+
+#endif
 
 namespace vutrace::trace::test {
 
