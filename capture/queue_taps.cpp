@@ -38,6 +38,9 @@ void QueueTaps::use(std::shared_ptr<const GuestMappings> mappings) {
 
 void QueueTaps::update(std::uint32_t queue) {
     const session::QueueState* const state = state_.queue(queue);
+    if (left_out_ && left_out_(queue)) {
+        return;
+    }
     if (state == nullptr || !state->started || mappings_ == nullptr || queue >= trace::no_queue) {
         return;
     }

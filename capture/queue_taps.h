@@ -38,6 +38,8 @@ class QueueTaps {
     // While paused no ring is looked at: a page that is missing must not be touched.
     void pause(bool paused) noexcept { paused_ = paused; }
     [[nodiscard]] std::size_t count() const noexcept { return entries_.size(); }
+    // Queues that somebody else looks at (mode `shadow`). May be empty.
+    void leave_out(std::function<bool(std::uint32_t queue)> predicate) { left_out_ = std::move(predicate); }
 
     // True where something was found.
     bool scan(std::uint32_t queue);
@@ -68,6 +70,7 @@ class QueueTaps {
     Recorder& recorder_;
     const session::DeviceState& state_;
     Recorded recorded_;
+    std::function<bool(std::uint32_t queue)> left_out_;
     std::shared_ptr<const GuestMappings> mappings_;
     std::map<std::uint32_t, Entry> entries_;
     std::uint64_t copied_bytes_{0};

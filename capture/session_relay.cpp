@@ -112,6 +112,18 @@ void SessionRelay::replace_descriptors(Side sender, const protocol::Header& head
           [&] { data_path_->replace_descriptors(sender, header, received, numbers); });
 }
 
+bool SessionRelay::holds(Side sender, const protocol::Header& header) noexcept {
+    bool held = false;
+    guard("the data path before a message was forwarded", [&] { held = data_path_->holds(sender, header); });
+    return held;
+}
+
+Replacement SessionRelay::replace(const HeldMessage& message) noexcept {
+    Replacement replacement;
+    guard("the data path before a message was forwarded", [&] { replacement = data_path_->replace(message); });
+    return replacement;
+}
+
 void SessionRelay::before_last_piece(Side sender, const protocol::Header& header, ByteView payload) noexcept {
     if (sender == Side::back_end && header.is_reply()) {
         guard("the data path before a reply was forwarded", [&] { data_path_->before_reply(header, payload); });

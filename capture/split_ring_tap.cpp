@@ -1,5 +1,7 @@
 #include "split_ring_tap.h"
 
+#include "in_order_batches.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -198,7 +200,7 @@ void SplitRingTap::add_available(std::uint16_t head) {
         in_flight_.open(head, chain_, ring_.mappings());
         offered_in_batch_[head] = static_cast<std::int32_t>(batch_.size() - 1);
     }
-    forget_recorded(chain_.descriptors, false, entry.content.size());
+    tell_recorded(options_.recorded, chain_.descriptors, false, entry.content.size());
 }
 
 // Everything copied so far was copied before the used index that is read here.
@@ -256,28 +258,9 @@ bool SplitRingTap::fetch_used() {
         elements_.erase(elements_.begin(), elements_.begin() + static_cast<std::ptrdiff_t>(lost));
     }
     if (options_.in_order) {
-        expand_batches();
+        expand_batches(in_flight_, elements_);
     }
     return lost == 0;
-}
-
-// With IN_ORDER one element may stand for all chains up to the one it names; the slots of the others are stale.
-void SplitRingTap::expand_batches() {
-    std::size_t taken = 0;  // chains in flight that the elements so far stand for
-    for (std::size_t at = 0; at < elements_.size();) {
-        const auto length = in_flight_.batch_length(taken, elements_[at].id);
-        if (!length || *length > elements_.size() - at) {
-            ++at;
-            continue;
-        }
-        const UsedElement last = elements_[at];
-        for (std::size_t i = 0; i + 1 < *length; ++i) {
-            elements_[at + i] = {in_flight_.in_order(taken + i), 0, true};
-        }
-        elements_[at + *length - 1] = last;
-        at += *length;
-        taken += *length;
-    }
 }
 
 void SplitRingTap::take_used() {
@@ -326,7 +309,7 @@ bool SplitRingTap::add_used(const UsedElement& element) {
     bytes_copied_ += entry.content.size() - entry.content.missing();
     batch_.account();
     completed_in_batch_[head] = static_cast<std::int32_t>(batch_.size() - 1);
-    forget_recorded(chain.writable, true, entry.content.size());
+    tell_recorded(options_.recorded, chain.writable, true, entry.content.size());
     in_flight_.close(head);
     return true;
 }
@@ -447,20 +430,6 @@ void SplitRingTap::note_once(bool& said, std::string text) {
         (void)recorder_.record(
             options_.session, trace::NoteRecord{trace::NoteRecord::Severity::warning, options_.queue, std::move(text)});
     }
-}
-
-void SplitRingTap::forget_recorded(const std::vector<virtio::RingDescriptor>& buffers, bool writable,
-                                   std::uint64_t length) {
-    if (!options_.recorded) {
-        return;
-    }
-    virtio::for_each_buffer(buffers, writable, [&](std::uint64_t address, std::uint32_t size) {
-        const std::uint64_t piece = std::min<std::uint64_t>(size, length);
-        if (piece != 0) {
-            options_.recorded(address, piece);
-        }
-        length -= piece;
-    });
 }
 
 bool SplitRingTap::kicks_suppressed() const noexcept {

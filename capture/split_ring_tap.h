@@ -25,7 +25,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -42,7 +41,7 @@ class SplitRingTap {
         bool event_index{false};
         bool in_order{false};
         // Called with each range of guest memory whose content went into a record; may be empty.
-        std::function<void(std::uint64_t address, std::uint64_t length)> recorded;
+        RecordedRange recorded;
     };
     SplitRingTap(Options options, Recorder& recorder);
 
@@ -92,7 +91,6 @@ class SplitRingTap {
 
     void take_used();
     bool fetch_used();
-    void expand_batches();
     bool add_used(const UsedElement& element);
     void add_unseen(const UsedElement& element);
     bool offer_waits(std::uint32_t head);
@@ -103,7 +101,6 @@ class SplitRingTap {
     void lose_offers(std::size_t chains, const char* reason);
     void lose_completions(std::size_t completions, const char* reason);
     void note_once(bool& said, std::string text);
-    void forget_recorded(const std::vector<virtio::RingDescriptor>& buffers, bool writable, std::uint64_t length);
 
     Options options_;
     Recorder& recorder_;

@@ -24,10 +24,11 @@ constexpr const char* command_name = "capture";
 constexpr std::uint64_t smallest_queue = std::uint64_t{64} << 10U;
 constexpr std::uint64_t largest_queue = std::uint64_t{64} << 30U;
 
-constexpr std::array<std::pair<const char*, capture::DataPathMode>, 3> data_path_modes{
+constexpr std::array<std::pair<const char*, capture::DataPathMode>, 4> data_path_modes{
     {{"off", capture::DataPathMode::off},
      {"tap", capture::DataPathMode::tap},
-     {"relay", capture::DataPathMode::relay}}};
+     {"relay", capture::DataPathMode::relay},
+     {"shadow", capture::DataPathMode::shadow}}};
 constexpr std::array<std::pair<const char*, capture::MemoryMode>, 4> memory_modes{
     {{"none", capture::MemoryMode::none},
      {"rings", capture::MemoryMode::rings},
@@ -83,9 +84,6 @@ Result<capture::CaptureOptions> read_options(const Options& options) {
     if (!front_end || !back_end) {
         return tl::unexpected(front_end ? back_end.error() : front_end.error());
     }
-    if (options.data_path == "shadow") {
-        return fail(ErrorCode::usage, "--datapath shadow is not part of this version: relay is the most complete mode");
-    }
     if (options.priority != "background" && options.priority != "normal") {
         return fail(ErrorCode::usage, fmt::format("--priority '{}' is none of background, normal", options.priority));
     }
@@ -109,7 +107,8 @@ Result<capture::CaptureOptions> read_options(const Options& options) {
     result.device_state = *device_state;
     result.front_end = std::move(*front_end);
     result.back_end = std::move(*back_end);
-    const bool lowest_priority = *mode != capture::DataPathMode::relay && options.priority == "background";
+    const bool beside_the_path = *mode == capture::DataPathMode::off || *mode == capture::DataPathMode::tap;
+    const bool lowest_priority = beside_the_path && options.priority == "background";
     result.data_path = {*mode, *memory_mode, options.snap_length, lowest_priority, options.budget_percent / 100};
     result.once = options.once;
     result.patience = std::chrono::milliseconds(static_cast<std::int64_t>(options.wait_seconds * 1000));
@@ -218,10 +217,12 @@ std::function<ExitStatus()> configure(CLI::App& app) {
     app.add_option("-w,--write", options->file, "The trace to write; it holds a guest's memory and is created 0600")
         ->required()
         ->type_name("FILE");
-    app.add_option("--datapath", options->data_path,
-                   "What is seen of the queues: off (messages only), tap (looks from beside the path, within a budget, "
-                   "counts what it missed), relay (complete for notified I/O, one wake-up more each way)")
-        ->type_name("off|tap|relay")
+    app.add_option(
+           "--datapath", options->data_path,
+           "What is seen of the queues: off (messages only), tap (looks from beside the path, within a budget, "
+           "counts what it missed), relay (complete for notified I/O, one wake-up more each way), shadow (complete for "
+           "every peer: the back-end gets rings of vutrace's own, and waits for the recording)")
+        ->type_name("off|tap|relay|shadow")
         ->capture_default_str();
     app.add_option("--memory", options->memory,
                    "What is kept of guest memory: none, rings, buffers (what the chains point to), full (all of it, "
