@@ -10,6 +10,7 @@ from harness.case import PeerTestCase
 from harness.testpmd import TestPmdBackEnd, TestPmdFrontEnd, write_frames
 
 FRAMES = 64
+HEADER = 12  # of virtio-net, before each frame
 
 
 def frames(fill, queue):
@@ -57,9 +58,10 @@ class CaptureNetwork(PeerTestCase):
         capture.finish()
         self.assertEqual(back_end.finish_all(), [frames(2, queue) for queue in range(queues)])
         vutrace.require_healthy(self.workspace, capture.trace, name=f"check-{name}")
-        records = vutrace.decode(self.workspace, capture.trace, name=f"decode-{name}")
+        records = vutrace.decode(self.workspace, capture.trace, "--raw", name=f"decode-{name}")
         compared = dpdk_log.assert_equal(self, dpdk_log.requests(back_end.stderr, back_end.socket),
-                                         dpdk_log.decoded(ask.messages(records)))
+                                         dpdk_log.decoded(ask.messages(records)),
+                                         more_regions=int(capture.datapath == "shadow"))
         print(f"{name}: {2 * queues * FRAMES} frames, {compared[0]} messages with {compared[1]} details, "
               f"{time.monotonic() - began:.1f} s", flush=True)
         return records
@@ -68,6 +70,30 @@ class CaptureNetwork(PeerTestCase):
         enabled = {message["queue"] for message in ask.messages(records)
                    if message["request"] == "SET_VRING_ENABLE" and message["payload"]["num"] == 1}
         self.assertEqual(enabled, set(range(2 * queues)))
+
+    def assert_recorded(self, records, queues):
+        """Every frame, in order, and each proven; queue 2n is received by the front-end, 2n+1 sent by it."""
+        self.assertEqual(ask.of_type(records, "gap"), [])
+        self.assertEqual(set(ask.content_counts(records)), {"verified"})
+        seen = {}
+        for record in ask.of_type(records, "chain"):
+            if record["state"] == ("available" if record["queue"] % 2 else "used"):
+                seen.setdefault(record["queue"], []).append(ask.data_of(record)[HEADER:])
+        self.assertEqual(seen, {2 * pair + sent: frames(1 + sent, pair) for pair in range(queues) for sent in (0, 1)})
+
+    def test_shadow_records_every_frame_in_order(self):
+        for queues in (1, 4):
+            with self.subTest(queues=queues):
+                name = f"shadow-{queues}"
+                records = self.session(name, self.connected(name, queues, "shadow"), queues)
+                self.assert_recorded(records, queues)
+                moved = [note["queue"] for note in ask.of_type(records, "note")
+                         if "SET_VRING_ADDR went to the back-end" in note["text"]]
+                self.assertEqual(set(moved), set(range(2 * queues)))
+
+    def test_shadow_where_the_back_end_connects(self):
+        records = self.session("shadow-listening", self.listening("shadow-listening", 1, "shadow"), 1)
+        self.assert_recorded(records, 1)
 
     def test_four_queue_pairs(self):
         records = self.session("four", self.connected("four", 4, "tap"), 4)
