@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <thread>
 #include <utility>
 
 namespace vutrace::capture {
@@ -17,6 +18,14 @@ using Need = PollPacer::Need;
 namespace {
 
 constexpr std::uint32_t log_flag = 1;  // VHOST_VRING_F_LOG
+
+// How long a queue stays awake with nothing to do. Where both peers poll and the machine has no third processor, what
+// we take from them to look at nothing costs more than being notified.
+std::chrono::microseconds longest_rest_awake() noexcept {
+    constexpr unsigned peers = 2;
+    static const bool spare = std::thread::hardware_concurrency() > peers;
+    return spare ? std::chrono::microseconds{50} : std::chrono::microseconds{5};
+}
 
 // What keeps a queue from having a shadow ring. The first that holds is told.
 struct Obstacle {
@@ -48,6 +57,11 @@ void ShadowQueues::use(std::shared_ptr<const GuestMappings> mappings) {
 }
 
 // --- Before messages are forwarded
+
+void ShadowQueues::leave(std::uint32_t queue) {
+    end(queue);
+    entries_.erase(queue);
+}
 
 Result<protocol::VringAddress> ShadowQueues::prepare(std::uint32_t queue, const session::DeviceState& next,
                                                      const ShadowMemory& memory) {
@@ -206,7 +220,7 @@ void ShadowQueues::serve_those_in_need() {
             continue;
         }
         serve(queue, entry);
-        if (entry.awake && !entry.waits && Clock::now() - entry.last_found >= longest_rest_awake) {
+        if (entry.awake && !entry.waits && Clock::now() - entry.last_found >= longest_rest_awake()) {
             try_to_sleep(queue, entry);
         }
     }

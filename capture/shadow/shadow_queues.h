@@ -2,7 +2,7 @@
 // notified. One thread, the session's.
 //
 // A queue with work is looked at again and again, both sides being told not to notify us. When nothing was found for
-// `longest_rest_awake` it sleeps: both are told to notify, and after one more look nothing happens until one does.
+// some microseconds it sleeps: both are told to notify, and after one more look nothing happens until one does.
 #pragma once
 
 #include "../poll_pacer.h"
@@ -25,7 +25,6 @@ namespace vutrace::capture {
 class ShadowQueues {
   public:
     using Kind = trace::EventRecord::Kind;
-    static constexpr std::chrono::microseconds longest_rest_awake{50};
     static constexpr std::chrono::milliseconds longest_last_look{100};
 
     struct Environment {
@@ -48,8 +47,7 @@ class ShadowQueues {
     [[nodiscard]] Result<protocol::VringAddress> prepare(std::uint32_t queue, const session::DeviceState& next,
                                                          const ShadowMemory& memory);
     // The queue goes on with its own ring.
-    void leave(std::uint32_t queue) { entries_.erase(queue); }
-    void leave_all() { entries_.clear(); }
+    void leave(std::uint32_t queue);
     // SET_VRING_KICK: the ring is put where the queue starts, unless it runs.
     void start(std::uint32_t queue);
     // GET_VRING_BASE's answer, a reset: moves what is there, then touches the rings no more.

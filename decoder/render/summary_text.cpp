@@ -199,8 +199,8 @@ void session_lines(Page& page, const SessionSummary& session, const std::optiona
 
 }  // namespace
 
-std::string summary_text(const Summary& summary, const session::Tracker& tracker, const Style& style) {
-    std::string out;
+Status append_summary_text(std::string& out, const Summary& summary, const explain::Annotator& annotator,
+                           const Style& style, const std::function<Status()>& flush) {
     Page page(out, style);
     file_lines(page, summary);
     loss_lines(page, summary);
@@ -216,11 +216,14 @@ std::string summary_text(const Summary& summary, const session::Tracker& tracker
     }
     for (const auto& [number, session] : summary.sessions()) {
         if (session.records != 0) {
-            session_lines(page, session, summary.lineages().of(number), tracker.session(number),
+            session_lines(page, session, annotator.lineages().of(number), annotator.tracker().session(number),
                           !summary.filter().empty());
         }
+        if (Status status = flush(); !status) {
+            return status;
+        }
     }
-    return out;
+    return flush();
 }
 
 }  // namespace vutrace::render

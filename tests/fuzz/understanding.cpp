@@ -70,9 +70,12 @@ class Understanding {
         checker_.finish();
         take_findings();
         require(is_safe_text(finding_text_.text()), "findings as text");
-        const session::Tracker& tracker = checker_.annotator().tracker();
-        require(is_json(render::summary_json(summary_, tracker)), "summary as JSON");
-        require(is_safe_text(render::summary_text(summary_, tracker, style_)), "summary as text");
+        const auto keep = [] { return Status(); };
+        std::string json, text;
+        (void)render::append_summary_json(json, summary_, checker_.annotator(), keep);
+        require(is_json(json), "summary as JSON");
+        (void)render::append_summary_text(text, summary_, checker_.annotator(), style_, keep);
+        require(is_safe_text(text), "summary as text");
         for (const auto& [number, state] : memory_.sessions()) {
             for (const render::RingView& ring : render::view_rings(state, std::nullopt)) {
                 require(is_json(render::ring_json(ring)), "ring as JSON");
