@@ -116,8 +116,8 @@ void ShadowQueue::add_offer(std::uint16_t head, std::uint16_t index, const virti
 // --- From the back-end to the driver
 
 void ShadowQueue::move_completions(Progress& progress) {
-    if (used_.empty() && collected_ == elements_.size()) {
-        look_for_completions();
+    if (used_.empty() && collected_ == elements_.size() && look_for_completions()) {
+        progress.found = progress.call = true;
     }
     collect_completions();
     if (collected_ == 0) {
@@ -139,15 +139,18 @@ void ShadowQueue::move_completions(Progress& progress) {
     full_ = full_ || collected_ != elements_.size();
 }
 
-void ShadowQueue::look_for_completions() {
+// True where the back-end ran ahead, which is passed on by the look.
+bool ShadowQueue::look_for_completions() {
     collected_ = delivered_ = 0;
-    if (const std::size_t ahead = rings_.look_for_completions(elements_, next_used_); ahead != 0) {
+    const std::size_t ahead = rings_.look_for_completions(elements_, next_used_);
+    if (ahead != 0) {
         lose(0, ahead, "the used index ran ahead by more than the queue holds");
         in_flight_.clear();
     }
     if (options_.in_order) {
         expand_batches(in_flight_, elements_);
     }
+    return ahead != 0;
 }
 
 void ShadowQueue::collect_completions() {

@@ -65,7 +65,7 @@ class ShadowQueue {
     void collect_offers();
     void add_offer(std::uint16_t head, std::uint16_t index, const virtio::Chain& chain);
     void move_completions(Progress& progress);
-    void look_for_completions();
+    [[nodiscard]] bool look_for_completions();
     void collect_completions();
     bool add_completion(const UsedElement& element);
     void add_unseen(const UsedElement& element);

@@ -50,7 +50,8 @@ TEST_F(ShadowedRingTest, MovesAChainAndItsCompletionAndRecordsBoth) {
 TEST_F(ShadowedRingTest, LeavesIndirectTablesWhereTheyAre) {
     open(16);
     driver->write(RingPair::buffers, "abc");
-    driver->describe_indirect(3, RingPair::buffers + 4096, {{RingPair::buffers, 3, false}, {RingPair::buffers + 64, 8, true}});
+    driver->describe_indirect(3, RingPair::buffers + 4096,
+                              {{RingPair::buffers, 3, false}, {RingPair::buffers + 64, 8, true}});
     driver->offer(3);
     queue->serve();
     EXPECT_EQ(device->take(), 3);
@@ -274,7 +275,7 @@ TEST_F(ShadowedRingTest, SurvivesNoiseInBothRings) {
                     driver->put<std::uint16_t>(driver->layout().descriptor + offset * 2, value);
                     break;
                 case 2:
-                    device->use(random() % 20, value);
+                    device->use(value % 20U, value);
                     break;
                 default:
                     device->publish_used(static_cast<std::uint16_t>(device->next_use + random() % 40));

@@ -1,5 +1,5 @@
-// Test double: the device's end of a split ring that lies in shadow memory, as a back-end sees it: through the file that
-// it was given and the addresses that it was told.
+// Test double: the device's end of a split ring that lies in shadow memory, as a back-end sees it: through the file
+// that it was given and the addresses that it was told.
 #pragma once
 
 #include "../shadow/shadow_memory.h"
@@ -30,7 +30,9 @@ class ShadowDevice {
     }
     [[nodiscard]] std::uint16_t available_index() const { return get<std::uint16_t>(layout_.available + 2); }
     [[nodiscard]] std::uint16_t available_flags() const { return get<std::uint16_t>(layout_.available); }
-    [[nodiscard]] std::uint16_t used_event() const { return get<std::uint16_t>(layout_.available + layout_.used_event()); }
+    [[nodiscard]] std::uint16_t used_event() const {
+        return get<std::uint16_t>(layout_.available + layout_.used_event());
+    }
     void set_flags(std::uint16_t flags) { put(layout_.used, flags); }
     void set_available_event(std::uint16_t index) { put(layout_.used + layout_.available_event(), index); }
 

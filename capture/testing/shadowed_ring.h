@@ -1,5 +1,5 @@
-// Fixture: one queue with a shadow ring: the driver's end in guest memory, the device's in the shadow memory, and what is
-// recorded between them.
+// Fixture: one queue with a shadow ring: the driver's end in guest memory, the device's in the shadow memory, and what
+// is recorded between them.
 #pragma once
 
 #include "../shadow/dirty_log_writer.h"
@@ -43,7 +43,8 @@ class ShadowedRingTest : public ::testing::Test {
     void offer(std::uint16_t head, std::string_view text, std::uint32_t writable = 16) {
         const std::uint64_t at = RingPair::buffers + head * std::uint64_t{256};
         driver->write(at, text);
-        driver->describe_chain(head, {{at, static_cast<std::uint32_t>(text.size()), false}, {at + 128, writable, true}});
+        driver->describe_chain(head,
+                               {{at, static_cast<std::uint32_t>(text.size()), false}, {at + 128, writable, true}});
         driver->offer(head);
     }
     void answer(std::uint16_t head, std::string_view text) {
