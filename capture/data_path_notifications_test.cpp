@@ -2,6 +2,8 @@
 #include "poll_pacer.h"
 #include "testing/data_path_fixture.h"
 
+#include <vutrace/system/pipe.h>
+
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -156,11 +158,8 @@ TEST_F(DataPathTest, GivesReplacementsTheModeOfTheOriginal) {
 
 TEST_F(DataPathTest, LetsWhatIsNoEventfdPassUntouched) {
     open(DataPathMode::relay);
-    std::array<int, 2> pipe{};
-    ASSERT_EQ(::pipe2(pipe.data(), O_CLOEXEC), 0);
-    const FileDescriptor reader(pipe[0]);
-    const auto received =
-        send(FrontEndRequest::SET_VRING_KICK, protocol::serialise_u64(0), one(FileDescriptor(pipe[1])));
+    auto [reader, writer] = create_pipe().value();
+    const auto received = send(FrontEndRequest::SET_VRING_KICK, protocol::serialise_u64(0), one(std::move(writer)));
     ASSERT_EQ(received.size(), 1U);
     EXPECT_EQ(::write(received.front().number(), "x", 1), 1);
     char byte = 0;

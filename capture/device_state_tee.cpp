@@ -1,6 +1,7 @@
 #include "device_state_tee.h"
 
 #include <vutrace/protocol/requests.h>
+#include <vutrace/system/pipe.h>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -24,19 +25,6 @@ using Severity = trace::NoteRecord::Severity;
 
 constexpr std::size_t piece_size = std::size_t{64} << 10U;  // what one record holds at the most
 constexpr int pieces_per_turn = 16;                         // then the session's other descriptors are served
-
-struct PipeEnds {
-    FileDescriptor read;
-    FileDescriptor write;
-};
-
-Result<PipeEnds> create_pipe(int flags) {
-    std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC | flags) != 0) {
-        return fail_errno("cannot create a pipe");
-    }
-    return PipeEnds{FileDescriptor(ends[0]), FileDescriptor(ends[1])};
-}
 
 bool gives_device_state(const protocol::Header& header) noexcept {
     return header.request == static_cast<std::uint32_t>(protocol::FrontEndRequest::SET_DEVICE_STATE_FD);
@@ -69,7 +57,7 @@ constexpr unsigned never_wait = SPLICE_F_NONBLOCK;
 // One pipe's content on its way. Ended where the sender closed its end and all was passed on, or the receiver its own.
 class DeviceStateTee::Transfer {
   public:
-    Transfer(Side from, FileDescriptor source, FileDescriptor sink, PipeEnds copies, EventLoop& loop,
+    Transfer(Side from, FileDescriptor source, FileDescriptor sink, Pipe copies, EventLoop& loop,
              MessageRecorder& recorder)
         : from_(from),
           source_(std::move(source)),
@@ -107,8 +95,7 @@ class DeviceStateTee::Transfer {
         const int unread = std::exchange(unread_, waiting_in(sink_));
         const bool was_read = unread_ < unread;
         blocked_ = false;
-        for (int i = 0; i < pieces_per_turn && !over() && pass_a_piece(); ++i) {
-        }
+        pass_a_turn();
         unread_ = waiting_in(sink_);
         return was_read || bytes_ != before;
     }
@@ -131,10 +118,14 @@ class DeviceStateTee::Transfer {
 
   private:
     void serve() {
-        for (int i = 0; i < pieces_per_turn && !over() && pass_a_piece(); ++i) {
-        }
+        pass_a_turn();
         if (!over()) {
             update_interest();
+        }
+    }
+
+    void pass_a_turn() {
+        for (int i = 0; i < pieces_per_turn && !over() && pass_a_piece(); ++i) {
         }
     }
 
@@ -229,7 +220,7 @@ class DeviceStateTee::Transfer {
     const Side from_;
     FileDescriptor source_;
     FileDescriptor sink_;
-    PipeEnds copies_;
+    Pipe copies_;
     EventLoop& loop_;
     MessageRecorder& recorder_;
     Bytes piece_;
@@ -262,12 +253,9 @@ void DeviceStateTee::replace_descriptors(Side sender, const protocol::Header& he
 }
 
 void DeviceStateTee::message_forwarded(Side sender, const protocol::Header& header,
-                                       std::vector<FileDescriptor>& descriptors) {
+                                       const std::vector<FileDescriptor>& descriptors) {
     if (!gives_device_state(header) || descriptors.empty()) {
         return;
-    }
-    for (FileDescriptor& descriptor : descriptors) {
-        descriptor.reset();
     }
     if (offer_) {
         recorder_.note(Severity::info, fmt::format("the pipe of the device's state that the {} gives was replaced by "
@@ -298,7 +286,7 @@ Result<DeviceStateTee::Offer> DeviceStateTee::interpose(Side sender, const std::
         return fail(ErrorCode::limit, fmt::format("{} pipes are followed already", most_pipes));
     }
     auto theirs = received.front().duplicate();
-    auto ours = create_pipe(0);
+    auto ours = create_pipe();
     auto copies = create_pipe(O_NONBLOCK);
     if (!theirs || !ours || !copies) {
         return tl::unexpected(!theirs ? theirs.error() : !ours ? ours.error() : copies.error());
@@ -344,9 +332,7 @@ void DeviceStateTee::close() {
         std::erase_if(transfers_, [](const auto& transfer) { return transfer->over(); });
     } while (!transfers_.empty() && wait(until));
     for (const auto& transfer : transfers_) {
-        if (!transfer->over()) {
-            transfer->cut_off();
-        }
+        transfer->cut_off();
     }
     transfers_.clear();
 }

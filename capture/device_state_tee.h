@@ -39,8 +39,8 @@ class DeviceStateTee {
     // Before a message's descriptors are forwarded: puts a pipe of ours into `numbers` where one is given.
     void replace_descriptors(Side sender, const protocol::Header& header, const std::vector<FileDescriptor>& received,
                              std::vector<int>& numbers);
-    // After it: closes our copies, so that nobody but the peers keeps a pipe open.
-    void message_forwarded(Side sender, const protocol::Header& header, std::vector<FileDescriptor>& descriptors);
+    // After it: from now on what goes through our pipe is recorded.
+    void message_forwarded(Side sender, const protocol::Header& header, const std::vector<FileDescriptor>& descriptors);
     [[nodiscard]] bool is_passing_on() const noexcept;  // some pipe is open
     // After the session, without the loop: passes on and records until each pipe was ended by its peers, or nothing
     // moved in any for `patience`. Then what still waits is counted as lost, and the pipes close.

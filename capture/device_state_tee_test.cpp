@@ -1,6 +1,8 @@
 // The pipes of a device's state: what goes through arrives unchanged, ends where it ended, and is recorded.
 #include "testing/handed_over_channel.h"
 
+#include <vutrace/system/pipe.h>
+
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <poll.h>
@@ -18,17 +20,6 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-struct Pipe {
-    FileDescriptor read;
-    FileDescriptor write;
-};
-
-Pipe create_pipe(int flags = 0) {
-    std::array<int, 2> ends{};
-    EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC | flags), 0);
-    return {FileDescriptor(ends[0]), FileDescriptor(ends[1])};
-}
 
 // Sees a sender or a receiver that went away; false where nothing of the kind happens in time.
 bool becomes(const FileDescriptor& end, short event) {
@@ -94,7 +85,7 @@ class DeviceStateWays : public DeviceStateTest, public ::testing::WithParamInter
 
 TEST_P(DeviceStateWays, ArriveWholeAndEndAndAreRecorded) {
     start();
-    Pipe pipe = create_pipe();
+    Pipe pipe = create_pipe().value();
     FileDescriptor& handed = GetParam().gives_write_end ? pipe.write : pipe.read;
     FileDescriptor& kept = GetParam().gives_write_end ? pipe.read : pipe.write;
     const ino_t original = inode_of(handed.number());
@@ -127,7 +118,7 @@ INSTANTIATE_TEST_SUITE_P(All, DeviceStateWays,
 
 TEST_F(DeviceStateTest, AFullPipeHoldsTheSenderUpAndNotTheSession) {
     start();
-    Pipe pipe = create_pipe();
+    Pipe pipe = create_pipe().value();
     FileDescriptor sender = give(Side::front_end, pipe.write);
     pipe.write.reset();
     ASSERT_EQ(::fcntl(sender.number(), F_SETFL, O_WRONLY | O_NONBLOCK), 0);
@@ -151,7 +142,7 @@ TEST_F(DeviceStateTest, AFullPipeHoldsTheSenderUpAndNotTheSession) {
 
 TEST_F(DeviceStateTest, AReceiverThatClosesIsSeenByTheSender) {
     start();
-    Pipe pipe = create_pipe();
+    Pipe pipe = create_pipe().value();
     const FileDescriptor sender = give(Side::front_end, pipe.write);
     pipe.write.reset();
     pipe.read.reset();
@@ -166,7 +157,7 @@ TEST_F(DeviceStateTest, WhatWaitsWhenTheSessionEndsIsPassedOn) {
     for (const std::size_t size : {5000U, 65536U, 100'000U, 131'072U}) {
         recorder_.clear();
         start();
-        Pipe pipe = create_pipe();
+        Pipe pipe = create_pipe().value();
         FileDescriptor sender = give(Side::front_end, pipe.write);
         pipe.write.reset();
         const Bytes state = pattern(size, 9);
@@ -184,7 +175,7 @@ TEST_F(DeviceStateTest, WhatWaitsWhenTheSessionEndsIsPassedOn) {
 // A page for each byte: what a pipe holds is counted in pages.
 TEST_F(DeviceStateTest, SmallPiecesThatWaitArePassedOnToo) {
     start();
-    Pipe pipe = create_pipe();
+    Pipe pipe = create_pipe().value();
     FileDescriptor sender = give(Side::front_end, pipe.write);
     pipe.write.reset();
     ASSERT_EQ(::fcntl(sender.number(), F_SETFL, O_WRONLY | O_NONBLOCK | O_DIRECT), 0);
@@ -208,7 +199,7 @@ TEST_F(DeviceStateTest, SmallPiecesThatWaitArePassedOnToo) {
 TEST_F(DeviceStateTest, GoesOnAfterTheSessionEndedInTheMiddle) {
     start();
     const std::size_t before = open_descriptors();
-    Pipe pipe = create_pipe();
+    Pipe pipe = create_pipe().value();
     FileDescriptor sender = give(Side::front_end, pipe.write);
     pipe.write.reset();
     const Bytes state = pattern(1'000'003, 5);
@@ -234,7 +225,7 @@ TEST_F(DeviceStateTest, GoesOnAfterTheSessionEndedInTheMiddle) {
 
 TEST_F(DeviceStateTest, AReceiverThatClosesAfterTheSessionIsSeenByTheSender) {
     start();
-    Pipe pipe = create_pipe();
+    Pipe pipe = create_pipe().value();
     const FileDescriptor sender = give(Side::front_end, pipe.write);
     pipe.write.reset();
     loop_.stop();
@@ -250,7 +241,7 @@ TEST_F(DeviceStateTest, WhatHadToBeCutIsCounted) {
     device_state_patience_ = std::chrono::milliseconds{50};
     start();
     const std::size_t before = open_descriptors();
-    Pipe pipe = create_pipe();
+    Pipe pipe = create_pipe().value();
     FileDescriptor sender = give(Side::front_end, pipe.write);
     pipe.write.reset();
     ASSERT_EQ(::fcntl(sender.number(), F_SETFL, O_WRONLY | O_NONBLOCK), 0);
@@ -284,7 +275,7 @@ TEST_F(DeviceStateTest, WhatHadToBeCutIsCounted) {
 TEST_F(DeviceStateTest, ASenderThatDoesNothingIsNotWaitedForWithoutEnd) {
     device_state_patience_ = std::chrono::milliseconds{50};
     start();
-    Pipe pipe = create_pipe();
+    Pipe pipe = create_pipe().value();
     FileDescriptor sender = give(Side::front_end, pipe.write);
     pipe.write.reset();
     const Bytes state = pattern(5000, 9);
@@ -302,7 +293,7 @@ TEST_F(DeviceStateTest, ASenderThatDoesNothingIsNotWaitedForWithoutEnd) {
 
 TEST_F(DeviceStateTest, TheReceiverFindsThePipeAsItWasMade) {
     start();
-    Pipe pipe = create_pipe(O_NONBLOCK);
+    Pipe pipe = create_pipe(O_NONBLOCK).value();
     const int size = ::fcntl(pipe.write.number(), F_SETPIPE_SZ, 1 << 17);
     ASSERT_GT(size, 0);
     const FileDescriptor got = give(Side::front_end, pipe.write);
@@ -326,7 +317,7 @@ TEST_F(DeviceStateTest, WhatIsNoPipePassesUntouchedAndTheTraceSaysSo) {
 TEST_F(DeviceStateTest, PassesUntouchedUnlessAsked) {
     device_state_ = DeviceStatePipes::pass;
     start();
-    const Pipe pipe = create_pipe();
+    const Pipe pipe = create_pipe().value();
     EXPECT_EQ(inode_of(give(Side::front_end, pipe.write).number()), inode_of(pipe.write.number()));
     stop();
     EXPECT_THAT(recorded(), IsEmpty());
@@ -337,7 +328,7 @@ TEST_F(DeviceStateTest, PipesThatAreDoneLeaveNoDescriptor) {
     start();
     const std::size_t before = open_descriptors();
     for (std::size_t i = 0; i < DeviceStateTee::most_pipes + 2; ++i) {
-        Pipe pipe = create_pipe();
+        Pipe pipe = create_pipe().value();
         FileDescriptor sender = give(Side::front_end, pipe.write);
         EXPECT_NE(inode_of(sender.number()), inode_of(pipe.read.number())) << i;
         pipe.write.reset();

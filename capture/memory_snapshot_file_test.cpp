@@ -2,6 +2,8 @@
 #include "guest_mappings.h"
 #include "testing/data_path_fixture.h"
 
+#include <vutrace/system/pipe.h>
+
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <linux/memfd.h>
@@ -76,10 +78,7 @@ TEST_F(SnapshotFileTest, ReadsAllOfAFileThatCannotBeOpenedAgain) {
 }
 
 TEST_F(SnapshotFileTest, TouchesNoPipeAndNoDevice) {
-    std::array<int, 2> ends{};
-    ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK), 0);
-    const FileDescriptor reader(ends[0]);
-    const FileDescriptor writer(ends[1]);
+    const auto [reader, writer] = create_pipe(O_NONBLOCK).value();
     ASSERT_EQ(::write(writer.number(), "kept", 4), 4);
     open(DataPathMode::off, MemoryMode::full);
     send_region(reader, 4096);

@@ -3,6 +3,7 @@
 #include "testing/data_path_fixture.h"
 
 #include <vutrace/protocol/features.h>
+#include <vutrace/system/pipe.h>
 
 #include <gmock/gmock.h>
 #include <sys/mman.h>
@@ -15,7 +16,6 @@ namespace {
 
 using protocol::FrontEndRequest;
 using testing::DataPathTest;
-using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using Part = trace::MemoryRecord::Part;
@@ -149,10 +149,7 @@ TEST_F(SharedAreasTest, ALargeLogComesInPiecesAndIsBounded) {
 }
 
 TEST_F(SharedAreasTest, WhatCannotBeReadIsTold) {
-    int pipe_ends[2]{};
-    ASSERT_EQ(::pipe2(pipe_ends, O_CLOEXEC), 0);
-    const FileDescriptor end(pipe_ends[0]);
-    const FileDescriptor other_end(pipe_ends[1]);
+    const auto [end, other_end] = create_pipe().value();
     set_log(end, 4096);
     const FileDescriptor file = file_of(4096);
     set_inflight(file, 4096, UINT64_MAX - 10);

@@ -144,13 +144,10 @@ void SideChannels::replace_descriptors(Side sender, const protocol::Header& head
 }
 
 void SideChannels::message_forwarded(Side sender, const protocol::Header& header,
-                                     std::vector<FileDescriptor>& descriptors) {
+                                     const std::vector<FileDescriptor>& descriptors) {
     const Handover* const handover = find_handover(sender, header);
     if (handover == nullptr) {
         return;
-    }
-    for (FileDescriptor& descriptor : descriptors) {
-        descriptor.reset();
     }
     if (!offer_) {
         const std::string why = which_ == RelayedChannels::main ? "as asked for"

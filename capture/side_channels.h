@@ -32,8 +32,8 @@ class SideChannels {
     // Before a message's descriptors are forwarded: puts a socket of ours into `numbers` where one is handed over.
     void replace_descriptors(Side sender, const protocol::Header& header, const std::vector<FileDescriptor>& received,
                              std::vector<int>& numbers);
-    // After it: closes our copies of what was handed over, so that nobody but the peers keeps a connection open.
-    void message_forwarded(Side sender, const protocol::Header& header, std::vector<FileDescriptor>& descriptors);
+    // After it: from now on what goes through our socket is relayed.
+    void message_forwarded(Side sender, const protocol::Header& header, const std::vector<FileDescriptor>& descriptors);
 
     // Passes on what waits in the sockets, then closes them.
     void close();

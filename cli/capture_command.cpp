@@ -1,4 +1,5 @@
 #include "commands.h"
+#include "options.h"
 
 #include <vutrace/capture/capture.h>
 #include <vutrace/system/endpoint.h>
@@ -10,10 +11,9 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <csignal>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -24,32 +24,16 @@ constexpr const char* command_name = "capture";
 constexpr std::uint64_t smallest_queue = std::uint64_t{64} << 10U;
 constexpr std::uint64_t largest_queue = std::uint64_t{64} << 30U;
 
-constexpr std::array<std::pair<const char*, capture::DataPathMode>, 3> data_path_modes{
-    {{"off", capture::DataPathMode::off},
-     {"tap", capture::DataPathMode::tap},
-     {"relay", capture::DataPathMode::relay}}};
-constexpr std::array<std::pair<const char*, capture::MemoryMode>, 4> memory_modes{
-    {{"none", capture::MemoryMode::none},
-     {"rings", capture::MemoryMode::rings},
-     {"buffers", capture::MemoryMode::buffers},
-     {"full", capture::MemoryMode::full}}};
-
-constexpr std::array<std::pair<const char*, capture::RelayedChannels>, 2> channel_choices{
-    {{"all", capture::RelayedChannels::all}, {"main", capture::RelayedChannels::main}}};
-
-constexpr std::array<std::pair<const char*, capture::DeviceStatePipes>, 2> device_state_choices{
-    {{"pass", capture::DeviceStatePipes::pass}, {"tee", capture::DeviceStatePipes::tee}}};
-
 struct Options {
     std::string front_end;
     std::string back_end;
     std::string file;
-    std::string data_path{"tap"};
-    std::string priority{"background"};
+    capture::DataPathMode data_path{capture::DataPathMode::tap};
+    bool in_background{true};
     double budget_percent{1};
-    std::string memory;
-    std::string channels{"all"};
-    std::string device_state{"pass"};
+    std::optional<capture::MemoryMode> memory;
+    capture::RelayedChannels channels{capture::RelayedChannels::all};
+    capture::DeviceStatePipes device_state{capture::DeviceStatePipes::pass};
     std::uint64_t snap_length{UINT64_MAX};
     std::uint64_t queue_size{std::uint64_t{64} << 20U};
     double wait_seconds{5};
@@ -60,22 +44,6 @@ void print_line(const std::string& line) {
     fmt::print(stderr, "vutrace capture: {}\n", line);
 }
 
-// The value of a name in a table of names. Error: usage, with what there is to choose from.
-template <class Table>
-auto choose(const char* option, const Table& table, const std::string& name)
-    -> Result<typename Table::value_type::second_type> {
-    const auto found =
-        std::find_if(table.begin(), table.end(), [&name](const auto& entry) { return name == entry.first; });
-    if (found != table.end()) {
-        return found->second;
-    }
-    std::string names;
-    for (const auto& entry : table) {
-        names += names.empty() ? entry.first : std::string(", ") + entry.first;
-    }
-    return fail(ErrorCode::usage, fmt::format("{} '{}' is none of {}", option, name, names));
-}
-
 Result<capture::CaptureOptions> read_options(const Options& options) {
     capture::CaptureOptions result;
     auto front_end = parse_endpoint(options.front_end, Endpoint::Kind::listen);
@@ -83,34 +51,14 @@ Result<capture::CaptureOptions> read_options(const Options& options) {
     if (!front_end || !back_end) {
         return tl::unexpected(front_end ? back_end.error() : front_end.error());
     }
-    if (options.data_path == "shadow") {
-        return fail(ErrorCode::usage, "--datapath shadow is not part of this version: relay is the most complete mode");
-    }
-    if (options.priority != "background" && options.priority != "normal") {
-        return fail(ErrorCode::usage, fmt::format("--priority '{}' is none of background, normal", options.priority));
-    }
-    const auto mode = choose("--datapath", data_path_modes, options.data_path);
-    const std::string memory = !options.memory.empty()      ? options.memory
-                               : options.data_path == "off" ? "none"
-                                                            : "buffers";
-    const auto memory_mode = choose("--memory", memory_modes, memory);
-    if (!mode || !memory_mode) {
-        return tl::unexpected(mode ? memory_mode.error() : mode.error());
-    }
-    const auto channels = choose("--channels", channel_choices, options.channels);
-    if (!channels) {
-        return tl::unexpected(channels.error());
-    }
-    result.channels = *channels;
-    const auto device_state = choose("--device-state", device_state_choices, options.device_state);
-    if (!device_state) {
-        return tl::unexpected(device_state.error());
-    }
-    result.device_state = *device_state;
+    result.channels = options.channels;
+    result.device_state = options.device_state;
     result.front_end = std::move(*front_end);
     result.back_end = std::move(*back_end);
-    const bool lowest_priority = *mode != capture::DataPathMode::relay && options.priority == "background";
-    result.data_path = {*mode, *memory_mode, options.snap_length, lowest_priority, options.budget_percent / 100};
+    const bool off = options.data_path == capture::DataPathMode::off;
+    const auto memory = options.memory.value_or(off ? capture::MemoryMode::none : capture::MemoryMode::buffers);
+    const bool lowest_priority = options.data_path != capture::DataPathMode::relay && options.in_background;
+    result.data_path = {options.data_path, memory, options.snap_length, lowest_priority, options.budget_percent / 100};
     result.once = options.once;
     result.patience = std::chrono::milliseconds(static_cast<std::int64_t>(options.wait_seconds * 1000));
     result.version = VUTRACE_VERSION;
@@ -222,22 +170,33 @@ std::function<ExitStatus()> configure(CLI::App& app) {
                    "What is seen of the queues: off (messages only), tap (looks from beside the path, within a budget, "
                    "counts what it missed), relay (complete for notified I/O, one wake-up more each way)")
         ->type_name("off|tap|relay")
-        ->capture_default_str();
+        ->transform(one_of<capture::DataPathMode>({{"off", capture::DataPathMode::off},
+                                                   {"tap", capture::DataPathMode::tap},
+                                                   {"relay", capture::DataPathMode::relay}}))
+        ->default_str("tap");
     app.add_option("--memory", options->memory,
                    "What is kept of guest memory: none, rings, buffers (what the chains point to), full (all of it, "
                    "once; size and time grow with the guest). Default: buffers, with --datapath off none")
-        ->type_name("none|rings|buffers|full");
+        ->type_name("none|rings|buffers|full")
+        ->transform(one_of<capture::MemoryMode>({{"none", capture::MemoryMode::none},
+                                                 {"rings", capture::MemoryMode::rings},
+                                                 {"buffers", capture::MemoryMode::buffers},
+                                                 {"full", capture::MemoryMode::full}}));
     app.add_option("--channels", options->channels,
                    "Which sockets are stood in: all (also those that the front-end hands over: the back-end request "
                    "channel, the gpu socket), or main (those are passed on untouched and not recorded)")
         ->type_name("all|main")
-        ->capture_default_str();
+        ->transform(one_of<capture::RelayedChannels>(
+            {{"all", capture::RelayedChannels::all}, {"main", capture::RelayedChannels::main}}))
+        ->default_str("all");
     app.add_option(
            "--device-state", options->device_state,
            "The pipes that a device's state goes through at a migration: pass (untouched, not recorded), or tee "
            "(through a pipe of vutrace's own, recorded)")
         ->type_name("pass|tee")
-        ->capture_default_str();
+        ->transform(one_of<capture::DeviceStatePipes>(
+            {{"pass", capture::DeviceStatePipes::pass}, {"tee", capture::DeviceStatePipes::tee}}))
+        ->default_str("pass");
     app.add_option("--snaplen", options->snap_length, "Bytes kept of each buffer; all without this option")
         ->option_text("N")
         ->transform(size);
@@ -252,11 +211,12 @@ std::function<ExitStatus()> configure(CLI::App& app) {
                    "How long a peer that is connected to, or the reader of a pipe to write to, may take to appear")
         ->option_text("SECONDS=5")
         ->check(CLI::Range(0.0, 86400.0));
-    app.add_option("--priority", options->priority,
+    app.add_option("--priority", options->in_background,
                    "For tap and off: background looks and writes only when nobody else wants the processor, so that it "
                    "takes no time from the session and loses more on a busy machine; normal takes its share")
         ->type_name("background|normal")
-        ->capture_default_str();
+        ->transform(one_of<bool>({{"background", true}, {"normal", false}}))
+        ->default_str("background");
     app.add_option("--budget", options->budget_percent,
                    "For tap: how much of the machine's processor time looking at a session may take, and of the peers' "
                    "time to be woken by them, in percent. Beyond it the rings are looked at from time to time, more is "

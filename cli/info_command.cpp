@@ -53,10 +53,12 @@ ExitStatus run(const Options& options) {
     }
     summary.set_file(options.file, reader->file_size(), reader->problems());
     Output output;
-    output.buffer() =
-        options.json ? render::summary_json(summary, annotator.tracker()) + "\n"
-                     : render::summary_text(summary, annotator.tracker(), render::Style(use_colour(options.colour)));
-    if (const Status status = output.flush(); !status && status.error().code != ErrorCode::peer_closed) {
+    const auto flush = [&output] { return output.flush_if_full(); };
+    Status status = options.json ? render::append_summary_json(output.buffer(), summary, annotator, flush)
+                                 : render::append_summary_text(output.buffer(), summary, annotator,
+                                                               render::Style(use_colour(options.colour)), flush);
+    status = status ? output.flush() : status;
+    if (!status && status.error().code != ErrorCode::peer_closed) {
         return report(command_name, status.error());
     }
     return report_reading(command_name, reader->problems(), summary.records_read());

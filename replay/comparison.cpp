@@ -2,6 +2,7 @@
 
 #include "reply_differences.h"
 
+#include <vutrace/base/hex.h>
 #include <vutrace/protocol/requests.h>
 #include <vutrace/virtio/devices/block.h>
 #include <vutrace/virtio/split_ring.h>
@@ -40,11 +41,8 @@ constexpr ReplyRule exact_rule{0, ReplyStrictness::exact, 0, 0, ""};
 
 constexpr std::size_t shown_bytes = 32;
 
-std::string hex(ByteView bytes) {
-    std::string text;
-    for (const std::byte byte : bytes.first(std::min(bytes.size(), shown_bytes))) {
-        text += fmt::format("{:02x}", std::to_integer<unsigned>(byte));
-    }
+std::string shown(ByteView bytes) {
+    const std::string text = hex(bytes.first(std::min(bytes.size(), shown_bytes)));
     return bytes.size() > shown_bytes ? text + fmt::format("... ({} bytes)", bytes.size()) : text;
 }
 
@@ -53,7 +51,7 @@ std::string show_reply(const protocol::Header& header, ByteView payload, std::si
     from = std::min(from, payload.size());
     return fmt::format("{} flags {:#x} size {} payload from byte {}: {}",
                        protocol::request_name(Channel::front_end, header.request), header.flags, header.size, from,
-                       hex(payload.subspan(from)));
+                       shown(payload.subspan(from)));
 }
 
 bool payloads_agree(const ReplyRule& rule, ByteView expected, ByteView actual) {
@@ -160,7 +158,7 @@ std::optional<Difference> find_difference(const trace::Content& expected, const 
         piece = piece.first(std::min<std::uint64_t>(piece.size(), end - offset));
         actual.assign(piece.size(), std::byte{0});
         if (!written.read(offset, actual)) {
-            difference = Difference{offset, hex(piece), "outside the guest's memory"};
+            difference = Difference{offset, shown(piece), "outside the guest's memory"};
             return false;
         }
         compared += piece.size();
@@ -169,7 +167,7 @@ std::optional<Difference> find_difference(const trace::Content& expected, const 
             return true;
         }
         const auto index = static_cast<std::size_t>(at - piece.begin());
-        difference = Difference{offset + index, hex(piece.subspan(index)), hex(ByteView(actual).subspan(index))};
+        difference = Difference{offset + index, shown(piece.subspan(index)), shown(ByteView(actual).subspan(index))};
         return false;
     });
     return difference;

@@ -3,6 +3,7 @@
 #include <vutrace/protocol/features.h>
 #include <vutrace/protocol/requests.h>
 #include <vutrace/system/event_descriptor.h>
+#include <vutrace/system/pipe.h>
 #include <vutrace/system/unix_socket.h>
 
 #include <fcntl.h>
@@ -213,12 +214,13 @@ Result<FileDescriptor> EmulatedFrontEnd::replace_by_kind(const Outgoing& outgoin
                         : tl::unexpected(pair.error());
         }
         case DescriptorKind::pipe: {
-            std::array<int, 2> ends{-1, -1};
-            if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
-                return fail_errno("cannot create a pipe");
+            auto pipe = create_pipe();
+            if (!pipe) {
+                return tl::unexpected(pipe.error());
             }
             const bool writes = (recorded.description.status_flags & O_ACCMODE) == O_WRONLY;
-            return keep_one(kept_, FileDescriptor(ends[writes ? 0 : 1]), FileDescriptor(ends[writes ? 1 : 0]));
+            return keep_one(kept_, std::move(writes ? pipe->read : pipe->write),
+                            std::move(writes ? pipe->write : pipe->read));
         }
         case DescriptorKind::other:
         case DescriptorKind::memfd:

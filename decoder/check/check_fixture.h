@@ -17,6 +17,10 @@ using protocol::FrontEndRequest;
 using session::testing::BlockSession;
 using session::testing::SessionBuilder;
 
+[[nodiscard]] constexpr std::uint64_t bit(unsigned number) noexcept {
+    return std::uint64_t{1} << number;
+}
+
 // Rules that a session broke in a test that named them, with the severity of their row. One for the whole program:
 // each_rule_test.cpp wants every rule in it when all tests have run.
 [[nodiscard]] inline std::set<const RuleInfo*>& rules_broken_by_name() {
@@ -65,6 +69,11 @@ using session::testing::SessionBuilder;
     return texts(findings(records, rules));
 }
 
+// How the line of `texts` begins: "VU017 @5 error front-end: ".
+[[nodiscard]] inline std::string at(std::string_view rule, std::uint64_t sequence, std::string_view who) {
+    return std::string(rule) + " @" + std::to_string(sequence) + " " + std::string(who) + ": ";
+}
+
 // The same records, those from number `first` on later by so many nanoseconds.
 [[nodiscard]] inline std::vector<trace::Record> later(std::vector<trace::Record> records, std::uint64_t first,
                                                       std::int64_t nanoseconds) {
@@ -85,6 +94,12 @@ inline std::uint64_t on_back_end_channel(SessionBuilder& session, Side sender, s
         record.descriptors.push_back({id, {}});
     }
     return session.add(std::move(record));
+}
+
+// A request of the back-end there.
+inline std::uint64_t ask_on_back_end_channel(SessionBuilder& session, std::uint32_t code, ByteView payload = {},
+                                             std::uint32_t flags = protocol::version_1) {
+    return on_back_end_channel(session, Side::back_end, code, flags, payload);
 }
 
 // Ends a session as capture does.

@@ -1,6 +1,6 @@
 // F. Device on rings: calls, order, and requests that are left.
 #include "held_queues.h"
-#include "notification_debts.h"
+#include "notification_due.h"
 
 #include <vutrace/protocol/features.h>
 #include <vutrace/protocol/payloads.h>
@@ -14,33 +14,6 @@ namespace vutrace::check {
 namespace {
 
 using protocol::FrontEndRequest;
-
-// VU090.
-class CallDue final : public Rule {
-  public:
-    void chain(const ChainSight& sight) override { tell(debts_.chain(sight), sight.time(), "the driver went on"); }
-    void chain_record(const Sight& sight, const trace::ChainRecord& chain) override {
-        debts_.chain_record(sight, chain);
-    }
-    void other(const Sight& sight) override { tell(debts_.other(sight), sight.record.time, "the next call came"); }
-    void message(const MessageSight& sight) override {
-        tell(debts_.message(sight), sight.record.time, "the queue was stopped or set up anew");
-    }
-
-  private:
-    void tell(const std::optional<NotificationDebt>& debt, std::int64_t now, const char* ended) const {
-        if (!debt || !debt->sure) {
-            return;
-        }
-        Finding made = finding(debt->sequence, debt->time,
-                               fmt::format("{}, but the device does not call: {} after {}",
-                                           NotificationDebts::reason(*debt, NotificationDebts::Kind::call), ended,
-                                           duration(now - debt->time)));
-        made.queue = debt->queue;
-        report(std::move(made));
-    }
-    NotificationDebts debts_{NotificationDebts::Kind::call};
-};
 
 // VU091.
 class EarlyCall final : public Rule {
@@ -194,7 +167,7 @@ constexpr std::array rows{
          "index, none was seen since the chains were offered, and nothing happened on the queue for 1 s. Not in `tap`, "
          "which sees several calls as one and with KVM's irqfd none. Still missing at the end: STALL004.",
          ""},
-        make_rule<CallDue>,
+        make_notification_due<NotificationDebts::Kind::call>,
         wants_messages | wants_chains | wants_chain_records | wants_others},
     RuleRow{
         {"VU091", Severity::error, Violator::back_end, "No call on a ring that is not started.", ring_states_section,

@@ -5,6 +5,7 @@
 namespace vutrace::check {
 namespace {
 
+using test::at;
 using test::bit;
 using test::BlockSession;
 using test::FrontEndRequest;
@@ -17,10 +18,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::StartsWith;
 namespace feature = protocol::feature;
-
-std::string at(const char* rule, std::uint64_t sequence, const char* who) {
-    return std::string(rule) + " @" + std::to_string(sequence) + " " + who + ": ";
-}
 
 TEST(Device, AUsedHeadThatWasNeverAvailableIsFound) {
     RingSession ring;

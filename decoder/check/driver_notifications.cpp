@@ -1,5 +1,5 @@
 // E. Driver on rings: flags, event index and kicks.
-#include "notification_debts.h"
+#include "notification_due.h"
 
 #include <vutrace/protocol/features.h>
 #include <vutrace/protocol/payloads.h>
@@ -43,33 +43,6 @@ class AvailableFlags final : public Rule {
         bool flags{false}, suppressed{false}, event{false};
     };
     ByQueue<Told> told_;
-};
-
-// VU082.
-class KickDue final : public Rule {
-  public:
-    void chain(const ChainSight& sight) override { tell(debts_.chain(sight), sight.time(), "the device went on"); }
-    void chain_record(const Sight& sight, const trace::ChainRecord& chain) override {
-        debts_.chain_record(sight, chain);
-    }
-    void other(const Sight& sight) override { tell(debts_.other(sight), sight.record.time, "the next kick came"); }
-    void message(const MessageSight& sight) override {
-        tell(debts_.message(sight), sight.record.time, "the queue was stopped or set up anew");
-    }
-
-  private:
-    void tell(const std::optional<NotificationDebt>& debt, std::int64_t now, const char* ended) const {
-        if (!debt || !debt->sure) {
-            return;
-        }
-        Finding made = finding(debt->sequence, debt->time,
-                               fmt::format("{}, but the driver does not kick: {} after {}",
-                                           NotificationDebts::reason(*debt, NotificationDebts::Kind::kick), ended,
-                                           duration(now - debt->time)));
-        made.queue = debt->queue;
-        report(std::move(made));
-    }
-    NotificationDebts debts_{NotificationDebts::Kind::kick};
 };
 
 // VU083. The kick with which QEMU starts a ring is in order.
@@ -136,7 +109,7 @@ constexpr std::array rows{
              "index, none was seen, and nothing happened for 1 s. Not reported for polling devices, mapped doorbells, "
              "and in `tap`, which may miss kicks. Still missing at the end: STALL003.",
              ""},
-            make_rule<KickDue>,
+            make_notification_due<NotificationDebts::Kind::kick>,
             wants_messages | wants_chains | wants_chain_records | wants_others},
     RuleRow{{"VU083", Severity::warning, Violator::driver,
              "No kick on a ring that is stopped, or before the driver said DRIVER_OK.", ring_states_section,

@@ -5,6 +5,7 @@
 namespace vutrace::check {
 namespace {
 
+using test::at;
 using test::bit;
 using test::BlockSession;
 using test::FrontEndRequest;
@@ -19,10 +20,6 @@ using testing::Not;
 using testing::StartsWith;
 using virtio::ChainProblem;
 namespace feature = protocol::feature;
-
-std::string at(const char* rule, std::uint64_t sequence, const char* who) {
-    return std::string(rule) + " @" + std::to_string(sequence) + " " + who + ": ";
-}
 
 trace::ChainEntry with(trace::ChainEntry entry, ChainProblem problem, trace::Proof proof = trace::Proof::verified) {
     entry.problem = static_cast<std::uint16_t>(problem);

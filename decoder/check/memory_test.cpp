@@ -10,6 +10,7 @@ namespace {
 
 using protocol::MemoryRegion;
 using protocol::serialise_u64;
+using test::at;
 using test::BlockSession;
 using test::findings;
 using test::FrontEndRequest;
@@ -46,9 +47,6 @@ std::uint64_t add_region(SessionBuilder& session, const MemoryRegion& added) {
 std::uint64_t remove_region(SessionBuilder& session, const MemoryRegion& removed,
                             const std::vector<std::uint32_t>& ids = {}) {
     return session.request_with_reply(FrontEndRequest::REM_MEM_REG, protocol::serialise_region(removed, false), ids);
-}
-std::string at(std::string_view rule, std::uint64_t sequence, std::string_view who) {
-    return std::string(rule) + " @" + std::to_string(sequence) + " " + std::string(who);
 }
 std::vector<std::string> of_table(const std::vector<MemoryRegion>& regions, std::string_view rule) {
     SessionBuilder session = opened();

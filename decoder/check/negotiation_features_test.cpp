@@ -8,11 +8,11 @@ namespace {
 
 using protocol::serialise_u64;
 using test::agreed;
+using test::ask_on_back_end_channel;
 using test::bit;
 using test::BlockSession;
 using test::FrontEndRequest;
 using test::offered;
-using test::on_back_ends_channel;
 using test::opened;
 using test::protocol_features_bit;
 using test::SessionBuilder;
@@ -60,7 +60,7 @@ TEST(Negotiation, ATraceThatBeginsInMidSessionIsNotJudgedByWhatItDoesNotShow) {
     late.request(FrontEndRequest::SET_VRING_ENABLE, protocol::serialise(protocol::VringState{0, 1}));
     late.request(FrontEndRequest::SET_VRING_NUM, protocol::serialise(protocol::VringState{0, 1}));
     late.request(FrontEndRequest::SET_VRING_KICK, serialise_u64(0), {1});
-    on_back_ends_channel(late, 2);
+    ask_on_back_end_channel(late, 2);
     const std::vector<std::string_view> rules{"VU017", "VU018", "VU019", "VU020", "VU021",
                                               "VU025", "VU026", "VU030", "VU032", "VU033"};
     EXPECT_THAT(texts(session, rules), IsEmpty());
@@ -130,8 +130,8 @@ TEST(Negotiation, EveryGatedRequestIsFoundWithoutItsFeatureAndNotWithIt) {
 
 TEST(Negotiation, GatedRequestsOfTheBackEndAreTheBackEnds) {
     SessionBuilder session = agreed(bit(pf::BACKEND_REQ));
-    on_back_ends_channel(session, 2);  // CONFIG_CHANGE_MSG
-    on_back_ends_channel(session, 1, Bytes(32));
+    ask_on_back_end_channel(session, 2);  // CONFIG_CHANGE_MSG
+    ask_on_back_end_channel(session, 1, Bytes(32));
     EXPECT_THAT(texts(session, {"VU020"}),
                 ElementsAre(AllOf(HasSubstr("VU020 @7 error back-end"), HasSubstr("CONFIG (protocol feature 9)")),
                             AllOf(HasSubstr("VU020 @8 error back-end"), HasSubstr("ACCESS_PLATFORM"))));

@@ -7,9 +7,6 @@
 
 namespace vutrace::check::test {
 
-[[nodiscard]] constexpr std::uint64_t bit(unsigned number) {
-    return std::uint64_t{1} << number;
-}
 inline constexpr std::uint64_t protocol_features_bit = bit(protocol::feature::PROTOCOL_FEATURES);
 inline constexpr std::uint64_t version_1_bit = bit(protocol::feature::VERSION_1);
 
@@ -33,13 +30,6 @@ inline constexpr std::uint64_t version_1_bit = bit(protocol::feature::VERSION_1)
     session.reply(FrontEndRequest::GET_PROTOCOL_FEATURES, protocol::serialise_u64(protocol_features));
     session.set(FrontEndRequest::SET_PROTOCOL_FEATURES, protocol_features);
     return session;
-}
-inline void on_back_ends_channel(SessionBuilder& session, std::uint32_t code, ByteView payload = {}) {
-    trace::MessageRecord record;
-    record.channel = Channel::back_end;
-    record.sender = Side::back_end;
-    record.bytes = session::testing::message_bytes(code, protocol::version_1, payload);
-    session.add(std::move(record));
 }
 
 }  // namespace vutrace::check::test

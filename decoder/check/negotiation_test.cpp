@@ -8,12 +8,12 @@ namespace {
 
 using protocol::serialise_u64;
 using test::agreed;
+using test::ask_on_back_end_channel;
 using test::bit;
 using test::BlockSession;
 using test::findings;
 using test::FrontEndRequest;
 using test::offered;
-using test::on_back_ends_channel;
 using test::opened;
 using test::SessionBuilder;
 using test::texts;
@@ -159,11 +159,11 @@ TEST(Negotiation, WhereTheDeviceIsNotKnownTheAnswerMayCountPairs) {
 
 TEST(Negotiation, ARequestOfTheBackEndBeforeItsChannelIsTheBackEnds) {
     SessionBuilder session = agreed(bit(pf::BACKEND_REQ) | bit(pf::CONFIG));
-    on_back_ends_channel(session, 2);
+    ask_on_back_end_channel(session, 2);
     EXPECT_THAT(texts(session, {"VU032"}), ElementsAre(HasSubstr("VU032 @7 error back-end")));
     SessionBuilder in_order = agreed(bit(pf::BACKEND_REQ) | bit(pf::CONFIG));
     in_order.request(FrontEndRequest::SET_BACKEND_REQ_FD, {}, {1});
-    on_back_ends_channel(in_order, 2);
+    ask_on_back_end_channel(in_order, 2);
     EXPECT_THAT(texts(in_order, {"VU032"}), IsEmpty());
 }
 

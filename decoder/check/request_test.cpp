@@ -7,6 +7,7 @@
 namespace vutrace::check {
 namespace {
 
+using test::at;
 using test::bit;
 using test::BlockSession;
 using test::FrontEndRequest;
@@ -20,10 +21,6 @@ using testing::StartsWith;
 namespace feature = protocol::feature;
 
 constexpr std::uint16_t writable = virtio::descriptor_write;
-
-std::string at(const char* rule, std::uint64_t sequence, const char* who) {
-    return std::string(rule) + " @" + std::to_string(sequence) + " " + who + ": ";
-}
 
 // --- Block devices
 

@@ -13,10 +13,6 @@ namespace vutrace::check::test {
 
 inline constexpr std::int64_t one_second = 1'000'000'000;
 
-[[nodiscard]] constexpr std::uint64_t bit(unsigned number) noexcept {
-    return std::uint64_t{1} << number;
-}
-
 struct RingSession {
     explicit RingSession(std::uint64_t more_features = 0, const char* datapath = "relay") {
         BlockSession::connect(session);

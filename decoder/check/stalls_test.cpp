@@ -7,6 +7,8 @@
 namespace vutrace::check {
 namespace {
 
+using test::ask_on_back_end_channel;
+using test::at;
 using test::bit;
 using test::BlockSession;
 using test::FrontEndRequest;
@@ -24,10 +26,6 @@ namespace protocol_feature = protocol::protocol_feature;
 
 const std::vector<std::string_view> stalls{"STALL001", "STALL002", "STALL003", "STALL004", "STALL005"};
 
-std::string at(const char* rule, std::uint64_t sequence, const char* who) {
-    return std::string(rule) + " @" + std::to_string(sequence) + " " + who + ": ";
-}
-
 // The trace goes on, of another thing.
 void later(SessionBuilder& session, std::int64_t nanoseconds = 3 * one_second) {
     session.pass(nanoseconds);
@@ -39,15 +37,6 @@ SessionBuilder with_protocol_features(std::uint64_t features) {
     session.add(trace::SessionRecord{trace::SessionRecord::Kind::opened, {{"datapath", "tap"}}});
     session.set(FrontEndRequest::SET_PROTOCOL_FEATURES, features);
     return session;
-}
-
-std::uint64_t ask_on_back_end_channel(SessionBuilder& session, std::uint32_t code, std::uint32_t flags,
-                                      ByteView payload) {
-    trace::MessageRecord record;
-    record.channel = Channel::back_end;
-    record.sender = Side::back_end;
-    record.bytes = session::testing::message_bytes(code, flags, payload);
-    return session.add(std::move(record));
 }
 
 Bytes iotlb(std::uint64_t address, std::uint64_t size, std::uint8_t type) {
@@ -105,14 +94,14 @@ TEST(Stall, ABackEndThatClosesInsteadOfAnsweringIsNamed) {
 TEST(Stall, AnUnansweredRequestOfTheBackEndNamesTheFrontEnd) {
     SessionBuilder session =
         with_protocol_features(bit(protocol_feature::REPLY_ACK) | bit(protocol_feature::BACKEND_REQ));
-    const auto asked = ask_on_back_end_channel(session, config_change_msg, 9, {});
+    const auto asked = ask_on_back_end_channel(session, config_change_msg, {}, 9);
     later(session);
     EXPECT_THAT(texts(session, stalls), ElementsAre(StartsWith(at("STALL001", asked, "error front-end"))));
 }
 
 TEST(Stall, AMissThatIsNeverUpdatedNamesTheFrontEnd) {
     SessionBuilder session = with_protocol_features(bit(protocol_feature::BACKEND_REQ));
-    const auto asked = ask_on_back_end_channel(session, iotlb_msg, 1, iotlb(0x5000, 0, miss));
+    const auto asked = ask_on_back_end_channel(session, iotlb_msg, iotlb(0x5000, 0, miss), 1);
     later(session);
     EXPECT_THAT(texts(session, stalls), ElementsAre(AllOf(StartsWith(at("STALL001", asked, "error front-end")),
                                                           HasSubstr("IOTLB miss for 0x5000"))));
@@ -400,7 +389,7 @@ TEST(Stall, DeadlockOfAnIotlbMissOverTwoChannels) {
         session.set(FrontEndRequest::SET_FEATURES, BlockSession::features | bit(feature::ACCESS_PLATFORM));
         BlockSession::start_queue(session);
         const auto base = session.set(FrontEndRequest::GET_VRING_BASE, 0, 0);
-        const auto missed = ask_on_back_end_channel(session, iotlb_msg, flags, iotlb(0x5000, 0, miss));
+        const auto missed = ask_on_back_end_channel(session, iotlb_msg, iotlb(0x5000, 0, miss), flags);
         later(session);
         EXPECT_THAT(texts(session, stalls),
                     ElementsAre(AllOf(StartsWith(at("STALL005", base, "error front-end")),
@@ -413,7 +402,7 @@ TEST(Stall, DeadlockOfAnIotlbMissOverTwoChannels) {
 
 TEST(Stall, AMissThatIsUpdatedMakesNoDeadlock) {
     SessionBuilder session = with_protocol_features(bit(protocol_feature::BACKEND_REQ));
-    ask_on_back_end_channel(session, iotlb_msg, 1, iotlb(0x5000, 0, miss));
+    ask_on_back_end_channel(session, iotlb_msg, iotlb(0x5000, 0, miss), 1);
     answer_miss(session, 0x5000);
     session.set(FrontEndRequest::GET_VRING_BASE, 0, 0);
     later(session);
@@ -426,7 +415,7 @@ std::vector<std::string> hangs_after_a_miss(const std::function<void(SessionBuil
     SessionBuilder session = with_protocol_features(bit(protocol_feature::BACKEND_REQ));
     session.set(FrontEndRequest::SET_FEATURES, BlockSession::features | bit(feature::ACCESS_PLATFORM));
     BlockSession::start_queue(session);
-    ask_on_back_end_channel(session, iotlb_msg, 1, iotlb(0x5000, 0, miss));
+    ask_on_back_end_channel(session, iotlb_msg, iotlb(0x5000, 0, miss), 1);
     between(session);
     session.set(FrontEndRequest::GET_VRING_BASE, 0, 0);
     later(session);
@@ -470,7 +459,7 @@ TEST(Stall, ARequestOfTheBackEndThatIsYoungMakesNoDeadlock) {
         with_protocol_features(bit(protocol_feature::REPLY_ACK) | bit(protocol_feature::BACKEND_REQ));
     session.set(FrontEndRequest::GET_VRING_BASE, 0, 0);
     session.pass(3 * one_second);
-    ask_on_back_end_channel(session, config_change_msg, 9, {});
+    ask_on_back_end_channel(session, config_change_msg, {}, 9);
     EXPECT_THAT(texts(session, stalls), testing::UnorderedElementsAre(HasSubstr("error back-end: GET_VRING_BASE"),
                                                                       HasSubstr("info front-end")));
     later(session);

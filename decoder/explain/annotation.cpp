@@ -132,14 +132,11 @@ const Annotation& Annotator::annotate(const trace::Record& record) {
     annotation_.entries.clear();
     annotation_.area = {};
     if (const auto* message = std::get_if<trace::MessageRecord>(&record.body)) {
-        device_types_.erase(record.session);
+        learn_device(record.session);
         annotation_.device = device_of(record.session);
         annotate_message(record, *message, answer);
         annotation_.queue = annotation_.message.queue;
         lineages_.add(annotation_);
-        if (annotation_.device == 0) {
-            device_types_.erase(record.session);  // this message may have proven which session goes on
-        }
         return annotation_;
     }
     annotation_.device = device_of(record.session);
@@ -284,28 +281,28 @@ void Annotator::annotate_chain(const trace::Record& record, const trace::ChainRe
     }
 }
 
+// A message may have proven what device it is.
+void Annotator::learn_device(std::uint32_t session) {
+    const session::SessionState* state = tracker_.session(session);
+    devices_[session].own = state == nullptr ? 0 : state->device.device_type();
+}
+
 std::uint32_t Annotator::device_of(std::uint32_t session) {
     if (forced_device_) {
         return *forced_device_;
     }
-    const auto known = device_types_.find(session);
-    if (known != device_types_.end()) {
-        return known->second;
+    KnownDevice& known = devices_[session];
+    if (known.own != 0) {
+        return known.own;
     }
-    const std::uint32_t type = device_proven_by(session);
-    device_types_[session] = type;
-    return type;
-}
-
-// A front-end that connects again asks for less than at first.
-std::uint32_t Annotator::device_proven_by(std::uint32_t session) const {
-    const session::SessionState* state = tracker_.session(session);
-    if (const std::uint32_t own = state == nullptr ? 0 : state->device.device_type(); own != 0) {
-        return own;
+    // A front-end that connects again asks for less than at first.
+    if (known.evidence != lineages_.evidence()) {
+        known.evidence = lineages_.evidence();
+        const auto lineage = lineages_.of(session);
+        const auto before = lineage ? devices_.find(lineage->continues) : devices_.end();
+        known.inherited = before == devices_.end() ? 0 : before->second.type();
     }
-    const auto lineage = lineages_.of(session);
-    const auto before = lineage ? device_types_.find(lineage->continues) : device_types_.end();
-    return before == device_types_.end() ? 0 : before->second;
+    return known.inherited;
 }
 
 }  // namespace vutrace::explain

@@ -46,11 +46,13 @@ void Lineages::add(const Annotation& annotation) {
     Life& life = lives_[record.session];
     if (life.opened == 0) {
         life.opened = record.sequence;
+        ++evidence_;
     }
     if (const auto* session = std::get_if<trace::SessionRecord>(&record.body)) {
         take(life, record, *session);
+        ++evidence_;
     } else if (const auto* message = std::get_if<trace::MessageRecord>(&record.body)) {
-        take(life, annotation, *message);
+        evidence_ += take(life, annotation, *message) ? 1U : 0U;
     }
 }
 
@@ -64,10 +66,10 @@ void Lineages::take(Life& life, const trace::Record& record, const trace::Sessio
     }
 }
 
-void Lineages::take(Life& life, const Annotation& annotation, const trace::MessageRecord& message) {
+bool Lineages::take(Life& life, const Annotation& annotation, const trace::MessageRecord& message) {
     const MessageAnnotation& what = annotation.message;
     if (message.channel != Channel::front_end || message.offset != 0 || !what.header) {
-        return;
+        return false;
     }
     const auto keep_files = [&message](std::set<FileIdentity>& files) {
         for (const trace::Descriptor& descriptor : message.descriptors) {
@@ -108,8 +110,9 @@ void Lineages::take(Life& life, const Annotation& annotation, const trace::Messa
             }
             break;
         default:
-            break;
+            return false;
     }
+    return true;
 }
 
 std::optional<Lineage> Lineages::reconnect(const Life& before, const Life& after) {

@@ -36,9 +36,6 @@ void Summary::add(const explain::Annotation& annotation, const session::Tracker&
     if (const auto* gap = std::get_if<trace::GapRecord>(&record.body)) {
         add_gap(*gap);
     }
-    if (record.session != 0) {
-        lineages_.add(annotation);
-    }
     follow(annotation, tracker);
     for (std::size_t entry = 0; entry < entries; ++entry) {
         if (!selected || selected(entry)) {

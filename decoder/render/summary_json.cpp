@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <utility>
+
 namespace vutrace::render {
 namespace {
 
@@ -156,33 +158,49 @@ Json problems_json(const trace::ReadProblems& problems) {
             {"bad", std::move(bad)}};
 }
 
+std::string dump(const Json& json) {
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+// The members of an object, without its braces.
+std::string members(const Json& object) {
+    const std::string text = dump(object);
+    return text.substr(1, text.size() - 2);
+}
+
 }  // namespace
 
-std::string summary_json(const Summary& summary, const session::Tracker& tracker) {
-    Json sessions = Json::array();
+Status append_summary_json(std::string& out, const Summary& summary, const explain::Annotator& annotator,
+                           const std::function<Status()>& flush) {
+    out += "{" + members({{"file", summary.path()},
+                          {"size", summary.file_size()},
+                          {"filter", summary.filter().empty() ? Json(nullptr) : Json(summary.filter())},
+                          {"records", summary.records()},
+                          {"records_read", summary.records_read()},
+                          {"first_time", summary.first_time()},
+                          {"last_time", summary.last_time()},
+                          {"duration", explain::elapsed(summary.first_time(), summary.last_time())}});
+    out += R"(,"sessions":[)";
+    const char* separator = "";
     for (const auto& [number, session] : summary.sessions()) {
         if (session.records == 0) {
             continue;  // the filter picked nothing of it
         }
-        sessions.push_back(session_json(session, tracker.session(number)));
-        if (const auto lineage = summary.lineages().of(number)) {
-            sessions.back()["continues"] = lineage_json(*lineage);
+        Json json = session_json(session, annotator.tracker().session(number));
+        if (const auto lineage = annotator.lineages().of(number)) {
+            json["continues"] = lineage_json(*lineage);
+        }
+        out += std::exchange(separator, ",") + dump(json);
+        if (Status status = flush(); !status) {
+            return status;
         }
     }
-    const Json json{{"file", summary.path()},
-                    {"size", summary.file_size()},
-                    {"filter", summary.filter().empty() ? Json(nullptr) : Json(summary.filter())},
-                    {"records", summary.records()},
-                    {"records_read", summary.records_read()},
-                    {"first_time", summary.first_time()},
-                    {"last_time", summary.last_time()},
-                    {"duration", explain::elapsed(summary.first_time(), summary.last_time())},
-                    {"sessions", std::move(sessions)},
-                    {"gaps", gaps_json(summary)},
-                    {"notes", notes_json(summary)},
-                    {"note_count", summary.note_count()},
-                    {"reading", problems_json(summary.problems())}};
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+    out += "]," + members({{"gaps", gaps_json(summary)},
+                           {"notes", notes_json(summary)},
+                           {"note_count", summary.note_count()},
+                           {"reading", problems_json(summary.problems())}});
+    out += "}\n";
+    return flush();
 }
 
 }  // namespace vutrace::render

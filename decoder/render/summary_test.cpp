@@ -21,8 +21,16 @@ class SummaryTest : public testing::Test {
         }
         summary_.set_file("some.pcap", 1234, problems);
     }
-    json as_json() { return json::parse(summary_json(summary_, annotator_.tracker())); }
-    std::string as_text() { return summary_text(summary_, annotator_.tracker(), Style(false)); }
+    json as_json() {
+        std::string text;
+        EXPECT_TRUE(append_summary_json(text, summary_, annotator_, [] { return Status(); }));
+        return json::parse(text);
+    }
+    std::string as_text() {
+        std::string text;
+        EXPECT_TRUE(append_summary_text(text, summary_, annotator_, Style(false), [] { return Status(); }));
+        return text;
+    }
 
     explain::Annotator annotator_;
     Summary summary_;

@@ -1,5 +1,6 @@
 #include "block_session.h"
 
+#include "need.h"
 #include "other_load.h"
 
 #include <vutrace/replay/block_driver.h>
@@ -32,25 +33,6 @@ using virtio::block::RequestType;
 constexpr std::uint64_t image_bytes = std::uint64_t{256} << 20U;
 constexpr std::uint32_t most_data = 131072;  // of one request
 constexpr Seconds warm_up{0.6};              // also uses up the burst that tap's budget lets through
-
-[[noreturn]] void die(const Error& error) {
-    fmt::print(stderr, "block_throughput: {}\n", describe(error));
-    std::exit(EXIT_FAILURE);
-}
-
-template <class T>
-T need(Result<T> result) {
-    if (!result) {
-        die(result.error());
-    }
-    return std::move(*result);
-}
-
-void need(const Status& status) {
-    if (!status) {
-        die(status.error());
-    }
-}
 
 constexpr int ordinary = 0;
 constexpr int real_time_capture = 1;

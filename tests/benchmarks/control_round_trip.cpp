@@ -3,6 +3,8 @@
 // hits all alike.
 //
 //   control_round_trip PATH-TO-VUTRACE [ROUNDS]
+#include "need.h"
+
 #include <vutrace/base/bytes.h>
 #include <vutrace/system/endpoint.h>
 #include <vutrace/system/event_descriptor.h>
@@ -30,19 +32,6 @@ namespace {
 constexpr std::size_t header_size = 12;
 constexpr std::uint32_t get_features = 1;
 constexpr std::uint32_t set_vring_call = 13;
-
-[[noreturn]] void die(const Error& error) {
-    fmt::print(stderr, "control_round_trip: {}\n", describe(error));
-    std::exit(EXIT_FAILURE);
-}
-
-template <class T>
-T need(Result<T> result) {
-    if (!result) {
-        die(result.error());
-    }
-    return std::move(*result);
-}
 
 // Runs in a child that ends with its parent.
 pid_t start_child(const std::function<void()>& body) {

@@ -3,6 +3,7 @@
 #include "program.h"
 
 #include <vutrace/system/endpoint.h>
+#include <vutrace/system/pipe.h>
 #include <vutrace/system/unix_socket.h>
 
 #include <fcntl.h>
@@ -32,10 +33,8 @@ class CaptureDeviceState : public testing::Test {
         ASSERT_TRUE(capture_.says("ready")) << capture_.said();
         front_end_ = connect_to(folder_.path("front")).value();
         back_end_ = listener_.accept().value();
-        std::array<int, 2> ends{};
-        ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
-        reader_ = FileDescriptor(ends[0]);
-        const FileDescriptor given(ends[1]);
+        auto [read, given] = create_pipe().value();
+        reader_ = std::move(read);
         const std::array numbers{given.number()};
         ASSERT_TRUE(send_all(front_end_, message(set_device_state_fd, 1, Bytes(8)), numbers));
         auto received = receive_message(back_end_);

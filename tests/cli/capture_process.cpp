@@ -1,6 +1,7 @@
 #include "capture_process.h"
 
 #include <vutrace/protocol/header.h>
+#include <vutrace/system/pipe.h>
 #include <vutrace/system/unix_socket.h>
 #include <vutrace/trace/reader.h>
 
@@ -22,10 +23,8 @@ constexpr int patience_ms = 30'000;
 }  // namespace
 
 BackgroundProgram::BackgroundProgram(const std::vector<std::string>& arguments, const std::vector<int>& inherited) {
-    std::array<int, 2> pipe{};
-    EXPECT_EQ(::pipe2(pipe.data(), O_CLOEXEC), 0);
-    errors_ = FileDescriptor(pipe[0]);
-    const FileDescriptor their_end(pipe[1]);
+    auto [read, their_end] = create_pipe().value();
+    errors_ = std::move(read);
     posix_spawn_file_actions_t actions;
     ::posix_spawn_file_actions_init(&actions);
     ::posix_spawn_file_actions_adddup2(&actions, their_end.number(), STDERR_FILENO);

@@ -80,6 +80,7 @@ class Annotator {
 
     // Knows messages and queues, not guest memory, which annotations do not need.
     [[nodiscard]] const session::Tracker& tracker() const noexcept { return tracker_; }
+    [[nodiscard]] const Lineages& lineages() const noexcept { return lineages_; }
     // What is still unanswered on a channel of a session; null where nothing was said there.
     [[nodiscard]] const Conversation* conversation(std::uint32_t session, Channel channel) const noexcept;
 
@@ -87,22 +88,30 @@ class Annotator {
     using ChannelKey = std::pair<std::uint32_t, Channel>;        // session, channel
     using SenderKey = std::tuple<std::uint32_t, Channel, Side>;  // session, channel, sender
 
+    // Device types; 0 where nothing proves one.
+    struct KnownDevice {
+        std::uint32_t own{0};  // by its own messages
+        std::uint32_t inherited{0};
+        std::uint64_t evidence{0};  // what the lineages had seen when `inherited` was found
+        [[nodiscard]] std::uint32_t type() const noexcept { return own != 0 ? own : inherited; }
+    };
+
     void annotate_message(const trace::Record& record, const trace::MessageRecord& message, Answer answer);
     void annotate_payload(const trace::Record& record, const trace::MessageRecord& message);
     [[nodiscard]] Answer answer_due(const trace::Record& record) const noexcept;
     void pair(const trace::Record& record, const trace::MessageRecord& message, Answer answer);
     void annotate_chain(const trace::Record& record, const trace::ChainRecord& chain,
                         std::vector<session::ChainContext>&& contexts);
+    void learn_device(std::uint32_t session);
     [[nodiscard]] std::uint32_t device_of(std::uint32_t session);
-    [[nodiscard]] std::uint32_t device_proven_by(std::uint32_t session) const;
 
     std::optional<std::uint32_t> forced_device_;
     session::Tracker tracker_{session::MemoryTracking::off};
     Annotation annotation_;
     Lineages lineages_;
     std::map<ChannelKey, Conversation> conversations_;
-    std::map<SenderKey, protocol::Header> current_;        // header of the message whose pieces are arriving
-    std::map<std::uint32_t, std::uint32_t> device_types_;  // by session, forgotten with each of its messages
+    std::map<SenderKey, protocol::Header> current_;  // header of the message whose pieces are arriving
+    std::map<std::uint32_t, KnownDevice> devices_;   // by session
 };
 
 }  // namespace vutrace::explain

@@ -37,6 +37,8 @@ class Lineages {
     static constexpr std::size_t most_sessions_back = 256;
     // Which session another one continues, as far as the records so far prove it; empty where nothing does.
     [[nodiscard]] std::optional<Lineage> of(std::uint32_t session) const;
+    // Of records that may have proven something: while it stays the same, so does every answer of `of`.
+    [[nodiscard]] std::uint64_t evidence() const noexcept { return evidence_; }
 
   private:
     using FileIdentity = std::pair<std::uint64_t, std::uint64_t>;  // device, inode
@@ -53,11 +55,13 @@ class Lineages {
     };
 
     static void take(Life& life, const trace::Record& record, const trace::SessionRecord& session);
-    static void take(Life& life, const Annotation& annotation, const trace::MessageRecord& message);
+    // False where the message is none that proves anything.
+    static bool take(Life& life, const Annotation& annotation, const trace::MessageRecord& message);
     [[nodiscard]] static std::optional<Lineage> reconnect(const Life& before, const Life& after);
     [[nodiscard]] static std::optional<Lineage> migration(const Life& before, const Life& after);
 
     std::map<std::uint32_t, Life> lives_;
+    std::uint64_t evidence_{0};
 };
 
 }  // namespace vutrace::explain

@@ -3,7 +3,6 @@
 
 #include <vutrace/base/error.h>
 #include <vutrace/explain/annotation.h>
-#include <vutrace/explain/lineage.h>
 #include <vutrace/render/style.h>
 #include <vutrace/trace/reader.h>
 
@@ -77,7 +76,6 @@ class Summary {
     [[nodiscard]] const std::map<std::uint32_t, SessionSummary>& sessions() const noexcept { return sessions_; }
     [[nodiscard]] const std::map<std::string, GapSummary>& gaps() const noexcept { return gaps_; }  // by reason
     [[nodiscard]] const std::vector<NoteSummary>& notes() const noexcept { return notes_; }
-    [[nodiscard]] const explain::Lineages& lineages() const noexcept { return lineages_; }
     [[nodiscard]] std::uint64_t note_count() const noexcept { return note_count_; }
     [[nodiscard]] std::uint64_t records() const noexcept { return records_; }  // selected
     [[nodiscard]] std::uint64_t records_read() const noexcept { return records_read_; }
@@ -97,7 +95,6 @@ class Summary {
     void follow(const explain::Annotation& annotation, const session::Tracker& tracker);
 
     std::map<std::uint32_t, SessionSummary> sessions_;
-    explain::Lineages lineages_;
     std::map<std::string, GapSummary> gaps_;
     std::vector<NoteSummary> notes_;
     std::uint64_t note_count_{0};
@@ -111,9 +108,13 @@ class Summary {
     trace::ReadProblems problems_;
 };
 
-// `tracker` is the one that took in the records of `summary`.
-[[nodiscard]] std::string summary_text(const Summary& summary, const session::Tracker& tracker, const Style& style);
-// One JSON object without a newline.
-[[nodiscard]] std::string summary_json(const Summary& summary, const session::Tracker& tracker);
+// Both append to `out`, session by session, because a trace may hold very many: `flush` is called between them and may
+// take away what is there. Its error ends the work and is given back. `annotator` is the one whose annotations
+// `summary` was made from.
+[[nodiscard]] Status append_summary_text(std::string& out, const Summary& summary, const explain::Annotator& annotator,
+                                         const Style& style, const std::function<Status()>& flush);
+// One JSON object on a line.
+[[nodiscard]] Status append_summary_json(std::string& out, const Summary& summary, const explain::Annotator& annotator,
+                                         const std::function<Status()>& flush);
 
 }  // namespace vutrace::render
