@@ -36,17 +36,24 @@ void RingTap::note_reused() {
     }
 }
 
-void record_ring_parts(const RingTap& tap, std::uint16_t queue, std::uint32_t session, Recorder& recorder) {
-    for (const RingPart& part : tap.parts()) {
+void record_ring_parts(const std::vector<RingPart>& parts, const virtio::GuestMemory& memory, std::uint16_t queue,
+                       std::uint32_t session, Recorder& recorder) {
+    for (const RingPart& part : parts) {
         trace::MemoryRecord record{part.part, trace::Proof::late, queue, part.address, {}};
         Bytes bytes(part.length);
-        if (tap.mappings()->read(part.address, bytes)) {
+        if (memory.read(part.address, bytes)) {
             record.content.add_compacted(bytes);
         } else {
             record.content.add_missing(part.length);
             record.proof = trace::Proof::absent;
         }
         (void)recorder.record(session, std::move(record));
+    }
+}
+
+void record_ring_parts(const RingTap& tap, std::uint16_t queue, std::uint32_t session, Recorder& recorder) {
+    if (tap.mappings() != nullptr) {
+        record_ring_parts(tap.parts(), *tap.mappings(), queue, session, recorder);
     }
 }
 

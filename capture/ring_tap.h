@@ -90,6 +90,9 @@ class RingTap {
 };
 
 // The parts as they are now, as memory records. What cannot be read is recorded as missing.
+void record_ring_parts(const std::vector<RingPart>& parts, const virtio::GuestMemory& memory, std::uint16_t queue,
+                       std::uint32_t session, Recorder& recorder);
+// Of the tap's ring; nothing where it is not placed.
 void record_ring_parts(const RingTap& tap, std::uint16_t queue, std::uint32_t session, Recorder& recorder);
 
 }  // namespace vutrace::capture

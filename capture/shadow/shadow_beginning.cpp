@@ -43,7 +43,8 @@ Result<SplitShadowRings::Beginning> find_beginning(const SplitShadowRings& rings
     if (!used) {
         return fail(ErrorCode::system, "the ring's memory cannot be read");
     }
-    SplitShadowRings::Beginning beginning{*used, past.base, {}};
+    const auto base = static_cast<std::uint16_t>(past.base);
+    SplitShadowRings::Beginning beginning{*used, base, {}};
     if (const auto noted = noted_in_area(past); noted && !noted->in_flight.empty()) {
         auto heads = heads_in_flight(*noted, *used);
         if (!heads) {
@@ -56,7 +57,7 @@ Result<SplitShadowRings::Beginning> find_beginning(const SplitShadowRings& rings
         }
     }
     // Without an area a back-end that works in order may read again what lies between.
-    const auto behind = static_cast<std::uint16_t>(past.base - *used);
+    const auto behind = static_cast<std::uint16_t>(base - *used);
     if (behind <= rings.size()) {
         beginning.in_flight = rings.available_heads(*used, behind);
     }

@@ -5,19 +5,7 @@
 
 #include "split_shadow_rings.h"
 
-#include <vutrace/protocol/payloads.h>
-
-#include <cstdint>
-#include <optional>
-
 namespace vutrace::capture {
-
-struct QueuePast {
-    std::uint32_t queue{0};
-    std::uint16_t base{0};
-    std::optional<protocol::Inflight> inflight_shape;  // none: there is no area
-    Bytes inflight_area;
-};
 
 // As a back-end of the protocol's own rules begins (QEMU docs/interop/vhost-user.rst, "Inflight I/O tracking"). Errors:
 // unsupported, where it is not certain what the back-end makes of the in-flight area; system, where the ring cannot be

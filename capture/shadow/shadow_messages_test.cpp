@@ -212,8 +212,7 @@ TEST_P(ShadowObstacleTest, TheQueueKeepsItsRing) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, ShadowObstacleTest,
-    ::testing::Values(ObstacleCase{"packed", bit(protocol::feature::RING_PACKED), 0, 16, 0, "packed"},
-                      ObstacleCase{"iommu", bit(protocol::feature::ACCESS_PLATFORM), 0, 16, 0, "IOMMU"},
+    ::testing::Values(ObstacleCase{"iommu", bit(protocol::feature::ACCESS_PLATFORM), 0, 16, 0, "IOMMU"},
                       ObstacleCase{"in_band", 0, bit(protocol::protocol_feature::INBAND_NOTIFICATIONS), 16, 0,
                                    "messages"},
                       ObstacleCase{"no_size", 0, 0, 0, 0, "no size"}, ObstacleCase{"odd_size", 0, 0, 24, 0, "no size"},

@@ -1,7 +1,5 @@
 #include "shadow_queue.h"
 
-#include "../in_order_batches.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,24 +11,24 @@ ShadowQueue::ShadowQueue(Options options, Recorder& recorder, ShadowRings& rings
     : options_(std::move(options)),
       recorder_(recorder),
       rings_(rings),
+      size_(virtio::size_of(rings.layout())),
       copier_(options_.memory, options_.snap_length),
       offers_(options_.queue, recorder.largest_record()),
       used_(options_.queue, recorder.largest_record()) {
     in_flight_.track_order(options_.in_order);
-    in_flight_.resize(rings_.size());
+    in_flight_.resize(size_);
 }
 
-void ShadowQueue::take_over(const virtio::SplitRingLayout& layout, std::uint16_t first,
-                            const std::vector<std::uint16_t>& heads) {
-    virtio::Chain chain;
-    for (const std::uint16_t head : heads) {
-        virtio::walk_chain(*rings_.mappings(), layout, head, chain);
-        if (offers_.is_full_for(chain.descriptors.size(), chain.readable_bytes)) {
+std::size_t ShadowQueue::take_over() {
+    std::size_t count = 0;
+    for (ShadowRings::Offer offer; rings_.next_earlier(offer); ++count) {
+        if (offers_.is_full_for(offer.chain->descriptors.size(), offer.chain->readable_bytes)) {
             flush(offers_);
         }
-        add_offer(head, first++, chain);
+        add_offer(offer);
     }
     flush(offers_);
+    return count;
 }
 
 ShadowQueue::Progress ShadowQueue::serve() {
@@ -85,16 +83,17 @@ void ShadowQueue::collect_offers() {
             full_ = true;
             return;
         }
-        add_offer(offer.head, offer.index, *offer.chain);
+        add_offer(offer);
         rings_.take_offer();
     }
 }
 
-void ShadowQueue::add_offer(std::uint16_t head, std::uint16_t index, const virtio::Chain& chain) {
+void ShadowQueue::add_offer(const ShadowRings::Offer& offer) {
+    const virtio::Chain& chain = *offer.chain;
     trace::ChainEntry& entry = offers_.add();
     entry.state = trace::ChainEntry::State::available;
-    entry.head = head;
-    entry.index = index;
+    entry.head = offer.head;
+    entry.index = offer.index;
     entry.used_length = 0;
     entry.problem = static_cast<std::uint16_t>(chain.problem);
     for (const virtio::RingDescriptor& descriptor : chain.descriptors) {
@@ -108,15 +107,15 @@ void ShadowQueue::add_offer(std::uint16_t head, std::uint16_t index, const virti
     }
     settle(entry, offers_);
     tell_recorded(options_.recorded, chain.descriptors, false, entry.content.size());
-    if (head < rings_.size()) {
-        in_flight_.open(head, chain, rings_.mappings());
+    if (offer.key < size_) {
+        in_flight_.open(offer.key, chain, rings_.mappings());
     }
 }
 
 // --- From the back-end to the driver
 
 void ShadowQueue::move_completions(Progress& progress) {
-    if (used_.empty() && collected_ == elements_.size() && look_for_completions()) {
+    if (used_.empty() && collected_ == completions_.size() && look_for_completions()) {
         progress.found = progress.call = true;
     }
     collect_completions();
@@ -132,54 +131,50 @@ void ShadowQueue::move_completions(Progress& progress) {
         flush(used_);
     }
     // With IN_ORDER only what the back-end published is the end of a batch.
-    if (!options_.in_order || collected_ == elements_.size()) {
+    if (!options_.in_order || collected_ == completions_.size()) {
         progress.call = rings_.deliver(collected_ - delivered_);
         delivered_ = collected_;
     }
-    full_ = full_ || collected_ != elements_.size();
+    full_ = full_ || collected_ != completions_.size();
 }
 
 // True where the back-end ran ahead, which is passed on by the look.
 bool ShadowQueue::look_for_completions() {
     collected_ = delivered_ = 0;
-    const std::size_t ahead = rings_.look_for_completions(elements_, next_used_);
+    const std::size_t ahead = rings_.look_for_completions(in_flight_, completions_);
     if (ahead != 0) {
         lose(0, ahead, "the used index ran ahead by more than the queue holds");
         in_flight_.clear();
-    }
-    if (options_.in_order) {
-        expand_batches(in_flight_, elements_);
     }
     return ahead != 0;
 }
 
 void ShadowQueue::collect_completions() {
-    while (collected_ < elements_.size() && add_completion(elements_[collected_])) {
+    while (collected_ < completions_.size() && add_completion(completions_[collected_])) {
         ++collected_;
-        ++next_used_;
     }
 }
 
 // False where the element must wait for the next record.
-bool ShadowQueue::add_completion(const UsedElement& element) {
-    if (!in_flight_.is_open(element.id)) {
+bool ShadowQueue::add_completion(const ShadowRings::Completion& completion) {
+    if (!in_flight_.is_open(completion.key)) {
         if (used_.is_full_for(0, 0)) {
             return false;
         }
-        add_unseen(element);
+        add_unseen(completion);
         return true;
     }
-    const auto head = static_cast<std::uint16_t>(element.id);
-    const ChainInFlight& chain = in_flight_[head];
-    const std::uint64_t reported = element.batched ? chain.writable_bytes : element.length;
+    const auto key = static_cast<std::uint16_t>(completion.key);
+    const ChainInFlight& chain = in_flight_[key];
+    const std::uint64_t reported = completion.batched ? chain.writable_bytes : completion.length;
     const std::uint64_t written = std::min(reported, chain.writable_bytes);
     if (used_.is_full_for(chain.writable.size(), written)) {
         return false;
     }
     trace::ChainEntry& entry = used_.add();
     entry.state = trace::ChainEntry::State::used;
-    entry.head = head;
-    entry.index = next_used_;
+    entry.head = completion.head;
+    entry.index = completion.index;
     entry.used_length = static_cast<std::uint32_t>(std::min<std::uint64_t>(reported, UINT32_MAX));
     entry.problem = 0;
     if (chain.forgotten) {
@@ -190,18 +185,18 @@ bool ShadowQueue::add_completion(const UsedElement& element) {
     }
     settle(entry, used_);
     tell_recorded(options_.recorded, chain.writable, true, entry.content.size());
-    in_flight_.close(head);
+    in_flight_.close(key);
     return true;
 }
 
 // Nobody offered it, or it names no descriptor of the queue at all: the driver is to see it, too.
-void ShadowQueue::add_unseen(const UsedElement& element) {
-    if (element.id >= rings_.size()) {
+void ShadowQueue::add_unseen(const ShadowRings::Completion& completion) {
+    if (!completion.named) {
         if (!std::exchange(said_used_id_, true)) {
             (void)recorder_.record(options_.session,
                                    trace::NoteRecord{trace::NoteRecord::Severity::warning, options_.queue,
                                                      fmt::format("a used element names descriptor {} of a queue of {}",
-                                                                 element.id, rings_.size())});
+                                                                 completion.key, size_)});
         }
         lose(0, 1, "a used element names no descriptor of the queue");
         return;
@@ -209,12 +204,12 @@ void ShadowQueue::add_unseen(const UsedElement& element) {
     trace::ChainEntry& entry = used_.add();
     entry.state = trace::ChainEntry::State::used;
     entry.proof = trace::Proof::absent;
-    entry.head = static_cast<std::uint16_t>(element.id);
-    entry.index = next_used_;
-    entry.used_length = element.length;
+    entry.head = completion.head;
+    entry.index = completion.index;
+    entry.used_length = completion.length;
     entry.problem = 0;
     used_.account();
-    lose(1, 0, fmt::format("head {} was used and never seen available", element.id));
+    lose(1, 0, fmt::format("head {} was used and never seen available", completion.head));
 }
 
 // --- Recording
@@ -243,8 +238,8 @@ bool ShadowQueue::may_record(const ChainBatch& batch) {
 
 void ShadowQueue::flush(ChainBatch& batch) {
     trace::RingFields fields = rings_.fields();
-    if (&batch == &used_) {
-        fields.used_index = next_used_;  // as the driver finds it with these completions
+    if (&batch == &used_ && collected_ != 0) {
+        fields.used_index = completions_[collected_ - 1].next;  // as the driver finds it with these completions
     }
     batch.flush(recorder_, options_.session, fields);
 }

@@ -40,9 +40,8 @@ class ShadowQueue {
     // Both outlive the object. `rings` stands at its beginning.
     ShadowQueue(Options options, Recorder& recorder, ShadowRings& rings);
 
-    // Chains that the back-end has taken in an earlier life, as the driver described them: recorded as available from
-    // index `first` on.
-    void take_over(const virtio::SplitRingLayout& layout, std::uint16_t first, const std::vector<std::uint16_t>& heads);
+    // Records the chains that the back-end has taken in an earlier life as available. Gives how many.
+    std::size_t take_over();
 
     struct Progress {
         bool found{false};  // anything new, in either direction
@@ -63,12 +62,12 @@ class ShadowQueue {
 
     void move_offers(Progress& progress);
     void collect_offers();
-    void add_offer(std::uint16_t head, std::uint16_t index, const virtio::Chain& chain);
+    void add_offer(const ShadowRings::Offer& offer);
     void move_completions(Progress& progress);
     [[nodiscard]] bool look_for_completions();
     void collect_completions();
-    bool add_completion(const UsedElement& element);
-    void add_unseen(const UsedElement& element);
+    bool add_completion(const ShadowRings::Completion& completion);
+    void add_unseen(const ShadowRings::Completion& completion);
     void settle(trace::ChainEntry& entry, ChainBatch& batch);
 
     [[nodiscard]] bool may_record(const ChainBatch& batch);
@@ -78,16 +77,16 @@ class ShadowQueue {
     Options options_;
     Recorder& recorder_;
     ShadowRings& rings_;
+    std::uint32_t size_;
     BufferCopier copier_;
     ChainsInFlight in_flight_;
 
     ChainBatch offers_;  // taken and not given yet
     ChainBatch used_;    // collected and not delivered yet
-    std::vector<UsedElement> elements_;
-    std::size_t collected_{0};  // of the elements
+    std::vector<ShadowRings::Completion> completions_;
+    std::size_t collected_{0};  // of these
     std::size_t delivered_{0};
-    std::uint16_t next_used_{0};  // index of the next element to collect
-    bool full_{false};            // a batch was full before all was taken
+    bool full_{false};  // a batch was full before all was taken
 
     std::optional<Clock::time_point> waiting_since_;
     bool impatient_{false};

@@ -1,6 +1,7 @@
 #include "shadow_queues.h"
 
-#include "shadow_beginning.h"
+#include "packed_shadow_rings.h"
+#include "split_shadow_rings.h"
 
 #include <vutrace/protocol/features.h>
 
@@ -33,8 +34,6 @@ struct Obstacle {
     const char* text;
 };
 constexpr std::array obstacles{
-    Obstacle{[](const session::DeviceState& state) { return state.has_feature(protocol::feature::RING_PACKED); },
-             "packed rings have no shadow in this version"},
     Obstacle{[](const session::DeviceState& state) { return state.has_feature(protocol::feature::ACCESS_PLATFORM); },
              "the rings are behind an IOMMU (ACCESS_PLATFORM)"},
     Obstacle{[](const session::DeviceState& state) {
@@ -50,7 +49,7 @@ constexpr std::array obstacles{
 void ShadowQueues::use(std::shared_ptr<const GuestMappings> mappings) {
     mappings_ = std::move(mappings);
     for (auto& [queue, entry] : entries_) {
-        const auto layout = environment_.state.split_ring(queue);
+        const auto layout = environment_.state.ring(queue);
         // Where the ring is nowhere now, nothing moves until the memory is back.
         (void)entry.rings->place(layout.value_or(entry.rings->layout()), layout ? mappings_ : nullptr);
     }
@@ -70,8 +69,7 @@ Result<protocol::VringAddress> ShadowQueues::prepare(std::uint32_t queue, const 
             return fail(ErrorCode::unsupported, obstacle.text);
         }
     }
-    const auto layout = next.split_ring(queue);
-    if (!layout) {
+    if (!next.ring(queue)) {
         return fail(ErrorCode::unsupported, "the ring has no size yet, or is not in one memory region");
     }
     if (queue >= memory.queues()) {
@@ -81,30 +79,41 @@ Result<protocol::VringAddress> ShadowQueues::prepare(std::uint32_t queue, const 
     const auto parts = memory.parts(queue);
     const auto found = entries_.find(queue);
     if (found == entries_.end() || found->second.queue == nullptr) {
-        Entry entry;
-        entry.rings =
-            std::make_unique<SplitShadowRings>(parts, log_, next.has_feature(protocol::feature::RING_EVENT_IDX));
-        if (!entry.rings->place(*layout, mappings_)) {
-            return fail(ErrorCode::unsupported, "the ring's memory cannot be written");
+        if (const Status made = make_entry(queue, next, parts); !made) {
+            return tl::unexpected(made.error());
         }
-        set_logging(entry, addresses, next);
-        const QueuePast past{queue, static_cast<std::uint16_t>(next.queue(queue)->base), next.inflight_area(),
-                             environment_.inflight_area()};
-        const auto beginning = find_beginning(*entry.rings, past);
-        if (!beginning) {
-            return tl::unexpected(beginning.error());
-        }
-        entry.rings->begin(*beginning);  // some back-ends read the used index at once
-        entries_.insert_or_assign(queue, std::move(entry));
-    } else {
-        set_logging(found->second, addresses, next);
     }
+    set_logging(entries_.at(queue), addresses, next);
     return protocol::VringAddress{queue,
                                   addresses.flags,
                                   parts.address,
                                   parts.address + ShadowMemory::used_offset,
                                   parts.address + ShadowMemory::available_offset,
                                   addresses.log};
+}
+
+Status ShadowQueues::make_entry(std::uint32_t queue, const session::DeviceState& next, ShadowMemory::Parts shadow) {
+    Entry entry;
+    const bool in_order = next.has_feature(protocol::feature::IN_ORDER);
+    if (next.has_feature(protocol::feature::RING_PACKED)) {
+        entry.rings = std::make_unique<PackedShadowRings>(shadow, log_, in_order);
+    } else {
+        entry.rings = std::make_unique<SplitShadowRings>(
+            shadow, log_, SplitShadowRings::Features{next.has_feature(protocol::feature::RING_EVENT_IDX), in_order});
+    }
+    if (!entry.rings->place(*next.ring(queue), mappings_)) {
+        return fail(ErrorCode::unsupported, "the ring's memory cannot be written");
+    }
+    // Some back-ends look into the ring at once. Its base may still come.
+    if (const Status begun = entry.rings->begin_after(past_of(queue, next)); !begun) {
+        return begun;
+    }
+    entries_.insert_or_assign(queue, std::move(entry));
+    return {};
+}
+
+QueuePast ShadowQueues::past_of(std::uint32_t queue, const session::DeviceState& state) const {
+    return {queue, state.queue(queue)->base, state.inflight_area(), environment_.inflight_area()};
 }
 
 void ShadowQueues::start(std::uint32_t queue) {
@@ -114,14 +123,14 @@ void ShadowQueues::start(std::uint32_t queue) {
         return;
     }
     Entry& entry = found->second;
-    const QueuePast past{queue, static_cast<std::uint16_t>(state->base), environment_.state.inflight_area(),
-                         environment_.inflight_area()};
-    const auto beginning = find_beginning(*entry.rings, past);
-    if (!beginning) {
-        note(queue, fmt::format("the shadow ring stands still: {}", describe(beginning.error())));
+    if (const Status begun = entry.rings->begin_after(past_of(queue, environment_.state)); !begun) {
+        note(queue, fmt::format("the shadow ring stands still: {}", describe(begun.error())));
         return;
     }
-    entry.rings->begin(*beginning);
+    if (environment_.options.memory != MemoryMode::none && entry.rings->mappings() != nullptr) {
+        record_ring_parts(entry.rings->parts(), *entry.rings->mappings(), static_cast<std::uint16_t>(queue),
+                          environment_.session, environment_.recorder);
+    }
     ShadowQueue::Options options;
     options.session = environment_.session;
     options.queue = static_cast<std::uint16_t>(queue);
@@ -130,11 +139,7 @@ void ShadowQueues::start(std::uint32_t queue) {
     options.in_order = environment_.state.has_feature(protocol::feature::IN_ORDER);
     options.recorded = environment_.recorded;
     entry.queue = std::make_unique<ShadowQueue>(std::move(options), environment_.recorder, *entry.rings);
-    if (!beginning->in_flight.empty()) {
-        entry.queue->take_over(entry.rings->layout(),
-                               static_cast<std::uint16_t>(beginning->next - beginning->in_flight.size()),
-                               beginning->in_flight);
-    }
+    (void)entry.queue->take_over();
 }
 
 void ShadowQueues::end(std::uint32_t queue) {
@@ -169,7 +174,7 @@ void ShadowQueues::update(std::uint32_t queue) {
         return;
     }
     Entry& entry = found->second;
-    if (const auto layout = environment_.state.split_ring(queue); layout && *layout != entry.rings->layout()) {
+    if (const auto layout = environment_.state.ring(queue); layout && *layout != entry.rings->layout()) {
         (void)entry.rings->place(*layout, mappings_);
     }
     if (entry.queue != nullptr && !paused_) {

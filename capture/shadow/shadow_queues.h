@@ -9,7 +9,6 @@
 #include "dirty_log_writer.h"
 #include "shadow_memory.h"
 #include "shadow_queue.h"
-#include "split_shadow_rings.h"
 
 #include <vutrace/capture/data_path.h>
 #include <vutrace/session/device_state.h>
@@ -72,7 +71,7 @@ class ShadowQueues {
   private:
     using Clock = std::chrono::steady_clock;
     struct Entry {
-        std::unique_ptr<SplitShadowRings> rings;
+        std::unique_ptr<ShadowRings> rings;
         std::unique_ptr<ShadowQueue> queue;  // while it runs
         bool awake{false};
         bool waits{false};
@@ -81,6 +80,8 @@ class ShadowQueues {
         Clock::time_point last_found{};
     };
 
+    [[nodiscard]] Status make_entry(std::uint32_t queue, const session::DeviceState& next, ShadowMemory::Parts shadow);
+    [[nodiscard]] QueuePast past_of(std::uint32_t queue, const session::DeviceState& state) const;
     void serve(std::uint32_t queue, Entry& entry);
     void wake(Entry& entry);
     void try_to_sleep(std::uint32_t queue, Entry& entry);

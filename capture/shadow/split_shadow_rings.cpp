@@ -1,6 +1,8 @@
 #include "split_shadow_rings.h"
 
 #include "../guarded_copy.h"
+#include "../in_order_batches.h"
+#include "shadow_beginning.h"
 
 #include <algorithm>
 #include <array>
@@ -17,31 +19,46 @@ std::uint16_t distance(std::uint16_t from, std::uint16_t to) noexcept {
 
 }  // namespace
 
-SplitShadowRings::SplitShadowRings(ShadowMemory::Parts shadow, const DirtyLogWriter& log, bool event_index)
-    : shadow_(shadow), log_(log), event_index_(event_index) {}
+SplitShadowRings::SplitShadowRings(ShadowMemory::Parts shadow, const DirtyLogWriter& log, Features features)
+    : shadow_(shadow), log_(log), features_(features) {}
 
-bool SplitShadowRings::place(const virtio::SplitRingLayout& layout, std::shared_ptr<const GuestMappings> mappings) {
-    layout_ = layout;
-    mappings_ = std::move(mappings);
+bool SplitShadowRings::place(const virtio::RingLayout& layout, std::shared_ptr<const GuestMappings> mappings) {
+    const auto* const split = std::get_if<virtio::SplitRingLayout>(&layout);
     walked_ = false;
     driver_ = {};
+    mappings_ = std::move(mappings);
+    if (split == nullptr || !virtio::is_split_queue_size(split->size)) {
+        return false;
+    }
+    layout_ = *split;
     back_end_ = {
-        layout.size,
+        layout_.size,
         {shadow_.bytes, shadow_.bytes + ShadowMemory::available_offset, shadow_.bytes + ShadowMemory::used_offset},
-        event_index_};
-    if (mappings_ == nullptr || !virtio::is_split_queue_size(layout.size)) {
+        features_.event_index};
+    if (mappings_ == nullptr) {
         return false;
     }
     // The event fields at the end exist only where EVENT_IDX is negotiated.
-    const std::uint64_t unused = event_index_ ? 0 : sizeof(std::uint16_t);
-    const SplitRingMemory::Parts parts{mappings_->find_writable(layout.descriptor, layout.descriptor_bytes()),
-                                       mappings_->find_writable(layout.available, layout.available_bytes() - unused),
-                                       mappings_->find_writable(layout.used, layout.used_bytes() - unused)};
+    const std::uint64_t unused = features_.event_index ? 0 : sizeof(std::uint16_t);
+    const SplitRingMemory::Parts parts{mappings_->find_writable(layout_.descriptor, layout_.descriptor_bytes()),
+                                       mappings_->find_writable(layout_.available, layout_.available_bytes() - unused),
+                                       mappings_->find_writable(layout_.used, layout_.used_bytes() - unused)};
     if (parts.descriptor == nullptr || parts.available == nullptr || parts.used == nullptr) {
         return false;
     }
-    driver_ = {layout.size, parts, event_index_};
+    driver_ = {layout_.size, parts, features_.event_index};
     return true;
+}
+
+std::vector<RingPart> SplitShadowRings::parts() const {
+    using Part = trace::MemoryRecord::Part;
+    if (!driver_.placed()) {
+        return {};
+    }
+    const std::uint64_t unused = features_.event_index ? 0 : sizeof(std::uint16_t);
+    return {{Part::descriptor, layout_.descriptor, layout_.descriptor_bytes()},
+            {Part::available, layout_.available, layout_.available_bytes() - unused},
+            {Part::used, layout_.used, layout_.used_bytes() - unused}};
 }
 
 std::optional<std::uint16_t> SplitShadowRings::driver_used_index() const noexcept {
@@ -63,7 +80,8 @@ std::vector<std::uint16_t> SplitShadowRings::available_heads(std::uint16_t from,
 void SplitShadowRings::begin(const Beginning& beginning) {
     walked_ = false;
     elements_.clear();
-    looked_ = delivered_ = beginning.used;
+    earlier_.assign(beginning.in_flight.rbegin(), beginning.in_flight.rend());
+    delivered_ = beginning.used;
     available_ = next_offer_ = given_ = beginning.next;
     // A back-end finds the chains that it has in flight by their heads.
     mirror_table();
@@ -80,6 +98,27 @@ void SplitShadowRings::begin(const Beginning& beginning) {
     kicks_wanted_ = calls_wanted_ = false;
     want_kicks(true);
     want_calls(true);
+}
+
+Status SplitShadowRings::begin_after(const QueuePast& past) {
+    const auto beginning = find_beginning(*this, past);
+    if (!beginning) {
+        return tl::unexpected(beginning.error());
+    }
+    begin(*beginning);
+    return {};
+}
+
+bool SplitShadowRings::next_earlier(Offer& offer) {
+    if (earlier_.empty() || !driver_.placed()) {
+        return false;
+    }
+    const std::uint16_t head = earlier_.back();
+    const auto index = static_cast<std::uint16_t>(next_offer_ - earlier_.size());
+    earlier_.pop_back();
+    virtio::walk_chain(*mappings_, layout_, head, chain_);
+    offer = {head, head, index, &chain_};
+    return true;
 }
 
 trace::RingFields SplitShadowRings::fields() const noexcept {
@@ -124,7 +163,7 @@ bool SplitShadowRings::next_offer(Offer& offer) {
         virtio::walk_chain(*mappings_, layout_, head_, chain_);
         walked_ = true;
     }
-    offer = {head_, next_offer_, &chain_};
+    offer = {head_, head_, next_offer_, &chain_};
     return true;
 }
 
@@ -166,15 +205,16 @@ bool SplitShadowRings::give() {
     if (!back_end_.sample(fields)) {
         return false;
     }
-    return event_index_ ? virtio::needs_event(fields.available_event, before, given_)
-                        : (fields.used_flags & virtio::used_no_notify) == 0;
+    return features_.event_index ? virtio::needs_event(fields.available_event, before, given_)
+                                 : (fields.used_flags & virtio::used_no_notify) == 0;
 }
 
 // --- From the back-end to the driver
 
-std::size_t SplitShadowRings::look_for_completions(std::vector<UsedElement>& elements, std::uint16_t& index) {
-    elements.clear();
-    index = delivered_;
+std::size_t SplitShadowRings::look_for_completions(const ChainsInFlight& in_flight,
+                                                   std::vector<Completion>& completions) {
+    completions.clear();
+    elements_.clear();
     std::uint16_t now = 0;
     if (!driver_.placed() || !back_end_.used_index(now)) {
         return 0;
@@ -186,14 +226,24 @@ std::size_t SplitShadowRings::look_for_completions(std::vector<UsedElement>& ele
         elements_.clear();
         return 0;
     }
-    looked_ = now;
     if (pending > layout_.size) {  // the driver is to see the same
         (void)publish_completions(elements_, now);
         elements_.clear();
         return pending;
     }
+    expanded_.clear();
     for (std::size_t at = 0; at < elements_.size(); at += SplitRingMemory::used_entry) {
-        elements.push_back({load<std::uint32_t>(elements_, at), load<std::uint32_t>(elements_, at + 4), false});
+        expanded_.push_back({load<std::uint32_t>(elements_, at), load<std::uint32_t>(elements_, at + 4), false});
+    }
+    if (features_.in_order) {
+        expand_batches(in_flight, expanded_);
+    }
+    std::uint16_t index = delivered_;
+    for (const UsedElement& element : expanded_) {
+        completions.push_back({element.id, static_cast<std::uint16_t>(element.id), index,
+                               static_cast<std::uint16_t>(index + 1), element.length, element.batched,
+                               element.id < layout_.size});
+        ++index;
     }
     return 0;
 }
@@ -225,8 +275,8 @@ bool SplitShadowRings::publish_completions(ByteView elements, std::uint16_t inde
     if (!driver_.sample(fields)) {
         return false;
     }
-    return event_index_ ? virtio::needs_event(fields.used_event, before, index)
-                        : (fields.available_flags & virtio::available_no_interrupt) == 0;
+    return features_.event_index ? virtio::needs_event(fields.used_event, before, index)
+                                 : (fields.available_flags & virtio::available_no_interrupt) == 0;
 }
 
 void SplitShadowRings::mark(std::uint64_t offset, std::uint64_t length) const noexcept {
@@ -241,10 +291,10 @@ void SplitShadowRings::mark(std::uint64_t offset, std::uint64_t length) const no
 // alone.
 void SplitShadowRings::want_kicks(bool wanted) {
     const bool changed = std::exchange(kicks_wanted_, wanted) != wanted;
-    if (event_index_ && wanted) {
+    if (features_.event_index && wanted) {
         (void)driver_.set_available_event(next_offer_);
         mark(layout_.available_event(), sizeof(std::uint16_t));
-    } else if (!event_index_ && changed) {
+    } else if (!features_.event_index && changed) {
         (void)driver_.set_used_flags(wanted ? 0 : virtio::used_no_notify);
         mark(0, entries_offset);
     }
@@ -255,9 +305,9 @@ void SplitShadowRings::want_kicks(bool wanted) {
 
 void SplitShadowRings::want_calls(bool wanted) {
     const bool changed = std::exchange(calls_wanted_, wanted) != wanted;
-    if (event_index_ && wanted) {
+    if (features_.event_index && wanted) {
         (void)back_end_.set_used_event(delivered_);
-    } else if (!event_index_ && changed) {
+    } else if (!features_.event_index && changed) {
         (void)back_end_.set_available_flags(wanted ? 0 : virtio::available_no_interrupt);
     }
     if (wanted) {

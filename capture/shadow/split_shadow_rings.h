@@ -1,6 +1,7 @@
 // ShadowRings for split rings.
 #pragma once
 
+#include "../live_ring.h"
 #include "dirty_log_writer.h"
 #include "shadow_memory.h"
 #include "shadow_rings.h"
@@ -13,16 +14,21 @@ namespace vutrace::capture {
 class SplitShadowRings final : public ShadowRings {
   public:
     // `shadow` and the log's writer outlive the object.
-    SplitShadowRings(ShadowMemory::Parts shadow, const DirtyLogWriter& log, bool event_index);
+    struct Features {
+        bool event_index{false};
+        bool in_order{false};
+    };
+    SplitShadowRings(ShadowMemory::Parts shadow, const DirtyLogWriter& log, Features features);
 
-    // Where the driver's ring is: at the start, and again when regions or addresses changed. False where it is not in
-    // mapped memory that can be written: nothing moves until the next `place`.
-    bool place(const virtio::SplitRingLayout& layout, std::shared_ptr<const GuestMappings> mappings);
-    void log(bool on, std::uint64_t address) noexcept {
+    bool place(const virtio::RingLayout& layout, std::shared_ptr<const GuestMappings> mappings) override;
+    [[nodiscard]] virtio::RingLayout layout() const noexcept override { return layout_; }
+    [[nodiscard]] const std::shared_ptr<const GuestMappings>& mappings() const noexcept override { return mappings_; }
+    [[nodiscard]] std::vector<RingPart> parts() const override;
+    void log(bool on, std::uint64_t address) noexcept override {
         log_on_ = on;
         log_address_ = address;
     }
-    [[nodiscard]] const virtio::SplitRingLayout& layout() const noexcept { return layout_; }
+    [[nodiscard]] std::uint32_t size() const noexcept { return layout_.size; }
     // The driver's used index now, for who decides where to start. Empty where it cannot be read.
     [[nodiscard]] std::optional<std::uint16_t> driver_used_index() const noexcept;
     // Heads in the driver's available ring, [from, from + count): count is at most the queue's size.
@@ -38,16 +44,16 @@ class SplitShadowRings final : public ShadowRings {
     // Before the queue starts: our ring as that back-end must find it.
     void begin(const Beginning& beginning);
 
-    [[nodiscard]] std::uint32_t size() const noexcept override { return layout_.size; }
-    [[nodiscard]] bool placed() const noexcept override { return driver_.placed(); }
-    [[nodiscard]] const std::shared_ptr<const GuestMappings>& mappings() const noexcept override { return mappings_; }
+    [[nodiscard]] Status begin_after(const QueuePast& past) override;
+    [[nodiscard]] bool next_earlier(Offer& offer) override;
     [[nodiscard]] trace::RingFields fields() const noexcept override;
 
     [[nodiscard]] std::size_t look_for_offers() override;
     [[nodiscard]] bool next_offer(Offer& offer) override;
     void take_offer() override;
     bool give() override;
-    [[nodiscard]] std::size_t look_for_completions(std::vector<UsedElement>& elements, std::uint16_t& index) override;
+    [[nodiscard]] std::size_t look_for_completions(const ChainsInFlight& in_flight,
+                                                   std::vector<Completion>& completions) override;
     bool deliver(std::size_t count) override;
     void want_kicks(bool wanted) override;
     void want_calls(bool wanted) override;
@@ -61,7 +67,7 @@ class SplitShadowRings final : public ShadowRings {
 
     ShadowMemory::Parts shadow_;
     const DirtyLogWriter& log_;
-    bool event_index_;
+    Features features_;
     bool log_on_{false};
     std::uint64_t log_address_{0};
     virtio::SplitRingLayout layout_;
@@ -72,7 +78,6 @@ class SplitShadowRings final : public ShadowRings {
     std::uint16_t available_{0};   // of the driver, as last looked at
     std::uint16_t next_offer_{0};  // to take from the driver
     std::uint16_t given_{0};       // our available index
-    std::uint16_t looked_{0};      // of the back-end's used index, as last looked at
     std::uint16_t delivered_{0};   // the driver's used index
     bool kicks_wanted_{true};
     bool calls_wanted_{true};
@@ -81,6 +86,8 @@ class SplitShadowRings final : public ShadowRings {
     std::uint16_t head_{0};
     virtio::Chain chain_;
     Bytes elements_;  // raw, from delivered_ to looked_
+    std::vector<UsedElement> expanded_;
+    std::vector<std::uint16_t> earlier_;  // heads that `next_earlier` has not given, the last one first
 };
 
 }  // namespace vutrace::capture

@@ -31,7 +31,8 @@ class ShadowedRingTest : public ::testing::Test {
         mappings = GuestMappings::next(nullptr, {driver->region(1)}, {&files, &ids},
                                        {.map = true, .keep_files = false, .writable = true})
                        .mappings;
-        rings = std::make_unique<SplitShadowRings>(memory.parts(0), log, event_index);
+        rings = std::make_unique<SplitShadowRings>(memory.parts(0), log,
+                                                   SplitShadowRings::Features{event_index, options.in_order});
         ASSERT_TRUE(rings->place(driver->layout(), mappings));
         rings->begin(beginning);
         device = std::make_unique<ShadowDevice>(memory.file(), 0, driver->layout().size);
