@@ -88,8 +88,8 @@ class SessionDataPath final : public DataPath {
         }
     }
 
-    bool holds(Side sender, const protocol::Header& header) override {
-        return shadow_ != nullptr && ShadowMessages::holds(sender, header);
+    bool holds(Channel channel, Side sender, const protocol::Header& header) override {
+        return shadow_ != nullptr && ShadowMessages::holds(channel, sender, header);
     }
 
     Replacement replace(const HeldMessage& message) override {

@@ -41,7 +41,11 @@ SessionRelay::SessionRelay(FileDescriptor front_end, FileDescriptor back_end, st
       loop_(loop),
       message_recorder_(session, recorder),
       main_(std::move(front_end), std::move(back_end), loop, *this),
-      side_channels_(channels, loop, message_recorder_),
+      side_channels_(channels, loop, message_recorder_,
+                     {[this](Channel channel, Side sender, const protocol::Header& header) {
+                          return holds(channel, sender, header);
+                      },
+                      [this](const HeldMessage& message) { return replace(message); }}),
       device_state_tee_(device_state, loop, message_recorder_, device_state_patience),
       data_path_(make_data_path(state_)) {}
 
@@ -113,8 +117,12 @@ void SessionRelay::replace_descriptors(Side sender, const protocol::Header& head
 }
 
 bool SessionRelay::holds(Side sender, const protocol::Header& header) noexcept {
+    return holds(Channel::front_end, sender, header);
+}
+
+bool SessionRelay::holds(Channel channel, Side sender, const protocol::Header& header) noexcept {
     bool held = false;
-    guard("the data path before a message was forwarded", [&] { held = data_path_->holds(sender, header); });
+    guard("the data path before a message was forwarded", [&] { held = data_path_->holds(channel, sender, header); });
     return held;
 }
 

@@ -241,7 +241,7 @@ TEST_F(PackedShadowTest, SurvivesNoiseAndMemoryThatVanishes) {
 }
 
 TEST_F(PackedShadowTest, LosesNothingToADriverThatPolls) {
-    constexpr std::uint32_t chains = 120'000;
+    constexpr std::uint32_t chains = 100'000;
     constexpr std::uint32_t size = 513;
     open(size);
     std::atomic<bool> done{false};

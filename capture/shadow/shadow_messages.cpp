@@ -21,6 +21,9 @@ constexpr std::uint32_t table_header = 8;
 constexpr std::uint32_t single_region_size = 40;
 constexpr std::uint32_t address_size = 40;
 constexpr std::uint32_t value_size = 8;
+constexpr std::uint32_t vring_host_notifier = 3;  // VRING_HOST_NOTIFIER_MSG, of the back-end's channel
+constexpr std::uint32_t area_size = 24;
+constexpr std::uint64_t no_such_queue = 0xff;  // the last number that a notifier's message has room for
 
 Bytes message_bytes(const protocol::Header& like, ByteView payload) {
     Bytes bytes(protocol::header_size);
@@ -37,42 +40,48 @@ virtio::Region region_of(const protocol::MemoryRegion& region) noexcept {
 
 // A message that is held, if its payload has one of these sizes.
 struct ShadowMessages::Row {
-    FrontEndRequest request;
+    Channel channel;
+    std::uint32_t request;
     Side sender;
     std::uint32_t smallest;
     std::uint32_t largest;
     Handler handler;
 };
 
-const ShadowMessages::Row* ShadowMessages::find_row(Side sender, std::uint32_t request) noexcept {
+const ShadowMessages::Row* ShadowMessages::find_row(Channel channel, Side sender, std::uint32_t request) noexcept {
     using R = FrontEndRequest;
     using M = ShadowMessages;
+    constexpr auto main = [](R code, Side from, std::uint32_t smallest, std::uint32_t largest, Handler handler) {
+        return Row{Channel::front_end, static_cast<std::uint32_t>(code), from, smallest, largest, handler};
+    };
     static constexpr std::array rows{
-        Row{R::SET_MEM_TABLE, Side::front_end, table_header + region_size,
-            table_header + most_table_regions * region_size, &M::memory_table},
-        Row{R::ADD_MEM_REG, Side::front_end, single_region_size, single_region_size, &M::added_region},
-        Row{R::SET_VRING_ADDR, Side::front_end, address_size, address_size, &M::ring_addresses},
-        Row{R::SET_VRING_KICK, Side::front_end, value_size, value_size, &M::queue_starts},
-        Row{R::RESET_OWNER, Side::front_end, 0, 0, &M::device_reset},
-        Row{R::RESET_DEVICE, Side::front_end, 0, 0, &M::device_reset},
-        Row{R::SET_STATUS, Side::front_end, value_size, value_size, &M::device_status},
-        Row{R::ADD_MEM_REG, Side::back_end, value_size, value_size, &M::added_region_answered},
-        Row{R::GET_MAX_MEM_SLOTS, Side::back_end, value_size, value_size, &M::memory_slots_answered},
+        main(R::SET_MEM_TABLE, Side::front_end, table_header + region_size,
+             table_header + most_table_regions * region_size, &M::memory_table),
+        main(R::ADD_MEM_REG, Side::front_end, single_region_size, single_region_size, &M::added_region),
+        main(R::SET_VRING_ADDR, Side::front_end, address_size, address_size, &M::ring_addresses),
+        main(R::SET_VRING_KICK, Side::front_end, value_size, value_size, &M::queue_starts),
+        main(R::RESET_OWNER, Side::front_end, 0, 0, &M::device_reset),
+        main(R::RESET_DEVICE, Side::front_end, 0, 0, &M::device_reset),
+        main(R::SET_STATUS, Side::front_end, value_size, value_size, &M::device_status),
+        main(R::ADD_MEM_REG, Side::back_end, value_size, value_size, &M::added_region_answered),
+        main(R::GET_MAX_MEM_SLOTS, Side::back_end, value_size, value_size, &M::memory_slots_answered),
+        Row{Channel::back_end, vring_host_notifier, Side::back_end, area_size, area_size, &M::host_notifier},
     };
     const auto* const row = std::find_if(rows.begin(), rows.end(), [&](const Row& candidate) {
-        return candidate.sender == sender && static_cast<std::uint32_t>(candidate.request) == request;
+        return candidate.channel == channel && candidate.sender == sender && candidate.request == request;
     });
     return row == rows.end() ? nullptr : row;
 }
 
-bool ShadowMessages::holds(Side sender, const protocol::Header& header) noexcept {
-    const Row* const row = find_row(sender, header.request);
-    return row != nullptr && header.is_reply() == (sender == Side::back_end) && header.size >= row->smallest &&
+bool ShadowMessages::holds(Channel channel, Side sender, const protocol::Header& header) noexcept {
+    const Row* const row = find_row(channel, sender, header.request);
+    const Side asks = channel == Channel::back_end ? Side::back_end : Side::front_end;
+    return row != nullptr && header.is_reply() == (sender != asks) && header.size >= row->smallest &&
            header.size <= row->largest;
 }
 
 Replacement ShadowMessages::replace(const HeldMessage& message) {
-    const Row* const row = find_row(message.sender, message.header.request);
+    const Row* const row = find_row(message.channel, message.sender, message.header.request);
     return row == nullptr ? Replacement{} : (this->*row->handler)(message);
 }
 
@@ -267,6 +276,23 @@ Replacement ShadowMessages::device_reset(const HeldMessage& /*message*/) {
 
 Replacement ShadowMessages::device_status(const HeldMessage& message) {
     return protocol::parse_u64(message.payload) == 0U ? device_reset(message) : Replacement{};
+}
+
+// A notifier lets the guest ring the device's own doorbell: kicks would pass us by, and reach a device that finds
+// nothing in our ring. The front-end is made to refuse it, as it may; the back-end goes on with eventfds then.
+Replacement ShadowMessages::host_notifier(const HeldMessage& message) {
+    auto area = protocol::parse_vring_area(message.payload);
+    if (!area || area->value.no_descriptor() || !at_back_end_) {
+        return {};
+    }
+    (void)recorder_.record(
+        session_, trace::NoteRecord{Severity::info, area->value.queue(),
+                                    "shadow: the host notifier that follows went to the front-end as one of queue 255, "
+                                    "to be refused: kicks would pass the shadow ring by"});
+    area->value.value = (area->value.value & ~std::uint64_t{0xff}) | no_such_queue;
+    std::vector<OutgoingMessage> all;
+    all.push_back({message_bytes(message.header, protocol::serialise(*area)), message.numbers});
+    return all;
 }
 
 void ShadowMessages::note(Severity severity, std::uint16_t queue, std::string text) {

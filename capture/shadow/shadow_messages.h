@@ -25,7 +25,7 @@ class ShadowMessages {
         : session_(session), recorder_(recorder), state_(state), queues_(queues) {}
 
     // Must the message be whole before it is forwarded? False for sizes that the request cannot have.
-    [[nodiscard]] static bool holds(Side sender, const protocol::Header& header) noexcept;
+    [[nodiscard]] static bool holds(Channel channel, Side sender, const protocol::Header& header) noexcept;
     // What is forwarded in place of such a message. Before it rings are moved that the message ends or starts.
     [[nodiscard]] Replacement replace(const HeldMessage& message);
     // After any message was forwarded and recorded: what was changed in it, if it was held.
@@ -34,7 +34,7 @@ class ShadowMessages {
   private:
     using Handler = Replacement (ShadowMessages::*)(const HeldMessage& message);
     struct Row;
-    static const Row* find_row(Side sender, std::uint32_t request) noexcept;
+    static const Row* find_row(Channel channel, Side sender, std::uint32_t request) noexcept;
 
     Replacement memory_table(const HeldMessage& message);
     Replacement added_region(const HeldMessage& message);
@@ -44,6 +44,7 @@ class ShadowMessages {
     Replacement queue_starts(const HeldMessage& message);
     Replacement device_reset(const HeldMessage& message);
     Replacement device_status(const HeldMessage& message);
+    Replacement host_notifier(const HeldMessage& message);
 
     [[nodiscard]] bool have_memory();
     [[nodiscard]] bool place_memory(const std::vector<virtio::Region>& regions);

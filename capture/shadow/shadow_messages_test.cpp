@@ -245,6 +245,31 @@ TEST_F(ShadowPeersTest, MemoryThatCannotBeWrittenKeepsItsRings) {
     EXPECT_THAT(notes(), Contains(HasSubstr("cannot be written")));
 }
 
+TEST_F(ShadowPeersTest, AHostNotifierIsRefusedByTheFrontEnd) {
+    const RingPair ring(16);
+    begin();
+    auto pair = create_socket_pair().value();
+    Delivered handed = pass(Request::SET_BACKEND_REQ_FD, {}, {pair.second.number()});
+    ASSERT_EQ(handed.descriptors.size(), 1U);
+    const FileDescriptor& back_end_channel = handed.descriptors.front();
+    const auto area = [](std::uint64_t queue) { return serialise(protocol::VringArea{{queue}, 4096, 0}); };
+    constexpr auto request = static_cast<Request>(3);
+    const FileDescriptor file = ring.file();
+    send(back_end_channel, request, area(0), {file.number()}, need_reply);
+    EXPECT_EQ(read(pair.first).payload, area(0)) << "there are no shadow rings";
+    (void)send_table(ring);
+    send(back_end_channel, request, area(0), {file.number()}, need_reply);
+    const Delivered refused = read(pair.first);
+    EXPECT_EQ(refused.payload, area(0xff));
+    EXPECT_EQ(refused.descriptors.size(), 1U);
+    send(back_end_channel, request, area(0x100));
+    EXPECT_EQ(read(pair.first).payload, area(0x100)) << "to remove one is no harm";
+    send(pair.first, request, serialise_u64(1), {}, reply);
+    EXPECT_EQ(read(back_end_channel).payload, serialise_u64(1));
+    stop();
+    EXPECT_THAT(notes(), Contains(HasSubstr("host notifier")));
+}
+
 TEST_F(ShadowPeersTest, OtherModesHoldNothing) {
     const RingPair ring(16);
     start([this](const session::DeviceState& state) {

@@ -54,8 +54,10 @@ class DataPath {
     virtual void replace_descriptors(Side sender, const protocol::Header& header,
                                      const std::vector<FileDescriptor>& received, std::vector<int>& numbers) = 0;
     // The header of a message is known: is it to be held until it is whole, because `replace` may change it? Only where
-    // the mode must (`shadow`), and for sizes that the request may have.
-    [[nodiscard]] virtual bool holds(Side /*sender*/, const protocol::Header& /*header*/) { return false; }
+    // the mode must (`shadow`), and for sizes that the request may have. Main channel and the back-end's.
+    [[nodiscard]] virtual bool holds(Channel /*channel*/, Side /*sender*/, const protocol::Header& /*header*/) {
+        return false;
+    }
     // Such a message, whole: what is forwarded in its place. `forwarded` is called all the same, with the message as it
     // came, unless nothing was forwarded.
     [[nodiscard]] virtual Replacement replace(const HeldMessage& /*message*/) { return {}; }

@@ -18,6 +18,7 @@ struct HeldMessage {
     ByteView payload;                                // all that was announced
     const std::vector<FileDescriptor>& descriptors;  // as received
     const std::vector<int>& numbers;                 // what the other side is to get for them
+    Channel channel{Channel::front_end};
 };
 
 // One message on its way to the other side: header and payload, and the descriptors that go with its first byte, which
