@@ -9,6 +9,20 @@ constexpr std::size_t scratch_bytes = 64U << 10U;  // a multiple of the page, so
 
 }  // namespace
 
+void tell_recorded(const RecordedRange& told, const std::vector<virtio::RingDescriptor>& buffers, bool writable,
+                   std::uint64_t length) {
+    if (!told) {
+        return;
+    }
+    virtio::for_each_buffer(buffers, writable, [&](std::uint64_t address, std::uint32_t size) {
+        const std::uint64_t piece = std::min<std::uint64_t>(size, length);
+        if (piece != 0) {
+            told(address, piece);
+        }
+        length -= piece;
+    });
+}
+
 BufferCopier::BufferCopier(MemoryMode memory, std::uint64_t snap_length)
     : copies_(memory == MemoryMode::buffers || memory == MemoryMode::full),
       snap_length_(snap_length),

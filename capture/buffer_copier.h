@@ -7,9 +7,16 @@
 #include <vutrace/virtio/split_ring.h>
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 namespace vutrace::capture {
+
+// Told of each range of guest memory whose content went into a record; may be empty.
+using RecordedRange = std::function<void(std::uint64_t address, std::uint64_t length)>;
+// The first `length` bytes of those buffers that the device reads (or writes).
+void tell_recorded(const RecordedRange& told, const std::vector<virtio::RingDescriptor>& buffers, bool writable,
+                   std::uint64_t length);
 
 class BufferCopier {
   public:

@@ -20,6 +20,7 @@ class ChainBatch {
     [[nodiscard]] trace::ChainEntry& entry(std::size_t index) { return record().entries[index]; }
     [[nodiscard]] std::size_t size() const noexcept { return std::get<trace::ChainRecord>(body_).entries.size(); }
     [[nodiscard]] bool empty() const noexcept { return size() == 0; }
+    [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }  // of the record, at the most
 
     // Bytes of content that one more entry with so many descriptors may bring.
     [[nodiscard]] std::size_t room(std::size_t descriptors) const noexcept;

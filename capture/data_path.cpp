@@ -5,6 +5,7 @@
 #include "notifications.h"
 #include "poll_pacer.h"
 #include "queue_taps.h"
+#include "shadow/shadow_session.h"
 #include "shared_areas.h"
 #include "tap_budget.h"
 
@@ -52,13 +53,21 @@ class SessionDataPath final : public DataPath {
           snapshot_(options.memory == MemoryMode::full ? std::make_unique<MemorySnapshot>(session, recorder) : nullptr),
           areas_(session, recorder),
           taps_(options, session, recorder, state, recorded_callback()),
+          shadow_(options.mode == DataPathMode::shadow
+                      ? std::make_unique<ShadowSession>(options_, session, recorder, state, recorded_callback(),
+                                                        [this](Kind kind, std::uint16_t queue) { notify(kind, queue); })
+                      : nullptr),
           pacer_(loop, [this] { poll(); }),
           budget_(options.mode == DataPathMode::tap ? options.budget : TapBudget::unbounded,
                   std::thread::hardware_concurrency()),
           notifications_(Notifications::create(
               options.mode, loop,
-              [this](Kind kind, std::uint16_t queue, std::uint64_t count) { notified(kind, queue, count); },
-              [this](std::string text) { note(std::move(text)); })) {}
+              [this](Kind kind, std::uint16_t queue, std::uint64_t count) { return notified(kind, queue, count); },
+              [this](std::string text) { note(std::move(text)); })) {
+        if (shadow_ != nullptr) {
+            taps_.leave_out([this](std::uint32_t queue) { return shadow_->queues().has(queue); });
+        }
+    }
     SessionDataPath(const SessionDataPath&) = delete;
     SessionDataPath& operator=(const SessionDataPath&) = delete;
     ~SessionDataPath() override {
@@ -79,24 +88,38 @@ class SessionDataPath final : public DataPath {
         }
     }
 
+    bool holds(Channel channel, Side sender, const protocol::Header& header) override {
+        return shadow_ != nullptr && ShadowMessages::holds(channel, sender, header);
+    }
+
+    Replacement replace(const HeldMessage& message) override {
+        return shadow_ == nullptr ? Replacement{} : shadow_->replace(message);
+    }
+
     void before_reply(const protocol::Header& header, ByteView payload) override {
         const auto request = static_cast<FrontEndRequest>(header.request);
         if (request != FrontEndRequest::GET_VRING_BASE && request != FrontEndRequest::GET_VRING_BASE_SKIP_DRAIN) {
             return;
         }
         if (const auto answer = protocol::parse_vring_state(payload)) {
-            taps_.end(answer->index);
+            end_queue(answer->index);
         }
     }
 
     void release_memory() override {
         taps_.pause(true);
+        if (shadow_ != nullptr) {
+            shadow_->queues().pause(true);
+        }
         if (snapshot_ != nullptr) {
             snapshot_->pause(true);
         }
     }
 
     void forwarded(ForwardedMessage message, const session::Change& change) override {
+        if (shadow_ != nullptr) {
+            shadow_->forwarded(message, change);
+        }
         if (change.memory_incomplete) {
             state_.memory_incomplete() ? leave_memory() : use_memory_again();
         }
@@ -116,18 +139,22 @@ class SessionDataPath final : public DataPath {
             taps_.end_all();
         }
         if (change.queue_stopped) {
-            taps_.end(*change.queue_stopped);
+            end_queue(*change.queue_stopped);
         }
         const bool kicked = message.sender == Side::front_end &&
                             message.header.request == static_cast<std::uint32_t>(FrontEndRequest::VRING_KICK);
         if (change.queue_changed) {
             taps_.update(*change.queue_changed);
+            update_shadow(*change.queue_changed, message);
         }
         looked(kicked && taps_.scan_all());
     }
 
     void session_ended() override {
         taps_.end_all();
+        if (shadow_ != nullptr) {
+            shadow_->queues().end_all();
+        }
         areas_.record();
         pacer_.need(PollPacer::Need::none, false);
         if (without_memory_) {
@@ -146,17 +173,62 @@ class SessionDataPath final : public DataPath {
         return [this](std::uint64_t address, std::uint64_t length) { snapshot_->forget(address, length); };
     }
 
-    void notified(Kind kind, std::uint16_t queue, std::uint64_t count) {
+    // False where it must not be passed on.
+    bool notified(Kind kind, std::uint16_t queue, std::uint64_t count) {
         notifications_without_memory_ += without_memory_ ? count : 0;
+        if (shadow_ != nullptr && kind != Kind::err && shadow_->queues().has(queue)) {
+            return notified_shadow(kind, queue, count);
+        }
         (void)recorder_.record(session_, trace::EventRecord{kind, queue, count});
         budget_.woken(count);
         looked(kind != Kind::err && taps_.scan(queue));
+        return true;
+    }
+
+    // What is recorded is what driver and device would see without us: kicks that the driver sends, calls that it gets.
+    bool notified_shadow(Kind kind, std::uint16_t queue, std::uint64_t count) {
+        if (kind == Kind::kick) {
+            (void)recorder_.record(session_, trace::EventRecord{kind, queue, count});
+        }
+        const bool pass_on = shadow_->queues().notified(kind, queue);
+        if (kind == Kind::call && pass_on) {
+            (void)recorder_.record(session_, trace::EventRecord{kind, queue, count});
+        }
+        looked(false);
+        return pass_on;
+    }
+
+    void notify(Kind kind, std::uint16_t queue) {
+        if (notifications_ != nullptr && notifications_->notify(kind, queue) && kind == Kind::call) {
+            (void)recorder_.record(session_, trace::EventRecord{kind, queue, 1});
+        }
+    }
+
+    void end_queue(std::uint32_t queue) {
+        taps_.end(queue);
+        if (shadow_ != nullptr) {
+            shadow_->queues().end(queue);
+        }
+    }
+
+    void update_shadow(std::uint32_t queue, const ForwardedMessage& message) {
+        if (shadow_ == nullptr || !shadow_->queues().has(queue)) {
+            return;
+        }
+        shadow_->queues().update(queue);
+        // What was written to the eventfd before this one may have been thrown away with it.
+        if (kind_of(message.sender, message.header) == Kind::kick) {
+            notify(Kind::kick, static_cast<std::uint16_t>(queue));
+        }
     }
 
     void poll() {
         const bool was_muted = muted_;
         if (budget_.may_be_woken()) {
             set_muted(false);  // before the look, so that nothing passes unseen between the two
+        }
+        if (shadow_ != nullptr) {
+            shadow_->queues().serve_those_in_need();
         }
         looked(was_muted ? taps_.scan_all() : taps_.scan_those_in_need());
     }
@@ -168,7 +240,11 @@ class SessionDataPath final : public DataPath {
         if (!budget_.may_be_woken()) {
             set_muted(true);
         }
-        const PollPacer::Need need = taps_.need();
+        PollPacer::Need need = taps_.need();
+        if (shadow_ != nullptr && shadow_->queues().need() != PollPacer::Need::none) {
+            need = std::max(need, shadow_->queues().need());
+            found = true;  // somebody waits for what is in the rings: as soon as it can be
+        }
         pacer_.need(muted_ ? std::max(need, PollPacer::Need::poll) : need, found, budget_.rest());
         if (state_.has_feature(protocol::feature::LOG_ALL)) {
             areas_.look_at_log();
@@ -214,6 +290,9 @@ class SessionDataPath final : public DataPath {
     void use_memory_again() {
         without_memory_ = false;
         taps_.pause(false);
+        if (shadow_ != nullptr) {
+            shadow_->queues().pause(false);
+        }
         if (snapshot_ != nullptr) {
             snapshot_->pause(false);
         }
@@ -245,14 +324,18 @@ class SessionDataPath final : public DataPath {
         if (!map && snapshot_ == nullptr) {
             return;
         }
-        auto built = GuestMappings::next(mappings_.get(), state_.regions(),
-                                         {message.descriptors, message.descriptor_ids}, {map, snapshot_ != nullptr});
+        auto built =
+            GuestMappings::next(mappings_.get(), state_.regions(), {message.descriptors, message.descriptor_ids},
+                                {map, snapshot_ != nullptr, shadow_ != nullptr});
         for (std::string& problem : built.problems) {
             note(std::move(problem));
         }
         const auto previous = std::exchange(mappings_, std::move(built.mappings));
         if (map) {
             taps_.use(mappings_);
+            if (shadow_ != nullptr) {
+                shadow_->queues().use(mappings_);
+            }
         }
         if (snapshot_ != nullptr) {
             add_to_snapshot(previous.get());
@@ -288,6 +371,7 @@ class SessionDataPath final : public DataPath {
     std::unique_ptr<MemorySnapshot> snapshot_;
     SharedAreas areas_;
     QueueTaps taps_;
+    std::unique_ptr<ShadowSession> shadow_;  // mode `shadow`
     PollPacer pacer_;
     TapBudget budget_;
     bool muted_{false};

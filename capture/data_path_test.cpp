@@ -83,10 +83,36 @@ TEST_F(DataPathTest, LooksOnceMoreBeforeTheBaseIsAnswered) {
     EXPECT_EQ(recorder.counts().chains_lost, 0U);
 }
 
-TEST_F(DataPathTest, SaysThatPackedRingsAreNotRecorded) {
+TEST_F(DataPathTest, RecordsPackedRingsFromTheirBaseOn) {
+    testing::PackedRingPair ring(10);
+    open(DataPathMode::relay);
+    set_up_packed_ring(ring);
+    const Ends kick = send_eventfd(FrontEndRequest::SET_VRING_KICK);
+    EXPECT_EQ(recorder.all<trace::MemoryRecord>().size(), 3U) << "the ring as it was at its start";
+    ring.offer(4, {{RingPair::buffers, 8, false}, {RingPair::buffers + 64, 8, true}});
+    run_with([&] {
+        ASSERT_TRUE(signal_event(kick.first));
+        EXPECT_EQ(wait_for_event(kick.second), 1U);
+        ring.use(4, 8, 2);
+    });
+    (void)send(FrontEndRequest::GET_VRING_BASE, protocol::serialise(protocol::VringState{0, 0}));
+    answer(FrontEndRequest::GET_VRING_BASE, protocol::serialise(protocol::VringState{0, 0x80028002}));
+    EXPECT_EQ(recorder.counts().offers, 1U);
+    EXPECT_EQ(recorder.counts().completions, 1U);
+    EXPECT_EQ(recorder.counts().notes, 0U);
+    // Restart at the base that was answered.
+    ring.offer(4, {{RingPair::buffers, 8, false}});
+    const Ends again = send_eventfd(FrontEndRequest::SET_VRING_KICK);
+    EXPECT_EQ(recorder.counts().offers, 2U);
+    EXPECT_EQ(recorder.entries().back().index, 0x8002);
+    path->session_ended();
+    EXPECT_EQ(recorder.counts().chains_lost, 0U);
+}
+
+TEST_F(DataPathTest, SaysThatRingsBehindAnIommuAreNotRecorded) {
     RingPair ring(16);
     open(DataPathMode::relay);
-    set_up_ring(ring, std::uint64_t{1} << protocol::feature::RING_PACKED);
+    set_up_ring(ring, std::uint64_t{1} << protocol::feature::ACCESS_PLATFORM);
     const Ends kick = send_eventfd(FrontEndRequest::SET_VRING_KICK);
     run_with([&] {
         ASSERT_TRUE(signal_event(kick.first));

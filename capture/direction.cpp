@@ -22,6 +22,7 @@ void Direction::serve_source() {
             return;
         }
         header_ = protocol::parse_header(first_).value_or(protocol::Header{});
+        held_ = announced() <= first_.size() && observer_.holds(sender_, header_);
     }
     // What usually is there already leaves together with its header; nothing waits for what is not.
     const std::uint64_t missing = announced() - offset_ - filled_;
@@ -91,12 +92,18 @@ void Direction::call_hooks() {
     if (complete() && !last_piece_told_) {
         last_piece_told_ = true;
         observer_.before_last_piece(sender_, header_, first_payload());
+        if (held_) {
+            replacement_ = observer_.replace({sender_, header_, first_payload(), descriptors_, numbers_});
+        }
     }
 }
 
 void Direction::forward() {
     if (in_header() && !source_end_) {
         return;  // whether a data path must act on it is not known before the header is
+    }
+    if (held_ && !complete() && !source_end_) {
+        return;
     }
     call_hooks();
     blocked_ = false;
@@ -109,8 +116,41 @@ void Direction::forward() {
     }
 }
 
+// Bytes that were sent. Empty where the sink takes no more, now or for ever.
+std::optional<std::size_t> Direction::send_some(ByteView bytes, std::span<const int> numbers) {
+    const auto sent = send(sink_, bytes, numbers, false);
+    if (!sent) {
+        failure_ = sent.error().code == ErrorCode::peer_closed ? std::nullopt : std::optional(sent.error());
+        end_ = failure_ ? End::failed : End::sink_closed;
+        return std::nullopt;
+    }
+    blocked_ = *sent == 0;
+    return blocked_ ? std::nullopt : std::optional(*sent);
+}
+
+bool Direction::send_replacement() {
+    while (next_outgoing_ < replacement_->size()) {
+        const OutgoingMessage& message = (*replacement_)[next_outgoing_];
+        const std::span<const int> numbers = outgoing_sent_ == 0 ? std::span(message.descriptors) : std::span<int>{};
+        const auto sent = send_some(ByteView(message.bytes).subspan(outgoing_sent_), numbers);
+        if (!sent) {
+            return false;
+        }
+        outgoing_sent_ += *sent;
+        if (outgoing_sent_ == message.bytes.size()) {
+            ++next_outgoing_;
+            outgoing_sent_ = 0;
+        }
+    }
+    sent_ = filled_;
+    return true;
+}
+
 // True when everything that arrived was passed on.
 bool Direction::send_pending() {
+    if (replacement_) {
+        return send_replacement();
+    }
     while (sent_ < filled_) {
         std::span<const int> numbers;
         std::size_t end = filled_;
@@ -124,14 +164,8 @@ bool Direction::send_pending() {
             const std::size_t following = next_attachment_ + (attached ? 1 : 0);
             end = following < attachments_.size() ? attachments_[following].position : filled_;
         }
-        const auto sent = send(sink_, ByteView(buffer()).subspan(sent_, end - sent_), numbers, false);
+        const auto sent = send_some(ByteView(buffer()).subspan(sent_, end - sent_), numbers);
         if (!sent) {
-            failure_ = sent.error().code == ErrorCode::peer_closed ? std::nullopt : std::optional(sent.error());
-            end_ = failure_ ? End::failed : End::sink_closed;
-            return false;
-        }
-        if (*sent == 0) {
-            blocked_ = true;
             return false;
         }
         sent_ += *sent;
@@ -142,6 +176,10 @@ bool Direction::send_pending() {
 
 void Direction::end_piece_if_due() {
     if (filled_ == 0) {
+        return;
+    }
+    if (complete() && replacement_ && replacement_->empty()) {
+        begin_message();  // kept back: not a message of the session
         return;
     }
     if (complete()) {
@@ -189,6 +227,9 @@ void Direction::begin_message() {
     first_filled_ = 0;
     first_descriptors_.clear();
     first_ids_.clear();
+    held_ = false;
+    replacement_.reset();
+    next_outgoing_ = outgoing_sent_ = 0;
     replaced_ = false;
     last_piece_told_ = false;
 }

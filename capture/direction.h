@@ -1,9 +1,11 @@
 // One direction of a relayed connection: takes messages from one socket and passes them on to the other with every
 // descriptor on the byte it came with. Bytes are never interpreted beyond the header's size, which may be a lie: what
-// comes is passed on piece by piece and nothing waits for a size to be true.
+// comes is passed on piece by piece and nothing waits for a size to be true, except where the observer holds a message
+// back to change it.
 #pragma once
 
 #include <vutrace/base/side.h>
+#include <vutrace/capture/message_replacement.h>
 #include <vutrace/protocol/header.h>
 #include <vutrace/system/file_descriptor.h>
 #include <vutrace/trace/records.h>
@@ -35,6 +37,11 @@ class MessageObserver {
     virtual void replace_descriptors(Side sender, const protocol::Header& header,
                                      const std::vector<FileDescriptor>& received,
                                      std::vector<int>& numbers) noexcept = 0;
+    // The header is known: is nothing of the message to be forwarded before all of it has arrived? Only for messages
+    // that fit into one piece.
+    [[nodiscard]] virtual bool holds(Side /*sender*/, const protocol::Header& /*header*/) noexcept { return false; }
+    // All of such a message is there: what is forwarded in its place. Descriptors were replaced before.
+    [[nodiscard]] virtual Replacement replace(const HeldMessage& /*message*/) noexcept { return {}; }
     // All of a message has arrived, its last bytes are not forwarded yet. `payload` may be shorter than announced.
     virtual void before_last_piece(Side sender, const protocol::Header& header, ByteView payload) noexcept = 0;
     virtual void piece_forwarded(const ForwardedPiece& piece) noexcept = 0;
@@ -91,6 +98,8 @@ class Direction {
     void call_hooks();
     void forward();
     [[nodiscard]] bool send_pending();
+    [[nodiscard]] bool send_replacement();
+    [[nodiscard]] std::optional<std::size_t> send_some(ByteView bytes, std::span<const int> numbers);
     void end_piece_if_due();
     void end_piece(bool incomplete);
     void begin_piece();
@@ -115,6 +124,11 @@ class Direction {
     std::vector<std::uint32_t> ids_;
     std::vector<FileDescriptor> first_descriptors_;  // of the first piece of a message of several
     std::vector<std::uint32_t> first_ids_;
+    // A message that is held until it is whole, and what goes out in its place.
+    bool held_{false};
+    Replacement replacement_;
+    std::size_t next_outgoing_{0};
+    std::size_t outgoing_sent_{0};
     bool truncated_{false};
     bool replaced_{false};
     bool last_piece_told_{false};

@@ -94,9 +94,23 @@ __attribute__((no_sanitize("thread"))) std::uint16_t load_shared(const std::byte
     return value;
 }
 
+__attribute__((no_sanitize("thread"))) void store_shared(std::byte* to, std::uint16_t value) noexcept {
+    if (reinterpret_cast<std::uintptr_t>(to) % alignof(std::uint16_t) == 0) {
+        __atomic_store_n(reinterpret_cast<std::uint16_t*>(to), value, __ATOMIC_RELEASE);
+    } else {
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+        copy_shared(reinterpret_cast<const std::byte*>(&value), to, sizeof(value));
+    }
+}
+
 struct Copy {
     const std::byte* from;
     MutableByteView to;
+};
+
+struct Store {
+    std::byte* to;
+    std::uint16_t value;
 };
 
 }  // namespace
@@ -128,6 +142,42 @@ bool guarded_load(std::span<SharedIndex> indices) noexcept {
             }
         },
         &indices);
+}
+
+bool guarded_write(std::byte* to, ByteView from) noexcept {
+    Copy copy{from.data(), MutableByteView(to, from.size())};
+    return run_guarded(
+        [](void* context) noexcept {
+            const auto* const job = static_cast<Copy*>(context);
+            copy_shared(job->from, job->to.data(), job->to.size());
+        },
+        &copy);
+}
+
+bool guarded_store(std::byte* to, std::uint16_t value) noexcept {
+    Store store{to, value};
+    return run_guarded(
+        [](void* context) noexcept {
+            const auto* const job = static_cast<Store*>(context);
+            store_shared(job->to, job->value);
+        },
+        &store);
+}
+
+bool guarded_set_bits(std::byte* to, std::byte bits) noexcept {
+    Store store{to, static_cast<std::uint16_t>(bits)};
+    return run_guarded(
+        [](void* context) noexcept {
+            const auto* const job = static_cast<Store*>(context);
+            (void)__atomic_fetch_or(reinterpret_cast<std::uint8_t*>(job->to), static_cast<std::uint8_t>(job->value),
+                                    __ATOMIC_SEQ_CST);
+        },
+        &store);
+}
+
+// A builtin, because ThreadSanitizer does not know the fences of <atomic> and g++ warns of them.
+void fence_shared_memory() noexcept {
+    __sync_synchronize();
 }
 
 }  // namespace vutrace::capture

@@ -56,13 +56,25 @@ FileDescriptor take_descriptor(const GuestMappings::Received& received, std::uin
     return index < received.descriptors->size() ? std::move((*received.descriptors)[index]) : FileDescriptor{};
 }
 
-Status map_region(MappedRegion& region) {
+Result<Mapping> map_file(MappedRegion& region, bool writable) {
+    const auto map = [&region](Mapping::Access access) {
+        return Mapping::create(region.file, region.region.mmap_offset, region.region.size, access);
+    };
+    if (writable) {
+        if (auto mapping = map(Mapping::Access::read_write)) {
+            region.writable = true;
+            return mapping;
+        }
+    }
+    return map(Mapping::Access::read_only);
+}
+
+Status map_region(MappedRegion& region, bool writable) {
     auto claim = AddressSpaceClaim::create(region.region.size);
     if (!claim) {
         return tl::unexpected(claim.error());
     }
-    auto mapping =
-        Mapping::create(region.file, region.region.mmap_offset, region.region.size, Mapping::Access::read_only);
+    auto mapping = map_file(region, writable);
     if (!mapping) {
         return tl::unexpected(mapping.error());
     }
@@ -89,7 +101,7 @@ std::vector<std::string> take_in(MappedRegion& region, GuestMappings::Use use) {
     };
     Status usable = check_region_file(region.file);
     if (usable && use.map) {
-        usable = map_region(region);
+        usable = map_region(region, use.writable);
     }
     if (!usable) {
         say("recorded", usable);
@@ -188,14 +200,25 @@ bool GuestMappings::read(std::uint64_t address, MutableByteView out) const noexc
     return true;
 }
 
-const std::byte* GuestMappings::find(std::uint64_t address, std::uint64_t length) const noexcept {
+const MappedRegion* GuestMappings::holder_of(std::uint64_t address, std::uint64_t length) const noexcept {
     for (const auto& region : regions_) {
         const std::uint64_t offset = address - region->region.guest_address;
         if (offset < region->region.size && length <= region->region.size - offset) {
-            return region->mapping ? region->mapping.data() + offset : nullptr;
+            return region->mapping ? region.get() : nullptr;
         }
     }
     return nullptr;
+}
+
+const std::byte* GuestMappings::find(std::uint64_t address, std::uint64_t length) const noexcept {
+    const MappedRegion* const region = holder_of(address, length);
+    return region == nullptr ? nullptr : region->mapping.data() + (address - region->region.guest_address);
+}
+
+std::byte* GuestMappings::find_writable(std::uint64_t address, std::uint64_t length) const noexcept {
+    const MappedRegion* const region = holder_of(address, length);
+    return region == nullptr || !region->writable ? nullptr
+                                                  : region->mapping.data() + (address - region->region.guest_address);
 }
 
 }  // namespace vutrace::capture

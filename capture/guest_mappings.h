@@ -1,5 +1,5 @@
-// The guest's memory of one epoch, mapped read-only. Immutable and shared: chains in flight keep the mappings they were
-// found with, whatever the front-end does to its table meanwhile.
+// The guest's memory of one epoch, mapped read-only (mode `shadow`: writable). Immutable and shared: chains in flight
+// keep the mappings they were found with, whatever the front-end does to its table meanwhile.
 #pragma once
 
 #include <vutrace/session/device_state.h>
@@ -72,6 +72,7 @@ struct MappedRegion {
     DescriptorClaim file_claim;
     AddressSpaceClaim mapping_claim;
     Mapping mapping;  // none where the file could not be mapped, or must not be
+    bool writable{false};
 };
 
 class GuestMappings final : public virtio::GuestMemory {
@@ -85,6 +86,7 @@ class GuestMappings final : public virtio::GuestMemory {
     struct Use {
         bool map{true};          // for taps
         bool keep_files{false};  // for snapshots; otherwise a file is closed once it is mapped
+        bool writable{false};    // for shadow rings; a region whose file cannot be written is mapped read-only
     };
 
     // The next epoch: regions that stayed keep their mapping, new ones get the descriptor with their id. A region that
@@ -96,10 +98,14 @@ class GuestMappings final : public virtio::GuestMemory {
     [[nodiscard]] bool read(std::uint64_t address, MutableByteView out) const noexcept override;
     // Where [address, address + length) is in memory: only for guarded access. Null where no single region holds it.
     [[nodiscard]] const std::byte* find(std::uint64_t address, std::uint64_t length) const noexcept;
+    // The same to be written to; null also where the region is mapped read-only.
+    [[nodiscard]] std::byte* find_writable(std::uint64_t address, std::uint64_t length) const noexcept;
 
     [[nodiscard]] const std::vector<std::shared_ptr<const MappedRegion>>& regions() const noexcept { return regions_; }
 
   private:
+    [[nodiscard]] const MappedRegion* holder_of(std::uint64_t address, std::uint64_t length) const noexcept;
+
     std::vector<std::shared_ptr<const MappedRegion>> regions_;
 };
 

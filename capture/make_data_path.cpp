@@ -14,7 +14,7 @@ std::unique_ptr<DataPath> make_data_path(const DataPathOptions& options, std::ui
     if (options.mode == DataPathMode::off && options.memory == MemoryMode::none) {
         return std::make_unique<OffDataPath>();
     }
-    if (options.mode == DataPathMode::relay) {
+    if (options.mode == DataPathMode::relay || options.mode == DataPathMode::shadow) {
         return DataPath::create(options, session, recorder, loop, state);
     }
     auto background = BackgroundDataPath::start(

@@ -7,8 +7,8 @@
 
 namespace vutrace::capture {
 
-// `relay` runs on the session's loop, because a notification must wait for the copy; `tap` and `off` in the background,
-// or on the session's loop where no thread can be had. All arguments outlive the data path.
+// `relay` and `shadow` run on the session's loop, because a notification or a chain must wait for the copy; `tap` and
+// `off` in the background, or on the session's loop where no thread can be had. All arguments outlive the data path.
 [[nodiscard]] std::unique_ptr<DataPath> make_data_path(const DataPathOptions& options, std::uint32_t session,
                                                        Recorder& recorder, EventLoop& loop,
                                                        const session::DeviceState& state);

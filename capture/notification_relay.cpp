@@ -106,10 +106,20 @@ void NotificationRelay::retire(Kind kind, std::uint16_t queue) {
 
 void NotificationRelay::serve(const Link& link) {
     const std::uint64_t count = take_count(link.source);
-    if (count != 0) {
-        observer_(link.kind, link.queue, count);
+    if (count != 0 && observer_(link.kind, link.queue, count)) {
         add_count(link.destination, count);
     }
+}
+
+bool NotificationRelay::notify(Kind kind, std::uint16_t queue) {
+    const auto current = std::find_if(links_.rbegin(), links_.rend(), [&](const auto& link) {
+        return link->kind == kind && link->queue == queue && !link->retired;
+    });
+    if (current == links_.rend()) {
+        return false;
+    }
+    add_count((*current)->destination, 1);
+    return true;
 }
 
 void NotificationRelay::drop(std::vector<std::unique_ptr<Link>>::iterator link) {

@@ -21,8 +21,8 @@ namespace vutrace::capture {
 class NotificationRelay {
   public:
     using Kind = trace::EventRecord::Kind;
-    // Called with each notification before it is passed on.
-    using Observer = std::function<void(Kind kind, std::uint16_t queue, std::uint64_t count)>;
+    // Called with each notification before it is passed on; false keeps it back.
+    using Observer = std::function<bool(Kind kind, std::uint16_t queue, std::uint64_t count)>;
 
     // `loop` outlives the relay.
     NotificationRelay(EventLoop& loop, Observer observer) : loop_(loop), observer_(std::move(observer)) {}
@@ -39,6 +39,8 @@ class NotificationRelay {
     [[nodiscard]] Status install(Kind kind, std::uint16_t queue, FileDescriptor original, FileDescriptor ours);
     // Without a successor (SET_VRING_… without a descriptor).
     void retire(Kind kind, std::uint16_t queue);
+    // Notifies whom the queue's eventfd of this kind is for, of our own accord. False where there is none.
+    bool notify(Kind kind, std::uint16_t queue);
 
     static constexpr std::size_t most_retired = 16;  // of one kind and queue
 

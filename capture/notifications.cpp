@@ -90,7 +90,7 @@ class TappedNotifications final : public Notifications {
         poller_->drain([this](std::uint32_t token) { ++wake_ups_[token]; });
         for (auto& [token, count] : wake_ups_) {
             if (const std::uint64_t seen = std::exchange(count, 0); seen != 0) {
-                handler_(static_cast<Kind>(token >> 16U), static_cast<std::uint16_t>(token & 0xffffU), seen);
+                (void)handler_(static_cast<Kind>(token >> 16U), static_cast<std::uint16_t>(token & 0xffffU), seen);
             }
         }
     }
@@ -132,6 +132,7 @@ class RelayedNotifications final : public Notifications {
     }
 
     void retire(Kind kind, std::uint16_t queue) override { relay_.retire(kind, queue); }
+    bool notify(Kind kind, std::uint16_t queue) override { return relay_.notify(kind, queue); }
 
   private:
     Note note_;
@@ -148,6 +149,7 @@ std::unique_ptr<Notifications> Notifications::create(DataPathMode mode, EventLoo
         case DataPathMode::tap:
             return std::make_unique<TappedNotifications>(loop, std::move(handler), std::move(note));
         case DataPathMode::relay:
+        case DataPathMode::shadow:
             return std::make_unique<RelayedNotifications>(loop, std::move(handler), std::move(note));
     }
     return nullptr;

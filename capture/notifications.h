@@ -1,4 +1,4 @@
-// The eventfds of a session's queues, in the way of the data path's mode: watched (`tap`) or ours (`relay`).
+// The eventfds of a session's queues, in the way of the data path's mode: watched (`tap`) or ours (`relay`, `shadow`).
 // One thread, the session's.
 #pragma once
 
@@ -18,8 +18,8 @@ class Notifications {
   public:
     using Kind = trace::EventRecord::Kind;
     // Called with each notification, in `relay` before it is passed on: `count` is the counter's value in `relay` and
-    // the number of wake-ups seen in `tap`.
-    using Handler = std::function<void(Kind kind, std::uint16_t queue, std::uint64_t count)>;
+    // the number of wake-ups seen in `tap`. False keeps it back (`shadow`; `tap` cannot).
+    using Handler = std::function<bool(Kind kind, std::uint16_t queue, std::uint64_t count)>;
     // Called with one sentence each about what could not be done as the mode wants it.
     using Note = std::function<void(std::string text)>;
 
@@ -37,6 +37,8 @@ class Notifications {
     virtual void retire(Kind kind, std::uint16_t queue) = 0;
     // `tap`: while they are muted nothing is notified, at no cost to those who write. In `relay` nothing happens.
     virtual void mute(bool /*muted*/) {}
+    // `relay` and `shadow`: writes to the eventfd that the other side gave us for this. False where there is none.
+    virtual bool notify(Kind /*kind*/, std::uint16_t /*queue*/) { return false; }
 };
 
 }  // namespace vutrace::capture

@@ -1,6 +1,7 @@
 #include "queue_taps.h"
 
-#include "ring_parts.h"
+#include "packed_ring_tap.h"
+#include "split_ring_tap.h"
 
 #include <vutrace/protocol/features.h>
 
@@ -31,17 +32,20 @@ void QueueTaps::use(std::shared_ptr<const GuestMappings> mappings) {
     mappings_ = std::move(mappings);
     for (auto& [queue, entry] : entries_) {
         // Where the ring is nowhere now, the tap stays and sees nothing until the memory is back.
-        place(queue, *entry.tap, state_.split_ring(queue).value_or(entry.tap->layout()));
+        place(queue, *entry.tap, state_.ring(queue).value_or(entry.tap->layout()));
     }
     update_all();
 }
 
 void QueueTaps::update(std::uint32_t queue) {
     const session::QueueState* const state = state_.queue(queue);
+    if (left_out_ && left_out_(queue)) {
+        return;
+    }
     if (state == nullptr || !state->started || mappings_ == nullptr || queue >= trace::no_queue) {
         return;
     }
-    const auto layout = state_.split_ring(queue);
+    const auto layout = state_.ring(queue);
     const auto found = entries_.find(queue);
     if (found == entries_.end()) {
         if (is_supported(queue) && layout) {
@@ -53,8 +57,8 @@ void QueueTaps::update(std::uint32_t queue) {
     }
 }
 
-void QueueTaps::place(std::uint32_t queue, SplitRingTap& tap, const virtio::SplitRingLayout& layout) {
-    if (has_room_for(queue, layout.size)) {
+void QueueTaps::place(std::uint32_t queue, RingTap& tap, const virtio::RingLayout& layout) {
+    if (has_room_for(queue, virtio::size_of(layout))) {
         (void)tap.place(layout, mappings_);
     } else {
         note(queue, too_many_entries);
@@ -65,7 +69,7 @@ void QueueTaps::place(std::uint32_t queue, SplitRingTap& tap, const virtio::Spli
 bool QueueTaps::has_room_for(std::uint32_t queue, std::uint32_t size) const noexcept {
     const std::uint64_t others = std::accumulate(
         entries_.begin(), entries_.end(), std::uint64_t{0}, [queue](std::uint64_t sum, const auto& entry) {
-            return sum + (entry.first == queue ? 0 : entry.second.tap->layout().size);
+            return sum + (entry.first == queue ? 0 : virtio::size_of(entry.second.tap->layout()));
         });
     return others + size <= most_ring_entries;
 }
@@ -77,24 +81,18 @@ void QueueTaps::update_all() {
 }
 
 bool QueueTaps::is_supported(std::uint32_t queue) {
-    const bool packed = state_.has_feature(protocol::feature::RING_PACKED);
-    if (!packed && !state_.has_feature(protocol::feature::ACCESS_PLATFORM)) {
+    if (!state_.has_feature(protocol::feature::ACCESS_PLATFORM)) {
         return true;
     }
     if (!std::exchange(said_unsupported_, true)) {
-        note(queue, packed ? "packed rings are not recorded by this version, only their notifications"
-                           : "rings behind an IOMMU (ACCESS_PLATFORM) are not recorded by this version, only their "
-                             "notifications");
+        note(queue,
+             "rings behind an IOMMU (ACCESS_PLATFORM) are not recorded by this version, only their notifications");
     }
     return false;
 }
 
-void QueueTaps::start(std::uint32_t queue, const virtio::SplitRingLayout& layout) {
-    if (!has_room_for(queue, layout.size)) {
-        note(queue, too_many_entries);
-        return;
-    }
-    SplitRingTap::Options options;
+std::unique_ptr<RingTap> QueueTaps::make_tap(std::uint32_t queue, const virtio::RingLayout& layout) {
+    RingTap::Options options;
     options.session = session_;
     options.queue = static_cast<std::uint16_t>(queue);
     options.memory = options_.memory;
@@ -102,17 +100,28 @@ void QueueTaps::start(std::uint32_t queue, const virtio::SplitRingLayout& layout
     options.event_index = state_.has_feature(protocol::feature::RING_EVENT_IDX);
     options.in_order = state_.has_feature(protocol::feature::IN_ORDER);
     options.recorded = recorded_;
-    Entry entry{std::make_unique<SplitRingTap>(std::move(options), recorder_)};
+    if (std::holds_alternative<virtio::PackedRingLayout>(layout)) {
+        return std::make_unique<PackedRingTap>(std::move(options), recorder_);
+    }
+    return std::make_unique<SplitRingTap>(std::move(options), recorder_);
+}
+
+void QueueTaps::start(std::uint32_t queue, const virtio::RingLayout& layout) {
+    if (!has_room_for(queue, virtio::size_of(layout))) {
+        note(queue, too_many_entries);
+        return;
+    }
+    Entry entry{make_tap(queue, layout)};
     if (!entry.tap->place(layout, mappings_)) {
         note(queue, "the ring is not in one mapped memory region: what happens in it is not recorded");
         return;
     }
-    SplitRingTap& tap = *entry.tap;
+    RingTap& tap = *entry.tap;
     entries_.insert_or_assign(queue, std::move(entry));
     const bool look = !paused_;
-    tap.start(static_cast<std::uint16_t>(state_.queue(queue)->base & 0xffffU), look);
+    tap.start(state_.ring_base(queue), look);
     if (look && options_.memory != MemoryMode::none) {
-        record_ring_parts(tap.ring(), static_cast<std::uint16_t>(queue), session_, recorder_);
+        record_ring_parts(tap, static_cast<std::uint16_t>(queue), session_, recorder_);
     }
     (void)scan(queue);
 }
@@ -146,7 +155,7 @@ bool QueueTaps::scan(Entry& entry) {
     if (paused_) {
         return false;
     }
-    const SplitRingTap::ScanResult result = entry.tap->scan();
+    const RingTap::ScanResult result = entry.tap->scan();
     entry.more = result.more;
     copied_bytes_ += result.bytes;
     return result.entries != 0;
@@ -176,7 +185,7 @@ bool QueueTaps::scan_those_in_need() {
 }
 
 PollPacer::Need QueueTaps::need_of(std::uint32_t queue, const Entry& entry) const {
-    const SplitRingTap& tap = *entry.tap;
+    const RingTap& tap = *entry.tap;
     const session::QueueState* const state = state_.queue(queue);
     if (!tap.placed() || paused_) {
         return Need::none;

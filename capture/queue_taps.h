@@ -3,7 +3,7 @@
 
 #include "guest_mappings.h"
 #include "poll_pacer.h"
-#include "split_ring_tap.h"
+#include "ring_tap.h"
 
 #include <vutrace/capture/data_path.h>
 #include <vutrace/capture/recorder.h>
@@ -38,6 +38,8 @@ class QueueTaps {
     // While paused no ring is looked at: a page that is missing must not be touched.
     void pause(bool paused) noexcept { paused_ = paused; }
     [[nodiscard]] std::size_t count() const noexcept { return entries_.size(); }
+    // Queues that somebody else looks at (mode `shadow`). May be empty.
+    void leave_out(std::function<bool(std::uint32_t queue)> predicate) { left_out_ = std::move(predicate); }
 
     // True where something was found.
     bool scan(std::uint32_t queue);
@@ -49,7 +51,7 @@ class QueueTaps {
 
   private:
     struct Entry {
-        std::unique_ptr<SplitRingTap> tap;
+        std::unique_ptr<RingTap> tap;
         bool more{false};
     };
     using Clock = std::chrono::steady_clock;
@@ -58,8 +60,9 @@ class QueueTaps {
     void look_last(Entry& entry, Clock::time_point until);
     [[nodiscard]] PollPacer::Need need_of(std::uint32_t queue, const Entry& entry) const;
     [[nodiscard]] bool is_supported(std::uint32_t queue);
-    void start(std::uint32_t queue, const virtio::SplitRingLayout& layout);
-    void place(std::uint32_t queue, SplitRingTap& tap, const virtio::SplitRingLayout& layout);
+    void start(std::uint32_t queue, const virtio::RingLayout& layout);
+    [[nodiscard]] std::unique_ptr<RingTap> make_tap(std::uint32_t queue, const virtio::RingLayout& layout);
+    void place(std::uint32_t queue, RingTap& tap, const virtio::RingLayout& layout);
     [[nodiscard]] bool has_room_for(std::uint32_t queue, std::uint32_t size) const noexcept;
     void note(std::uint32_t queue, const char* text);
 
@@ -68,6 +71,7 @@ class QueueTaps {
     Recorder& recorder_;
     const session::DeviceState& state_;
     Recorded recorded_;
+    std::function<bool(std::uint32_t queue)> left_out_;
     std::shared_ptr<const GuestMappings> mappings_;
     std::map<std::uint32_t, Entry> entries_;
     std::uint64_t copied_bytes_{0};

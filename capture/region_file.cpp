@@ -4,9 +4,12 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <limits>
 
 namespace vutrace::capture {
 namespace {
@@ -45,6 +48,27 @@ Status check_region_file(const FileDescriptor& file) {
                     fmt::format("its file is on {}: reading it may wait for ever", served->name));
     }
     return {};
+}
+
+Bytes read_region_file(const FileDescriptor& file, std::uint64_t offset, std::size_t size) {
+    constexpr auto furthest = static_cast<std::uint64_t>(std::numeric_limits<off_t>::max());
+    if (offset > furthest || size > furthest - offset) {
+        return {};
+    }
+    Bytes bytes(size);
+    std::size_t done = 0;
+    while (done < size) {
+        const ssize_t got = ::pread(file.number(), bytes.data() + done, size - done, static_cast<off_t>(offset + done));
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got <= 0) {
+            break;
+        }
+        done += static_cast<std::size_t>(got);
+    }
+    bytes.resize(done);
+    return bytes;
 }
 
 }  // namespace vutrace::capture

@@ -78,6 +78,8 @@ const char* name_of(DataPathMode mode) noexcept {
             return "tap";
         case DataPathMode::relay:
             return "relay";
+        case DataPathMode::shadow:
+            return "shadow";
     }
     return "unknown";
 }

@@ -41,7 +41,11 @@ SessionRelay::SessionRelay(FileDescriptor front_end, FileDescriptor back_end, st
       loop_(loop),
       message_recorder_(session, recorder),
       main_(std::move(front_end), std::move(back_end), loop, *this),
-      side_channels_(channels, loop, message_recorder_),
+      side_channels_(channels, loop, message_recorder_,
+                     {[this](Channel channel, Side sender, const protocol::Header& header) {
+                          return holds(channel, sender, header);
+                      },
+                      [this](const HeldMessage& message) { return replace(message); }}),
       device_state_tee_(device_state, loop, message_recorder_, device_state_patience),
       data_path_(make_data_path(state_)) {}
 
@@ -110,6 +114,22 @@ void SessionRelay::replace_descriptors(Side sender, const protocol::Header& head
           [&] { device_state_tee_.replace_descriptors(sender, header, received, numbers); });
     guard("the data path before descriptors were forwarded",
           [&] { data_path_->replace_descriptors(sender, header, received, numbers); });
+}
+
+bool SessionRelay::holds(Side sender, const protocol::Header& header) noexcept {
+    return holds(Channel::front_end, sender, header);
+}
+
+bool SessionRelay::holds(Channel channel, Side sender, const protocol::Header& header) noexcept {
+    bool held = false;
+    guard("the data path before a message was forwarded", [&] { held = data_path_->holds(channel, sender, header); });
+    return held;
+}
+
+Replacement SessionRelay::replace(const HeldMessage& message) noexcept {
+    Replacement replacement;
+    guard("the data path before a message was forwarded", [&] { replacement = data_path_->replace(message); });
+    return replacement;
 }
 
 void SessionRelay::before_last_piece(Side sender, const protocol::Header& header, ByteView payload) noexcept {

@@ -49,6 +49,9 @@ class SessionRelay final : private ChannelObserver {
   private:
     void replace_descriptors(Side sender, const protocol::Header& header, const std::vector<FileDescriptor>& received,
                              std::vector<int>& numbers) noexcept override;
+    [[nodiscard]] bool holds(Side sender, const protocol::Header& header) noexcept override;
+    [[nodiscard]] bool holds(Channel channel, Side sender, const protocol::Header& header) noexcept;
+    [[nodiscard]] Replacement replace(const HeldMessage& message) noexcept override;
     void before_last_piece(Side sender, const protocol::Header& header, ByteView payload) noexcept override;
     void piece_forwarded(const ForwardedPiece& piece) noexcept override;
     void message_forwarded(Side sender, const protocol::Header& header, ByteView payload,

@@ -8,11 +8,9 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/types.h>
-#include <unistd.h>
 #include <xxhash.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <limits>
 #include <utility>
 
@@ -27,24 +25,6 @@ constexpr std::size_t piece_bytes = 256U << 10U;
 bool is_regular(const FileDescriptor& file) noexcept {
     struct stat status {};
     return ::fstat(file.number(), &status) == 0 && S_ISREG(status.st_mode);
-}
-
-// As much as there is: a file that ends early leaves the rest out.
-Bytes read_file(const FileDescriptor& file, std::uint64_t offset, std::size_t size) {
-    Bytes bytes(size);
-    std::size_t done = 0;
-    while (done < size) {
-        const ssize_t got = ::pread(file.number(), bytes.data() + done, size - done, static_cast<off_t>(offset + done));
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got <= 0) {
-            break;
-        }
-        done += static_cast<std::size_t>(got);
-    }
-    bytes.resize(done);
-    return bytes;
 }
 
 bool ends_a_queue(const ForwardedMessage& message) noexcept {
@@ -112,7 +92,7 @@ void SharedAreas::record(Area& area) {
         return;
     }
     const std::uint64_t wanted = std::min(area.size, area.most_bytes);
-    const Bytes bytes = read_file(area.file, area.offset, static_cast<std::size_t>(wanted));
+    const Bytes bytes = read_region_file(area.file, area.offset, static_cast<std::size_t>(wanted));
     const std::uint64_t hash = XXH3_64bits(bytes.data(), bytes.size());
     if (area.recorded != hash) {
         area.recorded = hash;

@@ -81,9 +81,10 @@ void make_alike(const FileDescriptor& original, const FileDescriptor& ours) noex
 class SideChannels::Connection final : private ChannelObserver {
   public:
     Connection(Channel channel, FileDescriptor front_end, FileDescriptor back_end, EventLoop& loop,
-               MessageRecorder& recorder)
+               MessageRecorder& recorder, const Changes& changes)
         : channel_(channel),
           recorder_(recorder),
+          changes_(changes),
           relay_(std::move(front_end), std::move(back_end), loop, static_cast<ChannelObserver&>(*this)) {}
 
     [[nodiscard]] Status start() { return relay_.start(); }
@@ -99,6 +100,14 @@ class SideChannels::Connection final : private ChannelObserver {
     // What these messages carry is the peers' own: it passes, and none of it is kept.
     void replace_descriptors(Side, const protocol::Header&, const std::vector<FileDescriptor>&,
                              std::vector<int>&) noexcept override {}
+    [[nodiscard]] bool holds(Side sender, const protocol::Header& header) noexcept override {
+        return changes_.holds(channel_, sender, header);
+    }
+    [[nodiscard]] Replacement replace(const HeldMessage& message) noexcept override {
+        HeldMessage here = message;
+        here.channel = channel_;
+        return changes_.replace(here);
+    }
     void before_last_piece(Side, const protocol::Header&, ByteView) noexcept override {}
     void piece_forwarded(const ForwardedPiece& piece) noexcept override { recorder_.record(channel_, piece); }
     void message_forwarded(Side, const protocol::Header&, ByteView, std::vector<FileDescriptor>&,
@@ -118,11 +127,12 @@ class SideChannels::Connection final : private ChannelObserver {
 
     const Channel channel_;
     MessageRecorder& recorder_;
+    const Changes& changes_;
     ChannelRelay relay_;
 };
 
-SideChannels::SideChannels(RelayedChannels which, EventLoop& loop, MessageRecorder& recorder)
-    : which_(which), loop_(loop), recorder_(recorder) {}
+SideChannels::SideChannels(RelayedChannels which, EventLoop& loop, MessageRecorder& recorder, Changes changes)
+    : which_(which), loop_(loop), recorder_(recorder), changes_(std::move(changes)) {}
 
 SideChannels::~SideChannels() = default;
 
@@ -189,8 +199,8 @@ Result<SideChannels::Offer> SideChannels::interpose(Channel channel, const std::
         return tl::unexpected(pair.error());
     }
     make_alike(received.front(), pair->second);
-    auto connection =
-        std::make_unique<Connection>(channel, std::move(*front_end), std::move(pair->first), loop_, recorder_);
+    auto connection = std::make_unique<Connection>(channel, std::move(*front_end), std::move(pair->first), loop_,
+                                                   recorder_, changes_);
     if (auto started = connection->start(); !started) {
         return tl::unexpected(started.error());
     }

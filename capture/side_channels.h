@@ -11,6 +11,7 @@
 
 #include <vutrace/capture/capture.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,8 +24,14 @@ class SideChannels {
     // Alive at once; a front-end that hands over more gets them passed on untouched.
     static constexpr std::size_t most_channels = 16;
 
-    // `loop` and `recorder` outlive it.
-    SideChannels(RelayedChannels which, EventLoop& loop, MessageRecorder& recorder);
+    // Who may change messages on these channels (mode `shadow`). Nothing is thrown.
+    struct Changes {
+        std::function<bool(Channel channel, Side sender, const protocol::Header& header)> holds;
+        std::function<Replacement(const HeldMessage& message)> replace;
+    };
+
+    // `loop`, `recorder` and what `changes` use outlive it.
+    SideChannels(RelayedChannels which, EventLoop& loop, MessageRecorder& recorder, Changes changes);
     SideChannels(const SideChannels&) = delete;
     SideChannels& operator=(const SideChannels&) = delete;
     ~SideChannels();
@@ -53,6 +60,7 @@ class SideChannels {
     const RelayedChannels which_;
     EventLoop& loop_;
     MessageRecorder& recorder_;
+    const Changes changes_;
     std::vector<std::unique_ptr<Connection>> connections_;  // also ended ones, until the next comes
     std::optional<Offer> offer_;                            // of the message that is being forwarded
     std::string why_untouched_;                             // likewise

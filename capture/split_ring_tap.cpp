@@ -1,5 +1,7 @@
 #include "split_ring_tap.h"
 
+#include "in_order_batches.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,38 +10,38 @@
 namespace vutrace::capture {
 namespace {
 
-// What walking to one descriptor costs, in bytes that could have been copied meanwhile.
-constexpr std::uint64_t bytes_per_descriptor = 64;
-
 std::uint16_t distance(std::uint16_t from, std::uint16_t to) noexcept {
     return static_cast<std::uint16_t>(to - from);
 }
 
-void lower(trace::Proof& proof, trace::Proof limit) noexcept {
-    proof = std::min(proof, limit);
-}
-
 }  // namespace
 
-SplitRingTap::SplitRingTap(Options options, Recorder& recorder)
-    : options_(std::move(options)),
-      recorder_(recorder),
-      copier_(options_.memory, options_.snap_length),
-      batch_(options_.queue, recorder.largest_record()) {
-    in_flight_.track_order(options_.in_order);
-}
+SplitRingTap::SplitRingTap(Options options, Recorder& recorder) : RingTap(std::move(options), recorder) {}
 
-bool SplitRingTap::place(const virtio::SplitRingLayout& layout, std::shared_ptr<const GuestMappings> mappings) {
-    if (layout.size != ring_.layout().size) {
-        in_flight_.resize(layout.size);
-        offered_in_batch_.assign(layout.size, -1);
-        completed_in_batch_.assign(layout.size, -1);
+bool SplitRingTap::place(const virtio::RingLayout& layout, std::shared_ptr<const GuestMappings> mappings) {
+    const auto* split = std::get_if<virtio::SplitRingLayout>(&layout);
+    if (split != nullptr && split->size != ring_.layout().size) {
+        steps_.resize(split->size);
     }
     said_unreadable_ = false;
-    return ring_.place(layout, std::move(mappings), options_.event_index);
+    return ring_.place(split != nullptr ? *split : ring_.layout(), split != nullptr ? std::move(mappings) : nullptr,
+                       steps_.options().event_index);
 }
 
-void SplitRingTap::start(std::uint16_t base, bool look) {
+std::vector<RingPart> SplitRingTap::parts() const {
+    if (!ring_.placed()) {
+        return {};
+    }
+    using Part = trace::MemoryRecord::Part;
+    const virtio::SplitRingLayout& layout = ring_.layout();
+    const std::uint64_t unused = ring_.has_event_index() ? 0 : sizeof(std::uint16_t);
+    return {{Part::descriptor, layout.descriptor, layout.descriptor_bytes()},
+            {Part::available, layout.available, layout.available_bytes() - unused},
+            {Part::used, layout.used, layout.used_bytes() - unused}};
+}
+
+void SplitRingTap::start(std::uint32_t value, bool look) {
+    const auto base = static_cast<std::uint16_t>(value);
     next_available_ = next_used_ = base;
     doubtful_ = !look;
     if (!look || !sample(fields_)) {
@@ -62,29 +64,11 @@ bool SplitRingTap::sample(trace::RingFields& fields) {
         return true;
     }
     if (ring_.placed()) {
-        note_once(said_unreadable_, "the ring's memory cannot be read: what happens in it is not recorded");
+        note_unreadable();
     }
     return false;
 }
 
-SplitRingTap::ScanResult SplitRingTap::scan() {
-    ScanResult result;
-    bytes_copied_ = 0;
-    const auto until = std::chrono::steady_clock::now() + longest_scan;
-    const std::size_t most_entries = 2 * std::size_t{ring_.layout().size};
-    for (std::size_t found = pass(); found != 0; found = pass()) {
-        result.entries += found;
-        if (result.entries >= most_entries || bytes_copied_ >= most_bytes_per_scan ||
-            std::chrono::steady_clock::now() >= until) {
-            result.more = true;
-            break;
-        }
-    }
-    result.bytes = bytes_copied_;
-    return result;
-}
-
-// Entries of one record: first what became available, then what was used, so that both steps of one chain are in order.
 std::size_t SplitRingTap::pass() {
     if (!sample(fields_)) {
         return 0;
@@ -94,7 +78,7 @@ std::size_t SplitRingTap::pass() {
     const Taken taken = take_available(false);
     judge_available();
     take_used();
-    if (taken == Taken::blocked && batch_.empty() && next_used_ == used_before) {
+    if (taken == Taken::blocked && steps_.empty() && next_used_ == used_before) {
         (void)take_available(true);
         judge_available();
     }
@@ -102,9 +86,9 @@ std::size_t SplitRingTap::pass() {
     // Losses are progress too, but nothing to scan again for without an end: each moves an index forward to where
     // the ring is.
     const bool moved = next_available_ != available_before || next_used_ != used_before;
-    const std::size_t entries = batch_.size();
+    const std::size_t entries = steps_.size();
     settle();
-    batch_.flush(recorder_, options_.session, fields_);
+    steps_.flush(fields_);
     return std::max<std::size_t>(entries, moved ? 1 : 0);
 }
 
@@ -114,8 +98,8 @@ void SplitRingTap::settle() {
         next_available_ == next_used_ && fields_.available_index == next_available_ && fields_.used_index == next_used_;
     if (quiet && doubtful_) {
         doubtful_ = false;
-        if (in_flight_.count() != 0) {
-            in_flight_.clear();
+        if (steps_.in_flight().count() != 0) {
+            steps_.in_flight().clear();
         }
     }
 }
@@ -149,15 +133,15 @@ SplitRingTap::Taken SplitRingTap::take_available(bool forced) {
 
 SplitRingTap::Taken SplitRingTap::take_heads(bool forced) {
     for (const std::uint16_t head : heads_) {
-        if (!forced && in_flight_.is_open(head)) {
+        if (!forced && steps_.in_flight().is_open(head)) {
             return Taken::blocked;  // its completion must be taken first
         }
         virtio::walk_chain(*ring_.mappings(), ring_.layout(), head, chain_);
-        if (batch_.is_full_for(chain_.descriptors.size(), chain_.readable_bytes)) {
+        if (steps_.is_full_for(chain_)) {
             return Taken::some;
         }
-        add_available(head);
-        if (bytes_copied_ >= most_bytes_per_scan) {
+        steps_.offer({head, head, next_available_++}, chain_, ring_.mappings());
+        if (steps_.has_copied_enough()) {
             return Taken::some;
         }
     }
@@ -174,54 +158,13 @@ std::size_t SplitRingTap::overwritten_available(std::uint16_t first, const trace
     return ahead > safe ? ahead - safe : 0;
 }
 
-void SplitRingTap::add_available(std::uint16_t head) {
-    trace::ChainEntry& entry = batch_.add();
-    entry.state = trace::ChainEntry::State::available;
-    entry.head = head;
-    entry.index = next_available_++;
-    entry.used_length = 0;
-    entry.problem = static_cast<std::uint16_t>(chain_.problem);
-    for (const virtio::RingDescriptor& descriptor : chain_.descriptors) {
-        entry.descriptors.push_back({descriptor.address, descriptor.length, descriptor.flags, descriptor.next});
-    }
-    const std::size_t room = batch_.room(chain_.descriptors.size());
-    const bool readable =
-        copier_.copy({*ring_.mappings(), chain_.descriptors, false, chain_.readable_bytes, room}, entry.content);
-    if (!readable && chain_.problem == virtio::ChainProblem::none) {
-        entry.problem = static_cast<std::uint16_t>(virtio::ChainProblem::buffer_outside);
-    }
-    entry.proof = BufferCopier::limit_of(entry.content);
-    // The descriptors count too: a ring of long chains without a byte is as much work.
-    bytes_copied_ += entry.content.size() - entry.content.missing() + chain_.descriptors.size() * bytes_per_descriptor;
-    batch_.account();
-    if (head < ring_.layout().size) {
-        in_flight_.open(head, chain_, ring_.mappings());
-        offered_in_batch_[head] = static_cast<std::int32_t>(batch_.size() - 1);
-    }
-    forget_recorded(chain_.descriptors, false, entry.content.size());
-}
-
 // Everything copied so far was copied before the used index that is read here.
 void SplitRingTap::judge_available() {
     const bool known = fetch_used();
     for (const UsedElement& element : elements_) {
-        const std::int32_t offered = element.id < offered_in_batch_.size() ? offered_in_batch_[element.id] : -1;
-        if (offered >= 0) {
-            lower(batch_.entry(static_cast<std::size_t>(offered)).proof, trace::Proof::late);
-        }
+        steps_.doubt_offer(element.id);
     }
-    for (std::size_t i = 0; i < batch_.size(); ++i) {
-        trace::ChainEntry& entry = batch_.entry(i);
-        if (entry.state != trace::ChainEntry::State::available) {
-            continue;
-        }
-        if (!known) {
-            lower(entry.proof, trace::Proof::late);
-        }
-        if (entry.head < offered_in_batch_.size()) {
-            offered_in_batch_[entry.head] = -1;
-        }
-    }
+    steps_.judge_offers(known);
 }
 
 // --- What the device used
@@ -239,7 +182,7 @@ bool SplitRingTap::fetch_used() {
     }
     if (pending > size) {
         ran_ahead(false, pending);
-        in_flight_.clear();
+        steps_.in_flight().clear();
         return false;
     }
     trace::RingFields now;
@@ -255,29 +198,10 @@ bool SplitRingTap::fetch_used() {
         lose_completions(lost, "used elements were overwritten before they were read");
         elements_.erase(elements_.begin(), elements_.begin() + static_cast<std::ptrdiff_t>(lost));
     }
-    if (options_.in_order) {
-        expand_batches();
+    if (steps_.options().in_order) {
+        expand_batches(steps_.in_flight(), elements_);
     }
     return lost == 0;
-}
-
-// With IN_ORDER one element may stand for all chains up to the one it names; the slots of the others are stale.
-void SplitRingTap::expand_batches() {
-    std::size_t taken = 0;  // chains in flight that the elements so far stand for
-    for (std::size_t at = 0; at < elements_.size();) {
-        const auto length = in_flight_.batch_length(taken, elements_[at].id);
-        if (!length || *length > elements_.size() - at) {
-            ++at;
-            continue;
-        }
-        const UsedElement last = elements_[at];
-        for (std::size_t i = 0; i + 1 < *length; ++i) {
-            elements_[at + i] = {in_flight_.in_order(taken + i), 0, true};
-        }
-        elements_[at + *length - 1] = last;
-        at += *length;
-        taken += *length;
-    }
 }
 
 void SplitRingTap::take_used() {
@@ -297,55 +221,23 @@ bool SplitRingTap::add_used(const UsedElement& element) {
         return true;
     }
     const auto head = static_cast<std::uint16_t>(element.id);
-    if (!in_flight_.is_open(head)) {
-        if (offer_waits(head) || batch_.is_full_for(0, 0)) {
+    if (steps_.in_flight().is_open(head)) {
+        if (!steps_.complete({head, head, next_used_}, element.length, element.batched)) {
             return false;
         }
-        add_unseen(element);
+        ++next_used_;
         return true;
     }
-    const ChainInFlight& chain = in_flight_[head];
-    const std::uint64_t reported = element.batched ? chain.writable_bytes : element.length;
-    const std::uint64_t written = std::min(reported, chain.writable_bytes);
-    if (batch_.is_full_for(chain.writable.size(), written)) {
+    if (offer_waits(head) || steps_.is_full()) {
         return false;
     }
-    trace::ChainEntry& entry = batch_.add();
-    entry.state = trace::ChainEntry::State::used;
-    entry.head = head;
-    entry.index = next_used_++;
-    entry.used_length = static_cast<std::uint32_t>(std::min<std::uint64_t>(reported, UINT32_MAX));
-    entry.problem = 0;
-    if (chain.forgotten) {
-        entry.content.add_missing(written);
-    } else {
-        (void)copier_.copy({*chain.mappings, chain.writable, true, written, batch_.room(chain.writable.size())},
-                           entry.content);
-    }
-    entry.proof = BufferCopier::limit_of(entry.content);
-    bytes_copied_ += entry.content.size() - entry.content.missing();
-    batch_.account();
-    completed_in_batch_[head] = static_cast<std::int32_t>(batch_.size() - 1);
-    forget_recorded(chain.writable, true, entry.content.size());
-    in_flight_.close(head);
-    return true;
-}
-
-// A chain was used whose offer we did not see. It is counted already if the driver's index was followed without doubt
-// about what was in the slots; otherwise nobody offered it.
-void SplitRingTap::add_unseen(const UsedElement& element) {
-    trace::ChainEntry& entry = batch_.add();
-    entry.state = trace::ChainEntry::State::used;
-    entry.proof = trace::Proof::absent;
-    entry.head = static_cast<std::uint16_t>(element.id);
-    entry.index = next_used_++;
-    entry.used_length = element.length;
-    entry.problem = 0;
-    batch_.account();
+    // Its offer was not seen. It is counted already if the driver's index was followed without doubt about what was in
+    // the slots; otherwise nobody offered it.
+    steps_.complete_unseen({head, head, next_used_++}, element.length);
     if (!doubtful_) {
-        recorder_.lost(options_.session,
-                       {options_.queue, 1, 0, 0, fmt::format("head {} was used and never seen available", element.id)});
+        steps_.lose(1, 0, fmt::format("head {} was used and never seen available", head));
     }
+    return true;
 }
 
 // Is the offer of this head among those that are published and not taken yet?
@@ -367,7 +259,7 @@ bool SplitRingTap::offer_waits(std::uint32_t head) {
 // By its own word, does the driver still wait to be called for this completion? Else it polls, or is past it already,
 // and may have given the buffers to somebody else.
 bool SplitRingTap::driver_waits_for(std::uint16_t used_index, const trace::RingFields& now) const noexcept {
-    if (options_.event_index) {
+    if (steps_.options().event_index) {
         return distance(now.used_event, used_index) < ring_.layout().size;
     }
     return (now.available_flags & virtio::available_no_interrupt) == 0;
@@ -384,23 +276,14 @@ void SplitRingTap::judge_used() {
         known = ring_.read_available(next_available_, pending, heads_) && sample(now) &&
                 overwritten_available(next_available_, now) == 0;
         for (const std::uint16_t head : heads_) {
-            const std::int32_t completed = head < size ? completed_in_batch_[head] : -1;
-            if (completed >= 0) {
-                lower(batch_.entry(static_cast<std::size_t>(completed)).proof, trace::Proof::late);
-            }
+            steps_.doubt_completion(head);
         }
     }
     if (known) {
         fields_ = now;
     }
-    for (std::size_t i = 0; i < batch_.size(); ++i) {
-        trace::ChainEntry& entry = batch_.entry(i);
-        if (entry.state == trace::ChainEntry::State::used) {
-            const bool untouched = known && driver_waits_for(entry.index, now);
-            lower(entry.proof, untouched ? trace::Proof::verified : trace::Proof::late);
-            completed_in_batch_[entry.head] = -1;
-        }
-    }
+    steps_.judge_completions(
+        [&](const trace::ChainEntry& entry) { return known && driver_waits_for(entry.index, now); });
 }
 
 // --- Losses, and what else there is to say
@@ -409,24 +292,21 @@ void SplitRingTap::ran_ahead(bool offers, std::size_t pending) {
     if (!ended_) {
         offers ? lose_offers(pending, "the available index ran ahead by more than the queue holds")
                : lose_completions(pending, "the used index ran ahead by more than the queue holds");
-    } else if (!std::exchange(said_reused_, true)) {
-        recorder_.lost(options_.session,
-                       {options_.queue, 0, 0, 0,
-                        "at the last look, after the queue had ended, an index was further ahead than "
-                        "the queue holds: its memory may have been used for something else"});
+    } else {
+        note_reused();
     }
 }
 
 void SplitRingTap::lose_offers(std::size_t chains, const char* reason) {
     next_available_ = static_cast<std::uint16_t>(next_available_ + chains);
     doubtful_ = true;
-    recorder_.lost(options_.session, {options_.queue, chains, 0, 0, reason});
+    steps_.lose(chains, 0, reason);
 }
 
 void SplitRingTap::lose_completions(std::size_t completions, const char* reason) {
     next_used_ = static_cast<std::uint16_t>(next_used_ + completions);
     doubtful_ = true;
-    recorder_.lost(options_.session, {options_.queue, 0, completions, 0, reason});
+    steps_.lose(0, completions, reason);
 }
 
 void SplitRingTap::give_up() {
@@ -442,35 +322,14 @@ void SplitRingTap::give_up() {
     }
 }
 
-void SplitRingTap::note_once(bool& said, std::string text) {
-    if (!std::exchange(said, true)) {
-        (void)recorder_.record(
-            options_.session, trace::NoteRecord{trace::NoteRecord::Severity::warning, options_.queue, std::move(text)});
-    }
-}
-
-void SplitRingTap::forget_recorded(const std::vector<virtio::RingDescriptor>& buffers, bool writable,
-                                   std::uint64_t length) {
-    if (!options_.recorded) {
-        return;
-    }
-    virtio::for_each_buffer(buffers, writable, [&](std::uint64_t address, std::uint32_t size) {
-        const std::uint64_t piece = std::min<std::uint64_t>(size, length);
-        if (piece != 0) {
-            options_.recorded(address, piece);
-        }
-        length -= piece;
-    });
-}
-
 bool SplitRingTap::kicks_suppressed() const noexcept {
-    return options_.event_index ? fields_.available_event != fields_.available_index
-                                : (fields_.used_flags & virtio::used_no_notify) != 0;
+    return steps_.options().event_index ? fields_.available_event != fields_.available_index
+                                        : (fields_.used_flags & virtio::used_no_notify) != 0;
 }
 
 bool SplitRingTap::calls_suppressed() const noexcept {
-    return options_.event_index ? fields_.used_event != fields_.used_index
-                                : (fields_.available_flags & virtio::available_no_interrupt) != 0;
+    return steps_.options().event_index ? fields_.used_event != fields_.used_index
+                                        : (fields_.available_flags & virtio::available_no_interrupt) != 0;
 }
 
 }  // namespace vutrace::capture

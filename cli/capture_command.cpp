@@ -57,7 +57,8 @@ Result<capture::CaptureOptions> read_options(const Options& options) {
     result.back_end = std::move(*back_end);
     const bool off = options.data_path == capture::DataPathMode::off;
     const auto memory = options.memory.value_or(off ? capture::MemoryMode::none : capture::MemoryMode::buffers);
-    const bool lowest_priority = options.data_path != capture::DataPathMode::relay && options.in_background;
+    const bool beside_the_path = off || options.data_path == capture::DataPathMode::tap;
+    const bool lowest_priority = beside_the_path && options.in_background;
     result.data_path = {options.data_path, memory, options.snap_length, lowest_priority, options.budget_percent / 100};
     result.once = options.once;
     result.patience = std::chrono::milliseconds(static_cast<std::int64_t>(options.wait_seconds * 1000));
@@ -166,13 +167,16 @@ std::function<ExitStatus()> configure(CLI::App& app) {
     app.add_option("-w,--write", options->file, "The trace to write; it holds a guest's memory and is created 0600")
         ->required()
         ->type_name("FILE");
-    app.add_option("--datapath", options->data_path,
-                   "What is seen of the queues: off (messages only), tap (looks from beside the path, within a budget, "
-                   "counts what it missed), relay (complete for notified I/O, one wake-up more each way)")
-        ->type_name("off|tap|relay")
+    app.add_option(
+           "--datapath", options->data_path,
+           "What is seen of the queues: off (messages only), tap (looks from beside the path, within a budget, "
+           "counts what it missed), relay (complete for notified I/O, one wake-up more each way), shadow "
+           "(complete for every peer: the back-end works on rings of vutrace's own, and waits for the recording)")
+        ->type_name("off|tap|relay|shadow")
         ->transform(one_of<capture::DataPathMode>({{"off", capture::DataPathMode::off},
                                                    {"tap", capture::DataPathMode::tap},
-                                                   {"relay", capture::DataPathMode::relay}}))
+                                                   {"relay", capture::DataPathMode::relay},
+                                                   {"shadow", capture::DataPathMode::shadow}}))
         ->default_str("tap");
     app.add_option("--memory", options->memory,
                    "What is kept of guest memory: none, rings, buffers (what the chains point to), full (all of it, "
@@ -236,15 +240,19 @@ const Command capture_command{
     "      between QEMU (chardev path=/run/vm.sock) and a back-end that listens on /run/blk.sock\n"
     "  vutrace capture /run/vm.sock /run/blk.sock -w blk.pcap --datapath relay --once\n"
     "      every chain of one session, for a later replay\n"
+    "  vutrace capture /run/vm.sock /run/dpdk.sock -w net.pcap --datapath shadow --snaplen 128\n"
+    "      every frame between peers that poll, its first 128 bytes\n"
     "  vutrace capture connect:/run/a.sock listen:/run/b.sock -w net.pcap --datapath off\n"
     "      messages only, where the front-end is the socket's server\n"
     "\n"
     "Costs: off adds a copy to each message and nothing to I/O. tap reads rings and buffers beside the path, with\n"
-    "processor time that nobody else wants and no more than --budget allows. relay adds a wake-up to each kick and "
-    "call. full "
-    "reads all of the guest's\n"
-    "memory. The trace grows as fast as the guest's I/O: mind the disk, or use --snaplen. When the disk is full the\n"
-    "session goes on and what could not be written is counted.\n"
+    "processor time that nobody else wants and no more than --budget allows. relay adds a wake-up to each kick and\n"
+    "call. shadow moves every chain itself, on a processor of its own while there is work, and lets the peers wait up\n"
+    "to a second for a disk that is slower than they. full reads all of the guest's memory. The trace grows as fast "
+    "as\n"
+    "the guest's I/O: mind the disk, or use --snaplen. When the disk is full the session goes on and what could not "
+    "be\n"
+    "written is counted.\n"
     "\n"
     "Ends with SIGINT or SIGTERM: the connections close, all that was recorded is in the file, exit status 0.",
     configure};

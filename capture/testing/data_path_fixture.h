@@ -2,9 +2,11 @@
 #pragma once
 
 #include "fake_recorder.h"
+#include "packed_ring_pair.h"
 #include "ring_pair.h"
 
 #include <vutrace/capture/data_path.h>
+#include <vutrace/protocol/features.h>
 #include <vutrace/protocol/payloads.h>
 #include <vutrace/protocol/requests.h>
 #include <vutrace/system/event_descriptor.h>
@@ -81,6 +83,16 @@ class DataPathTest : public ::testing::Test {
         (void)send(protocol::FrontEndRequest::SET_VRING_NUM, protocol::serialise(protocol::VringState{0, layout.size}));
         send_addresses(layout);
         (void)send(protocol::FrontEndRequest::SET_VRING_BASE, protocol::serialise(protocol::VringState{0, 0}));
+    }
+    void set_up_packed_ring(PackedRingPair& memory, std::uint64_t features = 0) {
+        const std::uint64_t packed = std::uint64_t{1} << protocol::feature::RING_PACKED;
+        (void)send(protocol::FrontEndRequest::SET_FEATURES, protocol::serialise_u64(features | packed));
+        send_memory(memory);
+        const auto& ring = memory.layout();
+        (void)send(protocol::FrontEndRequest::SET_VRING_NUM, protocol::serialise(protocol::VringState{0, ring.size}));
+        send_addresses({ring.size, ring.descriptor, ring.driver_event, ring.device_event});
+        (void)send(protocol::FrontEndRequest::SET_VRING_BASE,
+                   protocol::serialise(protocol::VringState{0, virtio::PackedBase::fresh}));
     }
     // Hands over an eventfd for queue 0: the front-end keeps `first`, the back-end gets `second`.
     struct Ends {

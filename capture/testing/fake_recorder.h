@@ -21,7 +21,12 @@ class FakeRecorder final : public Recorder {
         return true;
     }
     void lost(std::uint32_t session, const trace::GapRecord& gap) noexcept override { (void)record(session, gap); }
-    Counters counters() const noexcept override { return {}; }
+    Counters counters() const noexcept override {
+        const std::lock_guard lock(mutex_);
+        Counters counters;
+        counters.recording = recording_;
+        return counters;
+    }
     std::size_t largest_record() const noexcept override { return largest_; }
     std::size_t free_bytes() const noexcept override {
         const std::lock_guard lock(mutex_);
@@ -33,6 +38,10 @@ class FakeRecorder final : public Recorder {
     void set_free_bytes(std::size_t bytes) {
         const std::lock_guard lock(mutex_);
         free_ = bytes;
+    }
+    void set_recording(bool recording) {
+        const std::lock_guard lock(mutex_);
+        recording_ = recording;
     }
     void count_only() { keep_ = false; }
 
@@ -94,6 +103,7 @@ class FakeRecorder final : public Recorder {
 
     mutable std::mutex mutex_;
     bool keep_{true};
+    bool recording_{true};
     std::size_t largest_{8U << 20U};
     std::size_t free_{64U << 20U};
     std::vector<trace::RecordBody> bodies_;

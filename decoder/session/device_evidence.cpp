@@ -51,12 +51,16 @@ std::optional<std::uint64_t> locate(const virtio::RegionTable& regions, bool gue
     return regions.user_to_guest(address, bytes);
 }
 
+bool has_addresses(const QueueState* state) noexcept {
+    return state != nullptr && state->size && state->addresses;
+}
+
 }  // namespace
 
 std::optional<virtio::SplitRingLayout> DeviceState::split_ring(std::uint32_t index) const {
     const QueueState* state = queue(index);
-    if (state == nullptr || !state->size || !state->addresses || !virtio::is_split_queue_size(*state->size) ||
-        has_feature(protocol::feature::RING_PACKED) || has_feature(protocol::feature::ACCESS_PLATFORM)) {
+    if (has_feature(protocol::feature::RING_PACKED) || !has_addresses(state) ||
+        has_feature(protocol::feature::ACCESS_PLATFORM) || !virtio::is_split_queue_size(*state->size)) {
         return std::nullopt;
     }
     const virtio::RegionTable regions = region_table();
@@ -73,6 +77,44 @@ std::optional<virtio::SplitRingLayout> DeviceState::split_ring(std::uint32_t ind
     ring.available = *available;
     ring.used = *used;
     return ring;
+}
+
+std::optional<virtio::PackedRingLayout> DeviceState::packed_ring(std::uint32_t index) const {
+    const QueueState* state = queue(index);
+    if (!has_feature(protocol::feature::RING_PACKED) || !has_addresses(state) ||
+        has_feature(protocol::feature::ACCESS_PLATFORM) || !virtio::is_packed_queue_size(*state->size)) {
+        return std::nullopt;
+    }
+    const virtio::RegionTable regions = region_table();
+    const bool guest = has_protocol_feature(protocol::protocol_feature::GPA_ADDRESSES);
+    virtio::PackedRingLayout ring;
+    ring.size = *state->size;
+    const auto descriptor = locate(regions, guest, state->addresses->descriptor, ring.descriptor_bytes(), 16);
+    const auto driver = locate(regions, guest, state->addresses->available, virtio::packed_event_bytes, 4);
+    const auto device = locate(regions, guest, state->addresses->used, virtio::packed_event_bytes, 4);
+    if (!descriptor || !driver || !device) {
+        return std::nullopt;
+    }
+    ring.descriptor = *descriptor;
+    ring.driver_event = *driver;
+    ring.device_event = *device;
+    return ring;
+}
+
+std::optional<virtio::RingLayout> DeviceState::ring(std::uint32_t index) const {
+    if (const auto packed = packed_ring(index)) {
+        return *packed;
+    }
+    const auto split = split_ring(index);
+    return split ? std::optional<virtio::RingLayout>(*split) : std::nullopt;
+}
+
+std::uint32_t DeviceState::ring_base(std::uint32_t index) const noexcept {
+    const QueueState* state = queue(index);
+    if (state != nullptr && state->base_given) {
+        return state->base;
+    }
+    return has_feature(protocol::feature::RING_PACKED) ? virtio::PackedBase::fresh : 0;
 }
 
 void DeviceState::device_specific(const Message& message, Change& /*change*/) {

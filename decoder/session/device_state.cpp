@@ -347,6 +347,7 @@ void DeviceState::set_vring_base(const Message& message, Change& change) {
     const auto state = protocol::parse_vring_state(message.payload);
     if (QueueState* queue = state ? queue_to_change(state->index, change) : nullptr) {
         queue->base = state->num;
+        queue->base_given = true;
     }
 }
 
@@ -415,6 +416,7 @@ void DeviceState::vring_base_answered(const Pending& pending, ByteView payload, 
     QueueState& queue = found->second;
     if (const auto state = protocol::parse_vring_state(payload)) {
         queue.base = state->num;
+        queue.base_given = true;
     }
     queue.has_call = false;
     change.queue_changed = pending.queue;
@@ -428,6 +430,7 @@ void DeviceState::reset(const Message& /*message*/, Change& change) {
     for (auto& [index, queue] : queues_) {
         queue.started = false;
         queue.base = 0;
+        queue.base_given = false;
         queue.enabled = features_ && !has_feature(protocol::feature::PROTOCOL_FEATURES);
     }
     change.device_reset = true;

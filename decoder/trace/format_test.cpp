@@ -56,6 +56,24 @@ ChainRecord chain_example() {
     return {2, {8, 0, 0, 7, 0, 0}, {available, used}};
 }
 
+ChainRecord packed_chain_example() {
+    ChainEntry available;
+    available.proof = Proof::verified;
+    available.head = 7;
+    available.index = 0x8000;
+    available.descriptors = {{0x1000, 8, 0x81, 0}, {0x2000, 1, 0x82, 7}};
+    available.content.add_zeros(8);
+    ChainEntry used;
+    used.state = ChainEntry::State::used;
+    used.proof = Proof::verified;
+    used.head = 7;
+    used.index = 0x8000;
+    used.time_offset = 1000;
+    used.used_length = 1;
+    used.content.add_zeros(1);
+    return {0, {0x8002, 0, 0, 0x8002, 0, 0}, {available, used}};
+}
+
 MessageRecord message_example() {
     MessageRecord message;
     message.descriptors.push_back({5, {DescriptorKind::eventfd, 0, 04002, 14, 0x421, 0}});
@@ -79,6 +97,7 @@ TEST(Document, EveryExampleIsWhatTheEncoderMakes) {
         {"message", message_example()},
         {"event", EventRecord{EventRecord::Kind::call, 3, 2}},
         {"chain", chain_example()},
+        {"packed-chain", packed_chain_example()},
         {"gap", GapRecord{2, 17, 0, 0, "overload"}},
         {"note", NoteRecord{NoteRecord::Severity::warning, no_queue, "no fds"}},
     };

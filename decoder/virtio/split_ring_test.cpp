@@ -383,7 +383,8 @@ TEST(NeedsEvent, HoldsAcrossTheWrapOfTheIndex) {
 TEST(ChainProblemName, IsKnownForEveryProblemAndNoOther) {
     EXPECT_STREQ(name_of(ChainProblem::none), "none");
     EXPECT_STREQ(name_of(ChainProblem::length_overflow), "lengths add up to more than 32 bits");
-    EXPECT_STREQ(name_of(ChainProblem{14}), "unknown problem");
+    EXPECT_STREQ(name_of(ChainProblem::indirect_mixed), "INDIRECT behind direct descriptors");
+    EXPECT_STREQ(name_of(ChainProblem{16}), "unknown problem");
     EXPECT_STREQ(name_of(ChainProblem{0xffff}), "unknown problem");
 }
 

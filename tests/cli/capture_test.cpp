@@ -300,11 +300,11 @@ TEST_F(CaptureTest, RefusesBadOptionsBeforeItTouchesAnything) {
     const std::string ends = path("front") + " " + path("back");
     const std::string write = " -w " + file();
     for (const std::string& arguments :
-         {ends + write + " --datapath shadow", ends + write + " --datapath nonsense", ends + write + " --memory much",
-          ends + write + " --channels some", ends + write + " --snaplen x", ends + write + " --wait -1",
-          ends + write + " --budget 0", ends + write + " --budget 101", ends + write + " --queue-size 1",
-          ends + write + " --no-such-option", ends, path("front") + write, "fd:x " + path("back") + write,
-          "listen: " + path("back") + write, path("front") + " connect:" + write, ends + " third" + write}) {
+         {ends + write + " --datapath nonsense", ends + write + " --memory much", ends + write + " --channels some",
+          ends + write + " --snaplen x", ends + write + " --wait -1", ends + write + " --budget 0",
+          ends + write + " --budget 101", ends + write + " --queue-size 1", ends + write + " --no-such-option", ends,
+          path("front") + write, "fd:x " + path("back") + write, "listen: " + path("back") + write,
+          path("front") + " connect:" + write, ends + " third" + write}) {
         const Outcome outcome = run("capture " + arguments);
         EXPECT_EQ(outcome.status, 2) << arguments << "\n" << outcome.errors;
         EXPECT_EQ(outcome.output, "") << arguments;
@@ -312,7 +312,6 @@ TEST_F(CaptureTest, RefusesBadOptionsBeforeItTouchesAnything) {
         EXPECT_FALSE(std::filesystem::exists(file())) << arguments;
         EXPECT_FALSE(std::filesystem::exists(path("front"))) << arguments;
     }
-    EXPECT_THAT(run("capture " + ends + write + " --datapath shadow").errors, HasSubstr("shadow"));
 }
 
 TEST_F(CaptureTest, RefusesEndpointsThatAreNoSockets) {

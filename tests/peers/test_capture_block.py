@@ -87,6 +87,16 @@ class CaptureBlock(PeerTestCase):
         self.assert_requests_as_the_guest_says(records, output)
         self.replay_and_compare(capture.trace, len(ask.chains(records, "available")))
 
+    def test_shadow_records_everything_and_it_replays(self):
+        output, capture = self.session("shadow")
+        self.assert_data_came_through(output)
+        records = vutrace.decode(self.workspace, capture.trace)
+        self.assert_messages_as_qemu_says(records)
+        self.assert_complete(records)
+        self.assertEqual(set(ask.content_counts(records)), {"verified"})
+        self.assert_requests_as_the_guest_says(records, output)
+        self.replay_and_compare(capture.trace, len(ask.chains(records, "available")))
+
     def test_relay_with_direct_descriptors_and_plain_notifications(self):
         output, capture = self.session("relay", device=",indirect_desc=off,event_idx=off")
         self.assert_data_came_through(output)

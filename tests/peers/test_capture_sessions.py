@@ -40,8 +40,15 @@ class CaptureSessions(PeerTestCase):
         self.assertEqual(ask.never_used(records), [])
 
     def test_firmware_alone(self):
+        self.firmware_alone("relay")
+
+    def test_firmware_alone_on_shadow_rings(self):
+        records = self.firmware_alone("shadow")
+        self.assertEqual(set(ask.content_counts(records)), {"verified"})
+
+    def firmware_alone(self, datapath):
         daemon = self.storage_daemon()
-        capture = self.start(vutrace.Capture(self.workspace, daemon.socket))
+        capture = self.start(vutrace.Capture(self.workspace, daemon.socket, datapath=datapath))
         bios = self.start(SeaBiosGuest(self.workspace, block_device(capture.front_end, boot=True)))
         bios.wait_for_bios(BOOT_FAILED)
         bios.qmp().command("quit")
@@ -53,10 +60,18 @@ class CaptureSessions(PeerTestCase):
         self.assert_chains_balance(records)
         first = next(record["request"] for record in ask.chains(records, "used") if record["request"]["type"] == "IN")
         self.assertEqual((first["sector"], first["length"], first["status"]), (0, 512, "OK"))
+        return records
 
     def test_guest_is_reset_while_it_runs(self):
+        self.guest_is_reset("relay")
+
+    def test_guest_is_reset_on_shadow_rings(self):
+        records = self.guest_is_reset("shadow")
+        self.assertEqual(set(ask.content_counts(records)), {"verified"})
+
+    def guest_is_reset(self, datapath):
         daemon = self.storage_daemon()
-        capture = self.start(vutrace.Capture(self.workspace, daemon.socket))
+        capture = self.start(vutrace.Capture(self.workspace, daemon.socket, datapath=datapath))
         guest = self.start(QemuGuest(self.workspace, block_device(capture.front_end), WAIT_THEN_WORK))
         guest.wait_for_output("waiting")
         guest.qmp().command("system_reset")
@@ -69,10 +84,17 @@ class CaptureSessions(PeerTestCase):
         self.assertEqual(decoded_messages(ask.messages(records)), qemu_messages(guest.trace))
         self.assert_chains_balance(records)
         self.assertEqual({record["session"] for record in records} - {0}, {1})
+        return records
 
     def test_back_end_is_killed_and_comes_back(self):
+        self.back_end_is_killed("relay")
+
+    def test_back_end_is_killed_and_comes_back_on_shadow_rings(self):
+        self.back_end_is_killed("shadow")
+
+    def back_end_is_killed(self, datapath):
         daemon = self.storage_daemon()
-        capture = self.start(vutrace.Capture(self.workspace, daemon.socket, once=False))
+        capture = self.start(vutrace.Capture(self.workspace, daemon.socket, once=False, datapath=datapath))
         guest = self.start(QemuGuest(self.workspace, block_device(capture.front_end, reconnect=True), WAIT_THEN_WORK))
         guest.wait_for_output("waiting")
         daemon.kill()

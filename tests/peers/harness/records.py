@@ -15,6 +15,11 @@ def chains(records, state):
     return [record for record in of_type(records, "chain") if record["state"] == state]
 
 
+def data_of(chain):
+    """What was captured of a chain step's buffers (of `decode --raw`)."""
+    return b"".join(bytes.fromhex(run["bytes"]) if "bytes" in run else bytes(run["zeros"]) for run in chain["data"])
+
+
 def lost_chains(records):
     return sum(gap.get("chains", 0) for gap in of_type(records, "gap"))
 

@@ -118,11 +118,12 @@ def virtio_user(number, socket, packed=False, queues=1, listen=False):
 
 
 class TestPmdFrontEnd(TestPmd):
-    def __init__(self, workspace, socket, frames_in, name="testpmd-front-end", packed=False, queues=1, listen=False):
+    def __init__(self, workspace, socket, frames_in, name="testpmd-front-end", packed=False, queues=1, listen=False,
+                 stream=False):
         """`listen`: on `socket`. It starts when somebody has connected: see wait_for_prompt()."""
         self.socket = socket
         super().__init__(workspace, name, [virtio_user(0, socket, packed, queues, listen)], frames_in, "0@1,1@1",
-                         queues=queues, wait=not listen)
+                         queues=queues, stream=stream, wait=not listen)
         if listen:
             self.wait_for(socket.exists, "its socket", START_SECONDS)
 

@@ -25,6 +25,7 @@ class Capture(Process):
         self.front_end = front_end or workspace.socket(f"{name}-front-end")
         self.back_end = back_end or workspace.socket(f"{name}-back-end")
         self.trace = trace or workspace.file(f"{name}.pcap")
+        self.datapath = datapath
         endpoints = [f"listen:{self.front_end}", f"connect:{self.back_end}"]
         if front_end:
             endpoints = [f"connect:{self.front_end}", f"listen:{self.back_end}"]

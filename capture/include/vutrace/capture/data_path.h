@@ -4,6 +4,7 @@
 
 #include <vutrace/base/side.h>
 #include <vutrace/capture/event_loop.h>
+#include <vutrace/capture/message_replacement.h>
 #include <vutrace/capture/recorder.h>
 #include <vutrace/protocol/header.h>
 #include <vutrace/session/device_state.h>
@@ -16,7 +17,7 @@
 
 namespace vutrace::capture {
 
-enum class DataPathMode : std::uint8_t { off, tap, relay };
+enum class DataPathMode : std::uint8_t { off, tap, relay, shadow };
 enum class MemoryMode : std::uint8_t { none, rings, buffers, full };
 
 struct DataPathOptions {
@@ -52,6 +53,14 @@ class DataPath {
     // replacements stay open at least until `forwarded`.
     virtual void replace_descriptors(Side sender, const protocol::Header& header,
                                      const std::vector<FileDescriptor>& received, std::vector<int>& numbers) = 0;
+    // The header of a message is known: is it to be held until it is whole, because `replace` may change it? Only where
+    // the mode must (`shadow`), and for sizes that the request may have. Main channel and the back-end's.
+    [[nodiscard]] virtual bool holds(Channel /*channel*/, Side /*sender*/, const protocol::Header& /*header*/) {
+        return false;
+    }
+    // Such a message, whole: what is forwarded in its place. `forwarded` is called all the same, with the message as it
+    // came, unless nothing was forwarded.
+    [[nodiscard]] virtual Replacement replace(const HeldMessage& /*message*/) { return {}; }
     // A GET_VRING_BASE reply (sender back-end) and the like must be seen before the front-end acts on it: called before
     // a reply is forwarded.
     virtual void before_reply(const protocol::Header& header, ByteView payload) = 0;

@@ -7,7 +7,7 @@
 #include <vutrace/protocol/header.h>
 #include <vutrace/protocol/payloads.h>
 #include <vutrace/virtio/guest_memory.h>
-#include <vutrace/virtio/split_ring.h>
+#include <vutrace/virtio/ring_layout.h>
 
 #include <cstdint>
 #include <map>
@@ -20,6 +20,7 @@ struct QueueState {
     std::optional<std::uint32_t> size;                // SET_VRING_NUM
     std::optional<protocol::VringAddress> addresses;  // SET_VRING_ADDR, as sent: front-end user addresses
     std::uint32_t base{0};                            // SET_VRING_BASE, or the last GET_VRING_BASE answer
+    bool base_given{false};                           // by either, since the last reset
     bool started{false};                              // SET_VRING_KICK … GET_VRING_BASE
     bool enabled{false};
     bool polling{false};  // SET_VRING_KICK without a descriptor
@@ -79,10 +80,15 @@ class DeviceState {
 
     [[nodiscard]] const std::map<std::uint32_t, QueueState>& queues() const noexcept { return queues_; }
     [[nodiscard]] const QueueState* queue(std::uint32_t index) const noexcept;
-    // The ring of a queue in guest physical addresses. Empty where the size or the addresses are missing, invalid
-    // (misaligned: 16, 2, 4 bytes) or outside the regions, where the ring is packed, and where ACCESS_PLATFORM makes
-    // the addresses IOVAs.
-    [[nodiscard]] std::optional<virtio::SplitRingLayout> split_ring(std::uint32_t index) const;
+    // The ring of a queue in guest physical addresses, of the layout that RING_PACKED says. Empty where the size or the
+    // addresses are missing, invalid (misaligned: 16, 2, 4 bytes; packed: 16, 4, 4) or outside the regions, and where
+    // ACCESS_PLATFORM makes the addresses IOVAs.
+    [[nodiscard]] std::optional<virtio::RingLayout> ring(std::uint32_t index) const;
+    [[nodiscard]] std::optional<virtio::SplitRingLayout> split_ring(std::uint32_t index) const;    // empty if packed
+    [[nodiscard]] std::optional<virtio::PackedRingLayout> packed_ring(std::uint32_t index) const;  // empty if split
+    // Where the queue starts: its base, or that of a ring that never ran where none was given. For a packed ring a
+    // virtio::PackedBase.
+    [[nodiscard]] std::uint32_t ring_base(std::uint32_t index) const noexcept;
 
     // The virtio device type as far as the messages prove it, and by what; 0 and empty where they do not.
     [[nodiscard]] std::uint32_t device_type() const;

@@ -1,0 +1,586 @@
+#include "packed_ring_tap.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace vutrace::capture {
+namespace {
+
+constexpr bool marked_available(std::uint16_t flags) noexcept {
+    return (flags & virtio::packed_available) != 0;
+}
+
+constexpr const char* overwritten = "used descriptors were overwritten before they were read";
+
+}  // namespace
+
+bool PackedRingTap::place(const virtio::RingLayout& layout, std::shared_ptr<const GuestMappings> mappings) {
+    const auto* packed = std::get_if<virtio::PackedRingLayout>(&layout);
+    if (packed != nullptr && packed->size != size()) {
+        steps_.resize(packed->size);
+        ids_.resize(packed->size);
+        known_.assign(packed->size, {});
+    }
+    said_unreadable_ = false;
+    return ring_.place(packed != nullptr ? *packed : ring_.layout(), packed != nullptr ? std::move(mappings) : nullptr);
+}
+
+std::vector<RingPart> PackedRingTap::parts() const {
+    if (!ring_.placed()) {
+        return {};
+    }
+    using Part = trace::MemoryRecord::Part;
+    const virtio::PackedRingLayout& layout = ring_.layout();
+    return {{Part::descriptor, layout.descriptor, layout.descriptor_bytes()},
+            {Part::available, layout.driver_event, virtio::packed_event_bytes},
+            {Part::used, layout.device_event, virtio::packed_event_bytes}};
+}
+
+void PackedRingTap::start(std::uint32_t base, bool look) {
+    virtio::PackedBase begin = virtio::PackedBase::parse(base);
+    begin.available.offset = static_cast<std::uint16_t>(begin.available.offset % size());
+    begin.used.offset = static_cast<std::uint16_t>(begin.used.offset % size());
+    next_available_ = begin.available;
+    next_used_ = begin.used;
+    next_used_unknown_ = false;
+    stepped_over_.clear();
+    doubtful_ = !look;
+    lag_ = begin.used.distance_to(begin.available, size());
+    earlier_ = lag_;
+    if (look) {
+        (void)sample();
+    }
+}
+
+bool PackedRingTap::sample() {
+    if (ring_.sample_events(fields_)) {
+        return true;
+    }
+    if (ring_.placed()) {
+        note_unreadable();
+    }
+    return false;
+}
+
+std::size_t PackedRingTap::pass() {
+    if (!sample()) {
+        return 0;
+    }
+    const Position available_before = next_available_;
+    const Position used_before = next_used_;
+    unseen_ = 0;
+    const Taken taken = take_available(false);
+    judge_available();
+    take_used();
+    if (taken == Taken::blocked && steps_.empty() && next_used_ == used_before) {
+        (void)take_available(true);
+        judge_available();
+    }
+    judge_used();
+    const bool moved = next_available_ != available_before || next_used_ != used_before;
+    const std::size_t entries = steps_.size();
+    if (unseen_ != 0) {
+        steps_.lose(unseen_, 0, "chains were used before their descriptors were read");
+    }
+    settle();
+    fields_.available_index = next_available_.value();
+    fields_.used_index = next_used_.value();
+    steps_.flush(fields_);
+    return std::max<std::size_t>(entries, moved ? 1 : 0);
+}
+
+// With every offer and every completion accounted for, what still seems to be in flight had its completion lost.
+void PackedRingTap::settle() {
+    if (next_available_ == next_used_) {
+        next_used_unknown_ = false;  // there is nothing that it could be behind
+    }
+    const bool quiet = next_available_ == next_used_ && !next_used_unknown_ && !is_of_round(next_available_);
+    if (quiet && std::exchange(doubtful_, false) && in_flight() != 0) {
+        steps_.lose(0, in_flight(), overwritten);
+        forget_in_flight();
+    }
+}
+
+// --- What the driver made available
+
+RingTap::Taken PackedRingTap::take_available(bool forced) {
+    for (std::size_t i = 0; i < (forced ? 1 : ChainBatch::most_entries); ++i) {
+        if (const auto stopped = take_chain(forced)) {
+            return *stopped;
+        }
+    }
+    return Taken::some;
+}
+
+std::optional<RingTap::Taken> PackedRingTap::take_chain(bool forced) {
+    const Position at = next_available_;
+    const auto flags = ring_.flags(at.offset);
+    if (!flags) {
+        note_unreadable();
+        return Taken::some;
+    }
+    if (!virtio::is_available(*flags, at.wrap)) {
+        meet_no_chain(*flags);
+        return Taken::all;
+    }
+    virtio::walk_packed_chain(*ring_.mappings(), ring_.layout(), at, chain_);
+    // The device writes over the first descriptor before any other of the chain, and the driver over none of them
+    // before that.
+    if (chain_.slots == 0) {
+        return Taken::some;
+    }
+    if (ring_.flags(at.offset) != flags) {
+        return std::nullopt;  // looked at again
+    }
+    const std::uint16_t known = ids_.find(chain_.id);
+    if (!forced && known != BufferIds::none && steps_.in_flight().is_open(known)) {
+        return Taken::blocked;  // its completion must be taken first
+    }
+    if (!has_room_for(chain_.slots)) {
+        if (forced) {
+            catch_up();
+            return Taken::all;
+        }
+        return Taken::blocked;
+    }
+    if (steps_.is_full_for(chain_.chain)) {
+        return Taken::some;
+    }
+    const std::uint16_t key = ids_.give(chain_.id);
+    if (key != BufferIds::none) {
+        known_[key] = {chain_.id, chain_.slots, false};
+    }
+    steps_.offer({key, chain_.id, at.value()}, chain_.chain, ring_.mappings());
+    longest_ = std::max(longest_, chain_.slots);
+    next_available_ = at.plus(chain_.slots, size());
+    lag_ += chain_.slots;
+    return steps_.has_copied_enough() ? std::optional(Taken::some) : std::nullopt;
+}
+
+// Either there is nothing new, or it is past: used before it was looked at, or overwritten in the next round.
+void PackedRingTap::meet_no_chain(std::uint16_t flags) {
+    if (virtio::is_used(flags, next_available_.wrap)) {
+        const auto descriptor = ring_.read(next_available_.offset);
+        if (!descriptor || is_cleared(*descriptor)) {
+            return;
+        }
+        // Where the chains behind it begin is not known: on from the driver's position.
+        const std::uint32_t count = made_available_from(next_available_);
+        has_room_for(count) ? step_over(count) : catch_up();
+    } else if (was_passed()) {
+        catch_up();
+    }
+}
+
+// Can the driver have made so many available beside those that are not seen used? Otherwise it wrote over some that
+// were.
+bool PackedRingTap::has_room_for(std::uint32_t descriptors) const noexcept {
+    // Where the next used one is further on than we know, so much less is in flight.
+    const std::uint32_t most = next_used_unknown_ ? 2 * size() - 1 : size();
+    return lag_ + descriptors <= most;
+}
+
+// How many descriptors from `position` on are of that round: made available, used or not.
+std::uint32_t PackedRingTap::made_available_from(Position position) {
+    steps_.add_work(ring_.layout().descriptor_bytes());
+    if (!ring_.read(position.offset, size(), descriptors_)) {
+        return 0;
+    }
+    const auto other = std::find_if(
+        descriptors_.begin(), descriptors_.end(), [&, at = position](const virtio::RingDescriptor& descriptor) mutable {
+            const bool same = marked_available(descriptor.flags) == at.wrap && !is_cleared(descriptor);
+            at = at.plus(1, size());
+            return !same;
+        });
+    return static_cast<std::uint32_t>(other - descriptors_.begin());
+}
+
+// Everything copied so far was copied before the used descriptors that are read here.
+void PackedRingTap::judge_available() {
+    const bool known = fetch_used();
+    for (const Used& used : used_) {
+        steps_.doubt_offer(used.key);
+    }
+    steps_.doubt_offers_if([this](const trace::ChainEntry& entry) { return may_be_overwritten(entry); });
+    steps_.judge_offers(known);
+}
+
+// Did the descriptor that was read have the length and the id of a used one already, whose flags came later?
+bool PackedRingTap::may_be_overwritten(const trace::ChainEntry& entry) const noexcept {
+    const Position at = Position::parse(entry.index);
+    const auto now = ring_.read(at.offset);
+    if (!now || entry.descriptors.empty()) {
+        return true;
+    }
+    const trace::ChainDescriptor& first = entry.descriptors.front();
+    return now->flags != first.flags && now->length == first.length && now->next == first.next;
+}
+
+// --- What the device used
+
+// The next used descriptor: at `at` or, with `further`, at the first place behind it that has one.
+PackedRingTap::Look PackedRingTap::look_for_used(Position& at, bool further,
+                                                 virtio::RingDescriptor& found) const noexcept {
+    for (; at != next_available_; at = at.plus(1, size())) {
+        const auto flags = ring_.flags(at.offset);
+        if (!flags) {
+            return Look::unreadable;
+        }
+        if (marked_available(*flags) != at.wrap) {
+            const auto descriptor = ring_.read(at.offset);
+            return descriptor && !is_cleared(*descriptor) ? Look::passed : Look::nothing;
+        }
+        if (virtio::is_used(*flags, at.wrap)) {
+            const auto descriptor = ring_.read(at.offset);
+            if (!descriptor || is_cleared(*descriptor)) {
+                return Look::nothing;
+            }
+            found = *descriptor;
+            return ring_.flags(at.offset) == flags ? Look::used : Look::passed;
+        }
+        if (!further) {
+            return Look::nothing;
+        }
+    }
+    return Look::nothing;
+}
+
+// Reads the descriptors that are new into `used_`. False where some of them could not be told.
+bool PackedRingTap::fetch_used() {
+    for (const Used& used : used_) {
+        if (used.key != BufferIds::none) {
+            known_[used.key].listed = false;
+        }
+    }
+    used_.clear();
+    listed_ = 0;
+    Position at = next_used_;
+    bool further = next_used_unknown_;
+    while (used_.size() < size()) {
+        virtio::RingDescriptor descriptor;
+        const Position from = at;
+        Look look = look_for_used(at, further, descriptor);
+        if (look == Look::used && at != from) {
+            // One before it may have been used after it was looked at, and was before this one.
+            at = from;
+            look = look_for_used(at, further, descriptor);
+        }
+        if (look == Look::passed) {
+            catch_up();
+            used_.clear();
+            return false;
+        }
+        if (look != Look::used) {
+            return look != Look::unreadable;
+        }
+        list_used(descriptor, at);
+        at = used_.back().next;
+        further = used_.back().next_unknown;
+    }
+    return true;
+}
+
+// With IN_ORDER one descriptor may stand for all chains up to the one it names.
+void PackedRingTap::list_used(const virtio::RingDescriptor& descriptor, Position at) {
+    Used last;
+    last.id = descriptor.next;
+    last.key = ids_.find(last.id);
+    last.length = descriptor.length;
+    last.at = at;
+    if (last.key == BufferIds::none || !steps_.in_flight().is_open(last.key) || known_[last.key].listed) {
+        last.key = BufferIds::none;
+        last.next = at.plus(1, size());
+        last.next_unknown = true;
+        used_.push_back(last);
+        return;
+    }
+    const auto batch =
+        steps_.options().in_order ? steps_.in_flight().batch_length(listed_, last.key) : std::optional<std::size_t>(1);
+    for (std::size_t i = 1; i < batch.value_or(1); ++i) {
+        Used skipped;
+        skipped.key = steps_.in_flight().in_order(listed_);
+        skipped.id = known_[skipped.key].id;
+        skipped.batched = true;
+        skipped.at = at;
+        add_to_list(skipped);
+        at = used_.back().next;
+    }
+    last.at = at;
+    add_to_list(last);
+}
+
+void PackedRingTap::add_to_list(Used used) {
+    Known& known = known_[used.key];
+    known.listed = true;
+    used.next = used.at.plus(known.slots, size());
+    used_.push_back(used);
+    ++listed_;
+}
+
+void PackedRingTap::take_used() {
+    for (const Used& used : used_) {
+        const bool seen = used.key != BufferIds::none && steps_.in_flight().is_open(used.key);
+        const bool taken = seen ? add_used(used) : add_unseen(used);
+        if (!taken) {
+            break;
+        }
+        pass_used(next_used_.distance_to(used.next, size()));
+        next_used_ = used.next;
+        next_used_unknown_ = used.next_unknown;
+    }
+}
+
+// False where it must wait for the next record.
+bool PackedRingTap::add_used(const Used& used) {
+    if (!steps_.complete({used.key, used.id, used.at.value()}, used.length, used.batched)) {
+        return false;
+    }
+    completed_ids_.push_back(used.id);
+    return true;
+}
+
+bool PackedRingTap::add_unseen(const Used& used) {
+    if (steps_.is_full() || (stepped_over_.empty() && offer_waits(used.id))) {
+        return false;
+    }
+    steps_.complete_unseen({BufferIds::none, used.id, used.at.value()}, used.length);
+    // Of those that are `earlier_` all were seen, or are none of ours, but where offers were
+    // missed.
+    const std::uint32_t ahead = next_used_.distance_to(used.at, size());
+    unseen_ += ahead >= earlier_ || stepped_over_within(ahead + 1) != stepped_over_within(ahead) ? 1U : 0U;
+    if (steps_.options().in_order && in_flight() != 0) {
+        // It stands for those before it, too, and which of the chains in flight that are is not known.
+        steps_.lose(0, in_flight(), "a batch ended with a chain that was not seen");
+        forget_in_flight();
+    }
+    return true;
+}
+
+// Is the offer of this id among those that are published and not taken yet?
+bool PackedRingTap::offer_waits(std::uint16_t id) const {
+    bool waits = false;
+    (void)for_each_waiting([&](std::uint16_t waiting) { waits = waits || waiting == id; });
+    return waits;
+}
+
+template <class Visit>
+bool PackedRingTap::for_each_waiting(Visit visit) const {
+    Position at = next_available_;
+    for (std::uint32_t i = 0; i < size(); ++i, at = at.plus(1, size())) {
+        const auto flags = ring_.flags(at.offset);
+        const auto descriptor = ring_.read(at.offset);
+        if (!flags || !descriptor) {
+            return false;
+        }
+        if (!virtio::is_available(*flags, at.wrap)) {
+            return !virtio::is_used(*flags, at.wrap) || is_cleared(*descriptor);
+        }
+        if ((*flags & virtio::descriptor_next) == 0) {
+            visit(descriptor->next);
+        }
+    }
+    return true;
+}
+
+// By its own word, does the driver still wait to be called for this completion? Else it polls, or is past it already,
+// and may have given the buffers to somebody else.
+bool PackedRingTap::driver_waits_for(const trace::ChainEntry& entry) const noexcept {
+    const virtio::PackedEvent event{fields_.used_event, fields_.available_flags};
+    const Position asked = Position::parse(event.position);
+    if (event.mode() == virtio::PackedEvent::disable) {
+        return false;
+    }
+    return event.mode() != virtio::PackedEvent::descriptor || asked.offset >= size() ||
+           asked.distance_to(Position::parse(entry.index), size()) < size();
+}
+
+// Everything copied so far was copied before what is read here.
+void PackedRingTap::judge_used() {
+    bool known = sample() && !was_passed() && !std::exchange(forgot_, false);
+    if (!completed_ids_.empty()) {
+        known = for_each_waiting([this](std::uint16_t id) { steps_.doubt_completion(ids_.find(id)); }) && known;
+    }
+    steps_.judge_completions([&](const trace::ChainEntry& entry) {
+        return known && is_of_round(Position::parse(entry.index)) && driver_waits_for(entry);
+    });
+    for (const std::uint16_t id : completed_ids_) {
+        if (const std::uint16_t key = ids_.find(id); key != BufferIds::none && !steps_.in_flight().is_open(key)) {
+            ids_.take_back(id);
+        }
+    }
+    completed_ids_.clear();
+}
+
+// --- Losses, and what else there is to say
+
+// Was the descriptor there made available in the round that `position` is in?
+bool PackedRingTap::is_of_round(Position position) const noexcept {
+    const auto descriptor = ring_.read(position.offset);
+    return descriptor && marked_available(descriptor->flags) == position.wrap && !is_cleared(*descriptor);
+}
+
+// Did the driver write over everything from our position on? Then the descriptor before it is of another round, and
+// that at it is, still. Cleared memory says nothing.
+bool PackedRingTap::was_passed() const noexcept {
+    const Position before = next_available_.minus(1, size());
+    const auto descriptor = ring_.read(before.offset);
+    if (!descriptor || is_cleared(*descriptor) || marked_available(descriptor->flags) == before.wrap) {
+        return false;
+    }
+    const auto flags = ring_.flags(next_available_.offset);
+    return flags && marked_available(*flags) != next_available_.wrap;
+}
+
+// Where the driver stands, without knowing where it stood: where the descriptors of the newest round end. Looked at
+// twice, because a thread that is not run in between sees parts of different rounds.
+std::optional<virtio::PackedPosition> PackedRingTap::driver_position() const {
+    std::optional<Position> before;
+    for (int i = 0; i < 8; ++i) {
+        if (!ring_.read(0, size(), descriptors_)) {
+            return std::nullopt;
+        }
+        const bool newest = marked_available(descriptors_.front().flags);
+        const auto older = std::find_if(descriptors_.begin(), descriptors_.end(), [&](const auto& descriptor) {
+            return marked_available(descriptor.flags) != newest;
+        });
+        const auto offset = static_cast<std::uint32_t>(older - descriptors_.begin());
+        const Position now = Position{0, newest}.plus(offset, size());
+        if (before && before->distance_to(now, size()) <= size() / 4) {
+            return now;
+        }
+        before = now;
+    }
+    return std::nullopt;
+}
+
+// The driver is more than a round ahead: on from where it is, and from the last that the device used.
+void PackedRingTap::catch_up() {
+    if (ended_) {
+        return note_reused();
+    }
+    const auto driver = driver_position();
+    if (!driver) {
+        return;
+    }
+    steps_.add_work(2 * ring_.layout().descriptor_bytes());
+    std::uint32_t in_ring = 0;  // made available, behind the last one used
+    for (Position at = *driver; in_ring < size(); ++in_ring) {
+        at = at.minus(1, size());
+        if (virtio::is_used(descriptors_[at.offset].flags, at.wrap)) {
+            break;
+        }
+    }
+    const Position device = driver->minus(in_ring, size());
+    const std::uint32_t passed = next_available_.distance_to(*driver, size());
+    const std::uint32_t gone = passed > in_ring ? passed - in_ring : 0;
+    // May be more than two rounds: the device was up to one behind.
+    const std::uint32_t used = lag_ + passed - in_ring;
+    const std::uint32_t unseen = gone + stepped_over_within(used);
+    steps_.lose(fewest_chains(unseen), fewest_chains(used),
+                fmt::format("the driver went around the ring unseen, by {} descriptors or {} more for each two rounds: "
+                            "at least so many chains",
+                            passed, 2 * size()));
+    // Which of the chains in flight are among those used is not known.
+    forget_in_flight();
+    earlier_ = lag_;
+    next_used_ = device;
+    next_used_unknown_ = doubtful_ = true;
+    if (gone != 0) {
+        next_available_ = device;
+        lag_ = used;
+    }
+    pass_used(used);
+    if (gone != 0) {
+        step_over(in_ring);
+    }
+}
+
+// The offers from here on, so many descriptors, are not read.
+void PackedRingTap::step_over(std::uint32_t descriptors) {
+    if (descriptors != 0) {
+        stepped_over_.push_back({lag_, lag_ + descriptors});
+        next_available_ = next_available_.plus(descriptors, size());
+        lag_ += descriptors;
+        doubtful_ = true;
+    }
+}
+
+// How many of so many descriptors from the device's last known position on were stepped over.
+std::uint32_t PackedRingTap::stepped_over_within(std::uint32_t descriptors) const noexcept {
+    std::uint32_t sum = 0;
+    for (const Range& range : stepped_over_) {
+        sum += std::min(range.end, descriptors) - std::min(range.begin, descriptors);
+    }
+    return sum;
+}
+
+// The device's last known position goes on by so many descriptors.
+void PackedRingTap::pass_used(std::uint32_t descriptors) noexcept {
+    const auto shorten = [descriptors](std::uint32_t& distance) { distance -= std::min(distance, descriptors); };
+    shorten(lag_);
+    shorten(earlier_);
+    for (Range& range : stepped_over_) {
+        shorten(range.begin);
+        shorten(range.end);
+    }
+    stepped_over_.erase(
+        std::remove_if(stepped_over_.begin(), stepped_over_.end(), [](const Range& range) { return range.end == 0; }),
+        stepped_over_.end());
+}
+
+void PackedRingTap::forget_in_flight() {
+    steps_.in_flight().clear();
+    ids_.resize(size());
+    forgot_ = true;
+}
+
+std::uint64_t PackedRingTap::fewest_chains(std::uint32_t descriptors) const noexcept {
+    return (descriptors + std::uint64_t{longest_} - 1) / longest_;
+}
+
+void PackedRingTap::give_up() {
+    if (said_reused_ || !sample()) {
+        return;
+    }
+    const std::uint32_t offers = made_available_from(next_available_);
+    const auto count = [this](Position from, std::uint32_t most, auto counts) {
+        std::uint64_t found = 0;
+        for (std::uint32_t i = 0; i < most; ++i, from = from.plus(1, size())) {
+            const auto descriptor = ring_.read(from.offset);
+            found += descriptor && counts(*descriptor, from) ? 1U : 0U;
+        }
+        return found;
+    };
+    const auto used = [](const virtio::RingDescriptor& descriptor, Position at) {
+        return virtio::is_used(descriptor.flags, at.wrap) && !is_cleared(descriptor);
+    };
+    const std::uint64_t chains = count(next_available_, offers, [](const auto& descriptor, Position at) {
+        return virtio::is_available(descriptor.flags, at.wrap) && (descriptor.flags & virtio::descriptor_next) == 0;
+    });
+    const std::uint64_t unread = count(next_available_, offers, used);
+    const std::uint64_t completions = count(next_used_, std::min(lag_, size()), used) + unread;
+    if (offers != 0 || completions != 0) {
+        steps_.lose(offers == 0 ? 0 : std::max<std::uint64_t>({1, chains, unread}), completions,
+                    "the queue ended before they were looked at");
+    }
+    next_available_ = next_used_ = next_available_.plus(offers, size());
+    next_used_unknown_ = false;
+    lag_ = earlier_ = 0;
+    stepped_over_.clear();
+}
+
+bool PackedRingTap::kicks_suppressed() const noexcept {
+    const virtio::PackedEvent event{fields_.available_event, fields_.used_flags};
+    return event.mode() == virtio::PackedEvent::disable ||
+           (event.mode() == virtio::PackedEvent::descriptor && event.position != next_available_.value());
+}
+
+bool PackedRingTap::calls_suppressed() const noexcept {
+    const virtio::PackedEvent event{fields_.used_event, fields_.available_flags};
+    return event.mode() == virtio::PackedEvent::disable ||
+           (event.mode() == virtio::PackedEvent::descriptor && event.position != next_used_.value());
+}
+
+}  // namespace vutrace::capture

@@ -1,0 +1,302 @@
+#include "shadow_messages.h"
+
+#include <vutrace/protocol/features.h>
+#include <vutrace/protocol/requests.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace vutrace::capture {
+namespace {
+
+using protocol::FrontEndRequest;
+using Severity = trace::NoteRecord::Severity;
+
+constexpr std::size_t most_table_regions = 8;  // of SET_MEM_TABLE, by the specification
+constexpr std::uint32_t region_size = 32;
+constexpr std::uint32_t table_header = 8;
+constexpr std::uint32_t single_region_size = 40;
+constexpr std::uint32_t address_size = 40;
+constexpr std::uint32_t value_size = 8;
+constexpr std::uint32_t vring_host_notifier = 3;  // VRING_HOST_NOTIFIER_MSG, of the back-end's channel
+constexpr std::uint32_t area_size = 24;
+constexpr std::uint64_t no_such_queue = 0xff;  // the last number that a notifier's message has room for
+
+Bytes message_bytes(const protocol::Header& like, ByteView payload) {
+    Bytes bytes(protocol::header_size);
+    protocol::serialise_header({like.request, like.flags, static_cast<std::uint32_t>(payload.size())}, bytes);
+    bytes.insert(bytes.end(), payload.begin(), payload.end());
+    return bytes;
+}
+
+virtio::Region region_of(const protocol::MemoryRegion& region) noexcept {
+    return {region.guest_address, region.size, region.user_address, region.mmap_offset};
+}
+
+}  // namespace
+
+// A message that is held, if its payload has one of these sizes.
+struct ShadowMessages::Row {
+    Channel channel;
+    std::uint32_t request;
+    Side sender;
+    std::uint32_t smallest;
+    std::uint32_t largest;
+    Handler handler;
+};
+
+const ShadowMessages::Row* ShadowMessages::find_row(Channel channel, Side sender, std::uint32_t request) noexcept {
+    using R = FrontEndRequest;
+    using M = ShadowMessages;
+    constexpr auto main = [](R code, Side from, std::uint32_t smallest, std::uint32_t largest, Handler handler) {
+        return Row{Channel::front_end, static_cast<std::uint32_t>(code), from, smallest, largest, handler};
+    };
+    static constexpr std::array rows{
+        main(R::SET_MEM_TABLE, Side::front_end, table_header + region_size,
+             table_header + most_table_regions * region_size, &M::memory_table),
+        main(R::ADD_MEM_REG, Side::front_end, single_region_size, single_region_size, &M::added_region),
+        main(R::SET_VRING_ADDR, Side::front_end, address_size, address_size, &M::ring_addresses),
+        main(R::SET_VRING_KICK, Side::front_end, value_size, value_size, &M::queue_starts),
+        main(R::RESET_OWNER, Side::front_end, 0, 0, &M::device_reset),
+        main(R::RESET_DEVICE, Side::front_end, 0, 0, &M::device_reset),
+        main(R::SET_STATUS, Side::front_end, value_size, value_size, &M::device_status),
+        main(R::ADD_MEM_REG, Side::back_end, value_size, value_size, &M::added_region_answered),
+        main(R::GET_MAX_MEM_SLOTS, Side::back_end, value_size, value_size, &M::memory_slots_answered),
+        Row{Channel::back_end, vring_host_notifier, Side::back_end, area_size, area_size, &M::host_notifier},
+    };
+    const auto* const row = std::find_if(rows.begin(), rows.end(), [&](const Row& candidate) {
+        return candidate.channel == channel && candidate.sender == sender && candidate.request == request;
+    });
+    return row == rows.end() ? nullptr : row;
+}
+
+bool ShadowMessages::holds(Channel channel, Side sender, const protocol::Header& header) noexcept {
+    const Row* const row = find_row(channel, sender, header.request);
+    const Side asks = channel == Channel::back_end ? Side::back_end : Side::front_end;
+    return row != nullptr && header.is_reply() == (sender != asks) && header.size >= row->smallest &&
+           header.size <= row->largest;
+}
+
+Replacement ShadowMessages::replace(const HeldMessage& message) {
+    const Row* const row = find_row(message.channel, message.sender, message.header.request);
+    return row == nullptr ? Replacement{} : (this->*row->handler)(message);
+}
+
+void ShadowMessages::forwarded() {
+    for (trace::NoteRecord& waiting : notes_) {
+        (void)recorder_.record(session_, std::move(waiting));
+    }
+    notes_.clear();
+}
+
+// --- Memory
+
+Replacement ShadowMessages::memory_table(const HeldMessage& message) {
+    const auto table = protocol::parse_memory_regions(message.payload, false);
+    const bool plain =
+        !state_.memory_incomplete() && !state_.has_protocol_feature(protocol::protocol_feature::XEN_MMAP);
+    const bool whole = table && message.payload.size() == table_header + table->size() * region_size &&
+                       table->size() == message.numbers.size();
+    if (!plain || !whole || table->size() >= most_table_regions) {
+        lose_memory(!plain   ? "memory regions are those of postcopy or Xen"
+                    : !whole ? "SET_MEM_TABLE is not as it must be"
+                             : "SET_MEM_TABLE has no place for one more region");
+        return {};
+    }
+    std::vector<protocol::MemoryRegion> regions = *table;
+    std::vector<virtio::Region> ranges;
+    std::transform(regions.begin(), regions.end(), std::back_inserter(ranges), region_of);
+    if (!place_memory(ranges)) {
+        return {};
+    }
+    at_back_end_ = true;
+    regions.push_back(memory_->region());
+    OutgoingMessage outgoing{message_bytes(message.header, protocol::serialise_regions(regions, false)),
+                             message.numbers};
+    outgoing.descriptors.push_back(memory_->file().number());
+    note(Severity::info, trace::no_queue,
+         fmt::format("shadow: SET_MEM_TABLE went to the back-end with one region more: {} bytes at {:#x}",
+                     regions.back().size, regions.back().guest_address));
+    std::vector<OutgoingMessage> all;
+    all.push_back(std::move(outgoing));
+    return all;
+}
+
+Replacement ShadowMessages::added_region(const HeldMessage& message) {
+    const bool answered = message.header.needs_reply();
+    const auto added = protocol::parse_memory_region(message.payload, false);
+    std::vector<virtio::Region> ranges = state_.region_table().regions;
+    if (added) {
+        ranges.push_back(region_of(*added));
+    }
+    answers_due_ += answered ? 1 : 0;
+    if (at_back_end_) {
+        if (memory_->collides_with(ranges)) {
+            note(Severity::error, trace::no_queue, "shadow: a region lies where that of the shadow rings is");
+        }
+        return {};
+    }
+    if (std::exchange(own_region_tried_, true)) {
+        return {};
+    }
+    if (!slot_kept_ || state_.memory_incomplete()) {
+        lose_memory(slot_kept_ ? "postcopy" : "the back-end has not said that it has a slot for one more region");
+        return {};
+    }
+    if (!place_memory(ranges)) {
+        return {};
+    }
+    const bool acknowledged = state_.has_protocol_feature(protocol::protocol_feature::REPLY_ACK);
+    protocol::Header header = message.header;
+    header.flags = protocol::version_1 | (acknowledged ? protocol::need_reply_flag : 0U);
+    const protocol::MemoryRegion region = memory_->region();
+    std::vector<OutgoingMessage> all;
+    all.push_back({message_bytes(header, protocol::serialise_region(region, false)), {memory_->file().number()}});
+    all.push_back({message_bytes(message.header, message.payload), message.numbers});
+    own_answer_due_ = acknowledged;
+    answers_before_own_ = answers_due_ - (answered ? 1 : 0);
+    at_back_end_ = !acknowledged;
+    why_not_ = "the back-end has not yet acknowledged the memory of shadow rings";
+    note(Severity::info, trace::no_queue,
+         fmt::format("shadow: before this an ADD_MEM_REG of vutrace's own went to the back-end: {} bytes at {:#x}",
+                     region.size, region.guest_address));
+    return all;
+}
+
+Replacement ShadowMessages::added_region_answered(const HeldMessage& message) {
+    if (own_answer_due_ && answers_before_own_ == 0) {
+        own_answer_due_ = false;
+        const std::uint64_t status = protocol::parse_u64(message.payload).value_or(1);
+        at_back_end_ = status == 0;
+        if (!at_back_end_) {
+            lose_memory(fmt::format("the back-end refused the memory of shadow rings ({:#x})", status));
+            forwarded();
+        }
+        return std::vector<OutgoingMessage>{};
+    }
+    answers_before_own_ -= answers_before_own_ != 0 ? 1 : 0;
+    answers_due_ -= answers_due_ != 0 ? 1 : 0;
+    return {};
+}
+
+Replacement ShadowMessages::memory_slots_answered(const HeldMessage& message) {
+    const std::uint64_t slots = protocol::parse_u64(message.payload).value_or(0);
+    if (slots < 2) {
+        return {};
+    }
+    slot_kept_ = true;
+    note(Severity::info, trace::no_queue,
+         fmt::format("shadow: the front-end was told of {} memory slots, because vutrace needs one", slots - 1));
+    std::vector<OutgoingMessage> all;
+    all.push_back({message_bytes(message.header, protocol::serialise_u64(slots - 1)), message.numbers});
+    return all;
+}
+
+// An address for these regions, where the memory is not at one that does.
+bool ShadowMessages::place_memory(const std::vector<virtio::Region>& regions) {
+    if (!have_memory()) {
+        return false;
+    }
+    if (at_back_end_ && !memory_->collides_with(regions)) {
+        return true;
+    }
+    const auto address = memory_->find_address(regions);
+    if (!address || queues_.any_runs()) {
+        lose_memory("the front-end's memory leaves no address for it");
+        return false;
+    }
+    memory_->place(*address);
+    return true;
+}
+
+bool ShadowMessages::have_memory() {
+    if (memory_) {
+        return true;
+    }
+    // Network back-ends count pairs; the control queue comes on top.
+    const std::uint64_t count = std::min<std::uint64_t>(state_.queue_count().value_or(0), ShadowMemory::most_queues);
+    auto memory = ShadowMemory::create(static_cast<std::uint32_t>(2 * count + 1));
+    if (!memory) {
+        lose_memory(describe(memory.error()));
+        return false;
+    }
+    memory_ = std::move(*memory);
+    return true;
+}
+
+void ShadowMessages::lose_memory(std::string why) {
+    const bool needed = std::exchange(at_back_end_, false) && queues_.any_runs();
+    why_not_ = std::move(why);
+    if (needed) {
+        note(Severity::error, trace::no_queue, fmt::format("shadow: rings lose their memory: {}", why_not_));
+    }
+}
+
+// --- Rings
+
+Replacement ShadowMessages::ring_addresses(const HeldMessage& message) {
+    const auto asked = protocol::parse_vring_address(message.payload);
+    if (!asked) {
+        return {};
+    }
+    const auto queue = static_cast<std::uint16_t>(std::min<std::uint32_t>(asked->index, trace::no_queue));
+    session::DeviceState next = state_;
+    (void)next.apply(message.sender, message.header, message.payload, {});
+    auto given = at_back_end_ ? queues_.prepare(asked->index, next, *memory_)
+                              : Result<protocol::VringAddress>(fail(ErrorCode::unsupported, why_not_));
+    if (!given) {
+        queues_.leave(asked->index);
+        note(Severity::warning, queue,
+             fmt::format("shadow: the queue keeps its own ring, as with --datapath relay: {}", given.error().text));
+        return {};
+    }
+    note(Severity::info, queue,
+         fmt::format("shadow: SET_VRING_ADDR went to the back-end with descriptor {:#x}, used {:#x}, available {:#x}",
+                     given->descriptor, given->used, given->available));
+    std::vector<OutgoingMessage> all;
+    all.push_back({message_bytes(message.header, protocol::serialise(*given)), message.numbers});
+    return all;
+}
+
+Replacement ShadowMessages::queue_starts(const HeldMessage& message) {
+    if (const auto kick = protocol::parse_vring_descriptor(message.payload)) {
+        queues_.start(kick->queue());
+    }
+    return {};
+}
+
+// From here on the guest may use the rings' memory for something else.
+Replacement ShadowMessages::device_reset(const HeldMessage& /*message*/) {
+    queues_.end_all();
+    return {};
+}
+
+Replacement ShadowMessages::device_status(const HeldMessage& message) {
+    return protocol::parse_u64(message.payload) == 0U ? device_reset(message) : Replacement{};
+}
+
+// A notifier lets the guest ring the device's own doorbell: kicks would pass us by, and reach a device that finds
+// nothing in our ring. The front-end is made to refuse it, as it may; the back-end goes on with eventfds then.
+Replacement ShadowMessages::host_notifier(const HeldMessage& message) {
+    auto area = protocol::parse_vring_area(message.payload);
+    if (!area || area->value.no_descriptor() || !at_back_end_) {
+        return {};
+    }
+    (void)recorder_.record(
+        session_, trace::NoteRecord{Severity::info, area->value.queue(),
+                                    "shadow: the host notifier that follows went to the front-end as one of queue 255, "
+                                    "to be refused: kicks would pass the shadow ring by"});
+    area->value.value = (area->value.value & ~std::uint64_t{0xff}) | no_such_queue;
+    std::vector<OutgoingMessage> all;
+    all.push_back({message_bytes(message.header, protocol::serialise(*area)), message.numbers});
+    return all;
+}
+
+void ShadowMessages::note(Severity severity, std::uint16_t queue, std::string text) {
+    notes_.push_back({severity, queue, std::move(text)});
+}
+
+}  // namespace vutrace::capture

@@ -1,0 +1,69 @@
+// What mode `shadow` changes in a session's messages so that the back-end finds its rings in our memory, and nothing
+// else: one region more in SET_MEM_TABLE, an ADD_MEM_REG of our own before the front-end's first (its answer is kept
+// back), one slot less in the answer to GET_MAX_MEM_SLOTS, and the addresses in SET_VRING_ADDR. Indices stay as they
+// are, because both rings count alike. What a message was changed to is said in a note behind it.
+//
+// A message that is not as the protocol wants it passes as it came. Where the memory cannot be had at the back-end,
+// queues keep their own rings, and a note says why. One thread, the session's.
+#pragma once
+
+#include "shadow_queues.h"
+
+#include <vutrace/capture/data_path.h>
+#include <vutrace/capture/message_replacement.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace vutrace::capture {
+
+class ShadowMessages {
+  public:
+    // All outlive the object.
+    ShadowMessages(std::uint32_t session, Recorder& recorder, const session::DeviceState& state, ShadowQueues& queues)
+        : session_(session), recorder_(recorder), state_(state), queues_(queues) {}
+
+    // Must the message be whole before it is forwarded? False for sizes that the request cannot have.
+    [[nodiscard]] static bool holds(Channel channel, Side sender, const protocol::Header& header) noexcept;
+    // What is forwarded in place of such a message. Before it rings are moved that the message ends or starts.
+    [[nodiscard]] Replacement replace(const HeldMessage& message);
+    // After any message was forwarded and recorded: what was changed in it, if it was held.
+    void forwarded();
+
+  private:
+    using Handler = Replacement (ShadowMessages::*)(const HeldMessage& message);
+    struct Row;
+    static const Row* find_row(Channel channel, Side sender, std::uint32_t request) noexcept;
+
+    Replacement memory_table(const HeldMessage& message);
+    Replacement added_region(const HeldMessage& message);
+    Replacement added_region_answered(const HeldMessage& message);
+    Replacement memory_slots_answered(const HeldMessage& message);
+    Replacement ring_addresses(const HeldMessage& message);
+    Replacement queue_starts(const HeldMessage& message);
+    Replacement device_reset(const HeldMessage& message);
+    Replacement device_status(const HeldMessage& message);
+    Replacement host_notifier(const HeldMessage& message);
+
+    [[nodiscard]] bool have_memory();
+    [[nodiscard]] bool place_memory(const std::vector<virtio::Region>& regions);
+    void lose_memory(std::string why);
+    void note(trace::NoteRecord::Severity severity, std::uint16_t queue, std::string text);
+
+    std::uint32_t session_;
+    Recorder& recorder_;
+    const session::DeviceState& state_;
+    ShadowQueues& queues_;
+    std::optional<ShadowMemory> memory_;
+    bool at_back_end_{false};
+    bool own_answer_due_{false};         // to the ADD_MEM_REG of our own
+    std::size_t answers_before_own_{0};  // to those of the front-end's
+    std::size_t answers_due_{0};         // to ADD_MEM_REG of the front-end, all
+    bool own_region_tried_{false};
+    bool slot_kept_{false};  // GET_MAX_MEM_SLOTS was answered with one less
+    std::string why_not_{"the front-end has sent no memory yet"};
+    std::vector<trace::NoteRecord> notes_;  // about the message that is being forwarded
+};
+
+}  // namespace vutrace::capture
