@@ -43,7 +43,7 @@ constexpr std::array segment_parts{u64("sector", "first sector of a range"), u32
                                    hex("flags", 4, "flags of a range: 1 unmap")};
 constexpr std::array segments{list("segments", segment_parts, {}, "ranges of a discard and its like")};
 constexpr FieldInfo id = fixed_text("id", id_size, "answer to GET_ID");
-constexpr std::array status{named("status", "status_code", 1, statuses, "the device's answer")};
+constexpr std::array status_byte{named("status", "status_code", 1, statuses, "the device's answer")};
 constexpr std::array more{length, id};
 
 constexpr std::array lifetime{named("pre_eol_info", "pre_eol_info_code", 2, wear, "how near the end of its life is"),
@@ -166,7 +166,7 @@ void decode(const RequestTable& table, const DeviceContext& /*device*/, const Ch
 }
 
 constexpr std::array queues{
-    RequestTable{.header = header, .rows = rows, .answer_trailer = status, .decode = decode, .more = more}};
+    RequestTable{.header = header, .rows = rows, .answer_trailer = status_byte, .decode = decode, .more = more}};
 
 }  // namespace
 

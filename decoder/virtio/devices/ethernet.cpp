@@ -85,6 +85,12 @@ void read_ports(LayoutReader& reader, const RequestBuilder& out) {
     }
 }
 
+// What says that it is IP and is not is left alone.
+bool has_version(const LayoutReader& reader, unsigned version) noexcept {
+    const ByteView start = reader.peek(1);
+    return !start.empty() && std::to_integer<unsigned>(start[0]) >> 4U == version;
+}
+
 void read_ipv4(LayoutReader& reader, const RequestBuilder& out) {
     const ByteView start = reader.peek(8);
     if (start.size() < 8) {
@@ -114,9 +120,10 @@ void read_frame(LayoutReader& reader, RequestBuilder& out) {
         read_tags(reader, out);
         const std::uint16_t type = next_type(reader);
         if (reader.read(ether_type_row)) {
-            if (type == ipv4_type) {
+            if (type == ipv4_type && has_version(reader, 4)) {
                 read_ipv4(reader, out);
-            } else if (type == ipv6_type && reader.skip(1, "version") && reader.read(ipv6_header)) {
+            } else if (type == ipv6_type && has_version(reader, 6) && reader.skip(1, "version") &&
+                       reader.read(ipv6_header)) {
                 read_ports(reader, out);
             } else if (type == arp_type) {
                 (void)reader.read(arp);

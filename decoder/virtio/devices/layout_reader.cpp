@@ -10,7 +10,6 @@ namespace vutrace::virtio {
 namespace {
 
 constexpr std::size_t most_elements = 256;
-constexpr std::uint32_t most_errno = 4095;
 
 std::uint64_t load_integer(ByteView bytes, bool big_endian) noexcept {
     std::uint64_t value = 0;
@@ -150,8 +149,8 @@ bool LayoutReader::read_integer(const FieldInfo& info) {
     if (info.form == Form::halved) {
         value >>= 1U;
     } else if (info.form == Form::negative_errno) {
-        value = static_cast<std::uint32_t>(0U - static_cast<std::uint32_t>(value));
-        value = value > most_errno ? static_cast<std::uint32_t>(value) : value;
+        value = 0U - static_cast<std::uint32_t>(value);  // a positive one becomes a number without a name
+        value &= UINT32_MAX;
     }
     if (info.form == Form::selector || info.form == Form::selector_big_endian) {
         select(info, value);

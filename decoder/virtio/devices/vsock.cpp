@@ -11,7 +11,6 @@ using namespace layout;
 constexpr std::array socket_types{ValueName{1, "STREAM"}, ValueName{2, "SEQPACKET"}};
 constexpr std::array shutdown_flags{ValueName{1, "RECEIVE"}, ValueName{2, "SEND"}};
 constexpr std::array message_flags{ValueName{1, "EOM"}, ValueName{2, "EOR"}};
-constexpr std::size_t op_offset = 30;
 
 constexpr std::array addresses{
     u64("src_cid", "context that sends; 2 is the host"),
