@@ -10,37 +10,8 @@ namespace {
 
 using protocol::ProblemKind;
 
-// Enough for the header and the 256 segments that a block request shows.
-constexpr std::size_t max_parsed_bytes = virtio::block::request_header_size + 256 * 16;
-
-// The first bytes of `content` as far as they were captured, at most `max_parsed_bytes`. `scratch` holds them where
-// they are not in one piece.
-ByteView captured_prefix(const trace::Content& content, Bytes& scratch) {
-    if (content.runs().size() == 1 && content.runs().front().kind == trace::RunKind::literal) {
-        return content.literal().first(std::min(content.literal().size(), max_parsed_bytes));
-    }
-    std::uint64_t captured = 0;
-    for (const trace::Run& run : content.runs()) {
-        if (run.kind == trace::RunKind::missing || captured >= max_parsed_bytes) {
-            break;
-        }
-        captured += run.length;
-    }
-    scratch.resize(static_cast<std::size_t>(std::min<std::uint64_t>(captured, max_parsed_bytes)));
-    (void)content.read(0, scratch);
-    return scratch;
-}
-
-// The last byte of `content`, where it was captured.
-std::optional<std::uint8_t> last_byte(const trace::Content& content) {
-    if (content.empty() || content.runs().back().kind == trace::RunKind::missing) {
-        return std::nullopt;
-    }
-    if (content.runs().back().kind == trace::RunKind::zeros) {
-        return std::uint8_t{0};
-    }
-    return load<std::uint8_t>(content.literal().last(1));
-}
+constexpr const char* file_system_reason = "its driver begins with FUSE_INIT";
+constexpr const char* lineage_reason = "the session that this one continues is of that type";
 
 void describe_buffers(const std::vector<trace::ChainDescriptor>& descriptors, EntryAnnotation& out) {
     out.descriptors_known = !descriptors.empty();
@@ -53,21 +24,6 @@ void describe_buffers(const std::vector<trace::ChainDescriptor>& descriptors, En
         out.buffers.push_back(descriptor);
         ((descriptor.flags & virtio::descriptor_write) != 0 ? out.writable_total : out.readable_total) +=
             descriptor.length;
-    }
-}
-
-void read_block_request(const trace::ChainEntry& entry, EntryAnnotation& out, Bytes& scratch) {
-    const bool used = entry.state == trace::ChainEntry::State::used;
-    const trace::Content& readable = used ? out.context.readable : entry.content;
-    out.block =
-        virtio::block::parse_request(captured_prefix(readable, scratch), out.readable_total, out.writable_total);
-    if (!out.block || !used) {
-        return;
-    }
-    virtio::block::add_result(*out.block, captured_prefix(entry.content, scratch), out.writable_total);
-    // The status is the last writable byte: of a long answer it lies beyond what was looked at above.
-    if (!out.block->status && out.writable_total > 0 && entry.content.size() == out.writable_total) {
-        out.block->status = last_byte(entry.content);
     }
 }
 
@@ -131,15 +87,16 @@ const Annotation& Annotator::annotate(const trace::Record& record) {
     annotation_.queue = queue_of(record.body);
     annotation_.entries.clear();
     annotation_.area = {};
+    forget_packets(record);
     if (const auto* message = std::get_if<trace::MessageRecord>(&record.body)) {
         learn_device(record.session);
-        annotation_.device = device_of(record.session);
+        take_device(record.session);
         annotate_message(record, *message, answer);
         annotation_.queue = annotation_.message.queue;
         lineages_.add(annotation_);
         return annotation_;
     }
-    annotation_.device = device_of(record.session);
+    take_device(record.session);
     if (std::holds_alternative<trace::SessionRecord>(record.body)) {
         lineages_.add(annotation_);
     }
@@ -263,7 +220,6 @@ const Conversation* Annotator::conversation(std::uint32_t session, Channel chann
 
 void Annotator::annotate_chain(const trace::Record& record, const trace::ChainRecord& chain,
                                std::vector<session::ChainContext>&& contexts) {
-    Bytes scratch;
     annotation_.entries.resize(chain.entries.size());
     for (std::size_t i = 0; i < chain.entries.size(); ++i) {
         const trace::ChainEntry& entry = chain.entries[i];
@@ -275,9 +231,12 @@ void Annotator::annotate_chain(const trace::Record& record, const trace::ChainRe
         if (entry.state == trace::ChainEntry::State::used && out.context.available_sequence != 0) {
             out.latency = elapsed(out.context.available_time, trace::time_of(record, i));
         }
-        if (annotation_.device == virtio::block::device_id && out.descriptors_known) {
-            read_block_request(entry, out, scratch);
-        }
+    }
+    if (annotation_.device == 0) {
+        look_for_device(record.session, chain);
+    }
+    if (annotation_.device != 0) {
+        decode_requests(record, chain);
     }
 }
 
@@ -292,17 +251,30 @@ std::uint32_t Annotator::device_of(std::uint32_t session) {
         return *forced_device_;
     }
     KnownDevice& known = devices_[session];
-    if (known.own != 0) {
-        return known.own;
-    }
     // A front-end that connects again asks for less than at first.
-    if (known.evidence != lineages_.evidence()) {
+    if (known.own == 0 && known.shown == 0 && known.evidence != lineages_.evidence()) {
         known.evidence = lineages_.evidence();
         const auto lineage = lineages_.of(session);
         const auto before = lineage ? devices_.find(lineage->continues) : devices_.end();
         known.inherited = before == devices_.end() ? 0 : before->second.type();
     }
-    return known.inherited;
+    return known.type();
+}
+
+const char* Annotator::reason_of(std::uint32_t session) const {
+    const auto known = devices_.find(session);
+    if (forced_device_ || known == devices_.end() || known->second.type() == 0) {
+        return "";
+    }
+    const session::SessionState* state = tracker_.session(session);
+    return known->second.own != 0 && state != nullptr ? state->device.device_type_reason()
+           : known->second.shown != 0                 ? file_system_reason
+                                                      : lineage_reason;
+}
+
+void Annotator::take_device(std::uint32_t session) {
+    annotation_.device = device_of(session);
+    annotation_.device_reason = reason_of(session);
 }
 
 }  // namespace vutrace::explain

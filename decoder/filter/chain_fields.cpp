@@ -1,4 +1,4 @@
-// The fields of chains: the chain itself, the block request in it, the rings.
+// The fields of chains: the chain itself, the rings.
 #include "getters.h"
 
 #include <vutrace/virtio/split_ring.h>
@@ -17,22 +17,6 @@ constexpr FieldRow::Getter each_buffer(Give) {
                           [&](const trace::ChainDescriptor& buffer) { return Give{}(buffer, probe); });
     };
 }
-// Gives what it likes about the block request that a chain holds.
-template <class Give>
-constexpr FieldRow::Getter of_block(Give) {
-    return [](const Subject& subject, const FieldRow&, Probe& probe) noexcept {
-        if (const auto& request = known_chain(subject).block) {
-            Give{}(*request, probe);
-        }
-    };
-}
-template <class Give>
-constexpr FieldRow::Getter each_segment(Give) {
-    return of_block([](const virtio::block::Request& request, Probe& probe) {
-        (void)std::any_of(request.segments.begin(), request.segments.end(),
-                          [&](const virtio::block::Segment& segment) { return Give{}(segment, probe); });
-    });
-}
 // Both rings' fields stand with a record's first entry.
 template <class Give>
 constexpr FieldRow::Getter of_ring(Give) {
@@ -40,72 +24,6 @@ constexpr FieldRow::Getter of_ring(Give) {
         if (subject.entry == 0) {
             Give{}(body<trace::ChainRecord>(subject).fields, probe);
         }
-    };
-}
-
-void get_block_type(const virtio::block::Request& request, Probe& probe) noexcept {
-    const std::uint32_t type = request.type & ~virtio::block::barrier_flag;
-    const bool known = virtio::block::name_of(virtio::block::RequestType{type}) != "UNKNOWN";
-    probe.number(known ? type : unknown_name);
-}
-
-std::vector<FieldRow> block_rows() {
-    using T = FieldType;
-    using R = const virtio::block::Request&;
-    using Segment = const virtio::block::Segment&;
-    return {
-        named("request.type", chain_kind, of_block([](R r, Probe& probe) { get_block_type(r, probe); }),
-              block_type_names(), "block request"),
-        scale(named(
-            "request_content", chain_kind,
-            [](S s, const FieldRow&, Probe& probe) noexcept {
-                if (is_used(s) && known_chain(s).block) {
-                    probe.number(as_number(known_chain(s).context.proof));
-                }
-            },
-            proof_names(), "the same of the bytes that a used chain's request was read from")),
-        row("request.code", T::number, chain_kind, of_block([](R r, Probe& probe) { probe.number(r.type); }),
-            "the same as a number"),
-        row("request.sector", T::number, chain_kind, of_block([](R r, Probe& probe) { probe.number(r.sector); }),
-            "first sector, of 512 bytes"),
-        row("request.length", T::number, chain_kind, of_block([](R r, Probe& probe) { probe.number(r.data_length); }),
-            "bytes of data"),
-        row("request.ioprio", T::number, chain_kind, of_block([](R r, Probe& probe) {
-                if (r.ioprio != 0) {
-                    probe.number(r.ioprio);
-                }
-            }),
-            "priority, where it is not 0"),
-        list(row("request.segments", T::group, chain_kind,
-                 each_segment([](Segment, Probe& probe) { return probe.element(); }),
-                 "ranges of a discard and its like")),
-        list(row("request.segments.sector", T::number, chain_kind,
-                 each_segment([](Segment s, Probe& probe) { return probe.number(s.sector); }),
-                 "first sector of a range")),
-        list(row("request.segments.num_sectors", T::number, chain_kind,
-                 each_segment([](Segment s, Probe& probe) { return probe.number(s.num_sectors); }),
-                 "sectors of a range")),
-        list(row("request.segments.flags", T::address, chain_kind,
-                 each_segment([](Segment s, Probe& probe) { return probe.number(s.flags); }), "flags of a range")),
-        row("request.id", T::text, chain_kind, of_block([](R r, Probe& probe) {
-                if (!r.id.empty()) {
-                    probe.text(r.id);
-                }
-            }),
-            "answer to GET_ID"),
-        named("request.status", chain_kind, of_block([](R r, Probe& probe) {
-                  if (r.status) {
-                      const bool known = virtio::block::status_name(*r.status) != "UNKNOWN";
-                      probe.number(known ? *r.status : unknown_name);
-                  }
-              }),
-              block_status_names(), "the device's answer"),
-        row("request.status_code", T::number, chain_kind, of_block([](R r, Probe& probe) {
-                if (r.status) {
-                    probe.number(*r.status);
-                }
-            }),
-            "the same as a number"),
     };
 }
 
@@ -176,7 +94,7 @@ std::vector<FieldRow> chain_rows() {
             },
             "seq of the entry that made a used chain available"),
     };
-    append(rows, block_rows());
+    append(rows, request_rows());
     append(rows, ring_rows());
     return rows;
 }

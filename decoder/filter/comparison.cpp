@@ -39,9 +39,24 @@ std::vector<Range> ranges_of(std::string_view sign, std::uint64_t value) {
     return {{value, value}};
 }
 
+// The names of the test's field that fit, as texts to compare with. False where there are none.
+template <class Fits>
+bool add_texts(Test& test, Fits fits) {
+    const std::size_t before = test.texts.size();
+    for (const Name& name : test.row->names) {
+        if (fits(name.text)) {
+            test.texts.push_back(name.text);
+        }
+    }
+    return test.texts.size() > before;
+}
+
 // The kind of test that == is for a field.
-Test::Kind kind_of(FieldType type) {
-    switch (type) {
+Test::Kind kind_of(const FieldRow& row) {
+    if (row.names_are_texts) {
+        return Test::Kind::text;
+    }
+    switch (row.type) {
         case FieldType::names:
             return Test::Kind::mask;
         case FieldType::text:
@@ -82,7 +97,7 @@ bool Parser::comparison(Test& test) {
         return fail(sign, fmt::format("\"{}\" has parts and no value of its own", row.name),
                     row.repeated ? fmt::format("has {0}, or count({0})", row.name) : "compare one of its parts");
     }
-    test.kind = kind_of(row.type);
+    test.kind = kind_of(row);
     if (sign.is("in")) {
         return membership(test);
     }
@@ -209,6 +224,10 @@ bool Parser::add_value(Test& test, const Token& value) {
 
 bool Parser::add_named(Test& test, const Token& value) {
     const FieldRow& row = *test.row;
+    if (row.names_are_texts) {
+        return add_texts(test, [&](std::string_view name) { return equal_any_case(name, value.text); }) ||
+               never(row, value, row.names);
+    }
     if (row.type == FieldType::name) {
         const auto values = find_values(row.names, value.text);
         for (const std::uint64_t each : values) {
@@ -284,8 +303,12 @@ bool Parser::containing(Test& test, const Token& sign) {
             return fail(sign, fmt::format("\"{}\" is {}: \"contains\" is for text", row.name, words_for(row.type)));
     }
     const std::string wanted = lower_case(value->text);
+    const auto fits = [&](std::string_view name) { return lower_case(name).find(wanted) != std::string::npos; };
+    if (row.names_are_texts && add_texts(test, fits)) {
+        return true;
+    }
     for (const Name& name : row.names) {
-        if (!name.alias && lower_case(name.text).find(wanted) != std::string::npos) {
+        if (!row.names_are_texts && !name.alias && fits(name.text)) {
             test.ranges.push_back({name.value, name.value});
         }
     }

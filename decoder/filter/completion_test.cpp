@@ -24,8 +24,8 @@ TEST(Completion, OffersFieldsWhereOneMayStand) {
         EXPECT_THAT(texts(text), Contains("queue")) << text;
     }
     EXPECT_THAT(texts("has "), Not(Contains("not")));
-    EXPECT_THAT(texts("que"), ElementsAre("queue", "inflight.queue_count", "inflight.queues", "inflight.queues.queue",
-                                          "payload.queue_size"));
+    EXPECT_THAT(texts("que"), ElementsAre("queue", "request.queries", "inflight.queue_count", "inflight.queues",
+                                          "inflight.queues.queue", "payload.queue_size"));
     EXPECT_THAT(texts("queues.he"), ElementsAre("inflight.queues.heads"));
     EXPECT_THAT(texts("count(fds.se"), ElementsAre("fds.seals"));
 }

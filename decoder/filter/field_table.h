@@ -56,6 +56,7 @@ struct FieldRow {
     bool has_order{false};                  // names that are steps of one scale
     Names names{};                          // type `name`; for numbers: what the field "NAME_meaning" may say
     bool or_bytes{false};                   // a number that other layouts have as bytes
+    bool names_are_texts{false};            // a name whose value is the text: devices number theirs as they like
     bool masks{false};                      // `names` of a number are masks
     MaskNames mask_names{MaskNames::none};  // type `names`, and numbers whose bits have names
     std::string group{}, part{};            // where the getter looks: in the payload, or for an attribute
@@ -75,5 +76,6 @@ inline constexpr std::string_view attribute_prefix = "attributes.";
 [[nodiscard]] std::vector<FieldRow> chain_rows();        // chain_fields.cpp
 [[nodiscard]] std::vector<FieldRow> shared_area_rows();  // shared_area_fields.cpp
 [[nodiscard]] std::vector<FieldRow> payload_rows();      // payload_table.cpp
+[[nodiscard]] std::vector<FieldRow> request_rows();      // request_table.cpp
 
 }  // namespace vutrace::filter

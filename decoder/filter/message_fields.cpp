@@ -26,10 +26,10 @@ constexpr FieldRow::Getter each_descriptor(Give) {
                           [&](const trace::Descriptor& descriptor) { return Give{}(descriptor, probe); });
     };
 }
-// Of a message its name; of a chain the block request, which has parts.
+// Of a message its name; of a chain what the device's decoder made of it, which has parts.
 void get_request(const Subject& subject, const FieldRow&, Probe& probe) noexcept {
     if (is_chain(subject)) {
-        if (known_chain(subject).block) {
+        if (known_chain(subject).request) {
             (void)probe.element();
         }
         return;

@@ -5,7 +5,6 @@
 #include <vutrace/protocol/requests.h>
 #include <vutrace/system/descriptor_kind.h>
 #include <vutrace/trace/records.h>
-#include <vutrace/virtio/devices/block.h>
 
 #include <fmt/format.h>
 
@@ -178,31 +177,6 @@ Names severity_names() {
 }
 Names descriptor_kind_names() {
     return enumerate(DescriptorKind::other, DescriptorKind::userfaultfd);
-}
-
-Names block_type_names() {
-    constexpr std::uint32_t beyond_last = 256;  // what has a name is far below
-    Names names;
-    for (std::uint32_t type = 0; type < beyond_last; ++type) {
-        const std::string_view name = virtio::block::name_of(virtio::block::RequestType{type});
-        if (name != "UNKNOWN") {
-            names.push_back({std::string(name), type, {}, false});
-        }
-    }
-    names.push_back({"UNKNOWN", unknown_name, "a type that is none", false});
-    return names;
-}
-
-Names block_status_names() {
-    Names names;
-    for (unsigned status = 0; status <= UINT8_MAX; ++status) {
-        const std::string_view name = virtio::block::status_name(static_cast<std::uint8_t>(status));
-        if (name != "UNKNOWN") {
-            names.push_back({std::string(name), status, {}, false});
-        }
-    }
-    names.push_back({"UNKNOWN", unknown_name, "a status that is none", false});
-    return names;
 }
 
 std::vector<std::uint64_t> find_values(const Names& names, std::string_view word) {

@@ -33,10 +33,8 @@ using Names = std::vector<Name>;
 [[nodiscard]] Names memory_part_names();
 [[nodiscard]] Names severity_names();
 [[nodiscard]] Names descriptor_kind_names();
-[[nodiscard]] Names block_type_names();
-[[nodiscard]] Names block_status_names();
 
-// What a block request of a type that is none has as value of `block_type_names`; the same for a status.
+// The value of a name that stands for all values without one.
 inline constexpr std::uint64_t unknown_name = UINT64_MAX;
 
 // The values that `word` names, in any case. Empty where there are none.

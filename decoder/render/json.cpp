@@ -1,4 +1,5 @@
 #include "json_writer.h"
+#include "requests.h"
 #include "shared_areas.h"
 
 #include <vutrace/protocol/features.h>
@@ -168,37 +169,6 @@ void write_message(JsonWriter& json, const trace::MessageRecord& record, const e
     }
 }
 
-void write_block_request(JsonWriter& json, const virtio::block::Request& request) {
-    const std::string_view name = virtio::block::name_of(static_cast<virtio::block::RequestType>(request.type));
-    json.key("request").begin_object();
-    json.key("type").text(name);
-    json.key("code").number(request.type);
-    json.key("sector").number(request.sector);
-    json.key("length").number(request.data_length);
-    if (request.ioprio != 0) {
-        json.key("ioprio").number(request.ioprio);
-    }
-    if (!request.segments.empty()) {
-        json.key("segments").begin_array();
-        for (const virtio::block::Segment& segment : request.segments) {
-            json.begin_object();
-            json.key("sector").number(segment.sector);
-            json.key("num_sectors").number(segment.num_sectors);
-            json.key("flags").hex(segment.flags);
-            json.end_object();
-        }
-        json.end_array();
-    }
-    if (!request.id.empty()) {
-        json.key("id").text(request.id);
-    }
-    if (request.status) {
-        json.key("status").text(virtio::block::status_name(*request.status));
-        json.key("status_code").number(*request.status);
-    }
-    json.end_object();
-}
-
 void write_ring_fields(JsonWriter& json, const trace::RingFields& fields) {
     json.key("ring").begin_object();
     json.key("available_index").number(fields.available_index);
@@ -228,6 +198,9 @@ void write_chain(JsonWriter& json, const trace::ChainRecord& record, std::size_t
     const explain::EntryAnnotation& known = annotation.entries[index];
     const bool used = entry.state == trace::ChainEntry::State::used;
     json.key("queue").number(record.queue);
+    if (!known.role.name.empty()) {
+        json.key("role").text(known.role.name);
+    }
     json.key("head").number(entry.head);
     json.key("index").number(entry.index);
     json.key("state").text(used ? "used" : "available");
@@ -248,11 +221,12 @@ void write_chain(JsonWriter& json, const trace::ChainRecord& record, std::size_t
     }
     json.key("content").text(trace::name_of(entry.proof));
     json.key("captured").number(entry.content.size() - entry.content.missing());
-    if (known.block) {
+    if (known.request) {
         if (used) {
             json.key("request_content").text(trace::name_of(known.context.proof));
         }
-        write_block_request(json, *known.block);
+        json.key("request");
+        write_request(json, *known.request);
     }
     if (entry.problem != 0) {
         json.key("problems").begin_array();

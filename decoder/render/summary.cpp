@@ -22,13 +22,6 @@ std::uint64_t captured(const trace::Content& content) noexcept {
 
 }  // namespace
 
-const char* device_reason(const SessionSummary& summary, const session::DeviceState& device) {
-    if (device.device_type() != 0) {
-        return device.device_type_reason();
-    }
-    return summary.device == 0 ? "" : "the session that this one continues is of that type";
-}
-
 void Summary::add(const explain::Annotation& annotation, const session::Tracker& tracker, const Selected& selected) {
     const trace::Record& record = *annotation.record;
     const auto entries = static_cast<std::size_t>(trace::sequence_count(record));
@@ -136,6 +129,7 @@ void Summary::follow(const explain::Annotation& annotation, const session::Track
     }
     SessionSummary& session = sessions_[annotation.record->session];
     session.device = annotation.device;
+    session.device_reason = annotation.device_reason;
     if (record == nullptr) {
         return;
     }

@@ -107,7 +107,7 @@ Json session_json(const SessionSummary& session, const session::SessionState* st
     json["opened"] = attributes_json(state->opened);
     json["closed"] = attributes_json(state->closed);
     json["ended"] = state->ended;
-    json["device"] = {{"type", type}, {"name", explain::device_name(type)}, {"reason", device_reason(session, device)}};
+    json["device"] = {{"type", type}, {"name", explain::device_name(type)}, {"reason", session.device_reason}};
     json["offered_features"] = features_json(device.offered_features(), type);
     json["features"] = features_json(device.features(), type);
     json["offered_protocol_features"] = protocol_features_json(device.offered_protocol_features());

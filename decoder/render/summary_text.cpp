@@ -75,9 +75,9 @@ void loss_lines(Page& page, const Summary& summary) {
 void feature_lines(Page& page, const SessionSummary& session, const session::DeviceState& device) {
     const std::uint32_t type = session.device;
     const std::string_view name = explain::device_name(type);
-    page.line("device", type == 0 ? std::string("unknown: no message proves a type")
-                                  : fmt::format("{} (type {}): {}", name.empty() ? "?" : name, type,
-                                                device_reason(session, device)));
+    page.line("device", type == 0
+                            ? std::string("unknown: nothing proves a type")
+                            : fmt::format("{} (type {}): {}", name.empty() ? "?" : name, type, session.device_reason));
     if (device.features()) {
         page.line("features", fmt::format("0x{:x}", *device.features()));
         page.line("", joined(protocol::feature_names(*device.features(), type)));

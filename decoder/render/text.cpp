@@ -1,3 +1,4 @@
+#include "requests.h"
 #include "shared_areas.h"
 #include "text_parts.h"
 
@@ -119,10 +120,13 @@ void append_chain(std::string& out, const Style& style, const trace::ChainRecord
     const bool used = entry.state == trace::ChainEntry::State::used;
     fmt::format_to(end_of(out), "queue {:<3} head {:<5} ", record.queue, entry.head);
     style.append(out, used ? Tone::good : Tone::strong, fmt::format("{:<9}", trace::name_of(entry.state)));
-    if (known.block) {
+    if (known.request) {
         out += "  ";
-        append_block_request(out, style, *known.block);
+        append_request(out, style, *known.request);
     } else if (known.descriptors_known) {
+        if (!known.role.name.empty()) {
+            fmt::format_to(end_of(out), "  {}", known.role.name);
+        }
         fmt::format_to(end_of(out), "  {} buffers: {} readable, {} writable", known.buffers.size(),
                        known.readable_total, known.writable_total);
     } else {
@@ -280,28 +284,6 @@ void append_field_value(std::string& out, const protocol::Field& field) {
     }
     if (!field.text.empty()) {
         fmt::format_to(end_of(out), " ({})", printable(field.text, 64));
-    }
-}
-
-void append_block_request(std::string& out, const Style& style, const virtio::block::Request& request) {
-    const auto type = static_cast<virtio::block::RequestType>(request.type);
-    const std::string_view name = virtio::block::name_of(type);
-    style.append(out, Tone::name, name == "UNKNOWN" ? fmt::format("type {}", request.type) : std::string(name));
-    const bool addressed = type != virtio::block::RequestType::FLUSH && type != virtio::block::RequestType::GET_ID;
-    if (addressed && request.segments.empty()) {
-        fmt::format_to(end_of(out), " sector {} +{}", request.sector, request.data_length);
-    }
-    for (const virtio::block::Segment& segment : request.segments) {
-        fmt::format_to(end_of(out), " sector {} +{}", segment.sector,
-                       std::uint64_t{segment.num_sectors} * virtio::block::sector_size);
-    }
-    if (!request.id.empty()) {
-        fmt::format_to(end_of(out), " \"{}\"", printable(request.id, 64));
-    }
-    if (request.status) {
-        out += ' ';
-        style.append(out, *request.status == virtio::block::status_ok ? Tone::good : Tone::bad,
-                     virtio::block::status_name(*request.status));
     }
 }
 

@@ -1,3 +1,4 @@
+#include "requests.h"
 #include "shared_areas.h"
 #include "text_parts.h"
 
@@ -19,6 +20,7 @@ namespace {
 
 constexpr std::size_t base_indent = 24;
 constexpr std::size_t name_width = 22;
+constexpr std::size_t most_unknown_bytes = 256;  // of a chain that no device's decoder knows
 
 class Details {
   public:
@@ -160,6 +162,14 @@ void chain_details(Details& details, const trace::ChainRecord& record, std::size
     if (known.descriptors_known) {
         doubt(details, request_doubts, known.context.proof);
     }
+    if (!known.role.name.empty()) {
+        details.line("role", known.role.name);
+    }
+    if (known.request) {
+        for (const RequestLine& line : request_lines(*known.request)) {
+            details.line(line.name, line.value, line.depth);
+        }
+    }
     for (const trace::ChainDescriptor& descriptor :
          entry.descriptors.empty() ? known.context.descriptors : entry.descriptors) {
         details.line("descriptor", fmt::format("0x{:x} +{}  {}", descriptor.address, descriptor.length,
@@ -174,13 +184,22 @@ void chain_details(Details& details, const trace::ChainRecord& record, std::size
     }
 }
 
-void append_content(std::string& out, const Style& style, const trace::Content& content) {
+// At most `most` bytes as bytes.
+void append_content(std::string& out, const Style& style, const trace::Content& content, std::size_t most = SIZE_MAX) {
     std::size_t at = 0;
     std::uint64_t offset = 0;
     for (const trace::Run& run : content.runs()) {
         if (run.kind == trace::RunKind::literal) {
+            const std::size_t shown = std::min(static_cast<std::size_t>(run.length), most - std::min(most, at));
             Hexdump part(offset, base_indent);
-            part.append(out, content.literal().subspan(at, static_cast<std::size_t>(run.length)));
+            part.append(out, content.literal().subspan(at, shown));
+            if (shown < run.length) {
+                out.append(base_indent, ' ');
+                style.append(out, Tone::faint,
+                             fmt::format("{:08x}  {} more, all with --raw", offset + shown,
+                                         count_text(run.length - shown, "byte")));
+                out += '\n';
+            }
             at += static_cast<std::size_t>(run.length);
         } else {
             out.append(base_indent, ' ');
@@ -201,6 +220,9 @@ void append_details(std::string& out, const Style& style, const explain::Annotat
     details.line("time", absolute_time_text(trace::time_of(*annotation.record, entry)));
     if (const auto* chain = std::get_if<trace::ChainRecord>(&body)) {
         chain_details(details, *chain, entry, annotation);
+        if (!annotation.entries[entry].request) {
+            append_content(out, style, chain->entries[entry].content, most_unknown_bytes);
+        }
     } else if (const auto* message = std::get_if<trace::MessageRecord>(&body)) {
         message_details(details, *message, annotation);
     } else if (const auto* session = std::get_if<trace::SessionRecord>(&body)) {

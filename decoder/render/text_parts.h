@@ -12,9 +12,6 @@ namespace vutrace::render {
 // A field's value on a line: number, address, "{a=1 b=2}", shortened bytes.
 void append_field_value(std::string& out, const protocol::Field& field);
 
-// "OUT sector 2048 +4096 OK"; a status that is not OK is marked.
-void append_block_request(std::string& out, const Style& style, const virtio::block::Request& request);
-
 // All that is known of one entry, a line each, indented.
 void append_details(std::string& out, const Style& style, const explain::Annotation& annotation, std::size_t entry);
 // The captured bytes of one entry as a hexdump, indented.

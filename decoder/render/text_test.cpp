@@ -45,10 +45,10 @@ TEST(TextLine, ShowsABlockWriteAndItsEnd) {
     const auto lines = lines_of(trace.records);
     EXPECT_EQ(lines[0],
               "     1     0.000000000  #1  driver → device       queue 0   head 3     available  "
-              "OUT sector 2048 +4096\n");
+              "OUT sector=2048 length=4096\n");
     EXPECT_EQ(lines[1],
               "     2     0.000001000  #1  driver ← device       queue 0   head 3     used       "
-              "OUT sector 2048 +4096 IOERR  wrote 1  (1.00µs)\n");
+              "OUT sector=2048 length=4096 IOERR  wrote 1  (1.00µs)\n");
 }
 
 TEST(TextLine, MarksWhatIsNotVerified) {

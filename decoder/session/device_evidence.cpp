@@ -19,7 +19,7 @@ struct Evidence {
     const char* reason;
 };
 
-// Requests that only one device type has. Feature bits prove nothing: their numbers are shared between types.
+// Requests that only one device type has.
 constexpr std::array device_requests{
     Evidence{FrontEndRequest::SEND_RARP, 1, "SEND_RARP is for network devices only"},
     Evidence{FrontEndRequest::NET_SET_MTU, 1, "NET_SET_MTU is for network devices only"},
@@ -29,6 +29,88 @@ constexpr std::array device_requests{
 constexpr Evidence block_configuration{FrontEndRequest::GET_CONFIG, virtio::block::device_id,
                                        "the configuration space has the values of a block device"};
 
+constexpr const char* input_reason = "the configuration space has the size and the form of an input device's";
+constexpr const char* scsi_reason = "the configuration space has the size and the values of a SCSI device's";
+constexpr Evidence input_configuration{FrontEndRequest::GET_CONFIG, 18, input_reason};
+constexpr Evidence scsi_configuration{FrontEndRequest::GET_CONFIG, 8, scsi_reason};
+
+// 136 bytes, as no other device has them: select, subsel, size of what follows, five zeros, 128 bytes.
+bool looks_like_input(ByteView bytes) noexcept {
+    constexpr std::size_t whole = 136, reserved = 3, value = 8;
+    constexpr std::uint8_t longest = 128, last_select = 0x12;
+    const auto zeros = [](ByteView some) {
+        return std::all_of(some.begin(), some.end(), [](std::byte byte) { return byte == std::byte{0}; });
+    };
+    const auto select = load<std::uint8_t>(bytes, 0);
+    return bytes.size() == whole && select != 0 && select <= last_select && load<std::uint8_t>(bytes, 2) <= longest &&
+           zeros(bytes.subspan(reserved, value - reserved));
+}
+
+// Whoever changes the sizes of sense data and commands does so later.
+bool looks_like_scsi(ByteView bytes) noexcept {
+    constexpr std::size_t whole = 36, queues = 0, sense_size = 20, cdb_size = 24;
+    return bytes.size() == whole && load<std::uint32_t>(bytes, queues) != 0 &&
+           load<std::uint32_t>(bytes, sense_size) == 96 && load<std::uint32_t>(bytes, cdb_size) == 32;
+}
+
+// Most numbers of feature bits are shared between types, and many types have few. But where a back-end offers bits of
+// which all are known of one type only, it is that: in practice a network device. Bits 24 to 43 belong to all.
+bool is_bit_of_type(unsigned bit) noexcept {
+    constexpr unsigned first_shared = 24, last_shared = 49;
+    return bit < first_shared || bit > last_shared;
+}
+
+std::uint64_t known_bits(std::uint32_t device) noexcept {
+    std::uint64_t bits = 0;
+    for (const protocol::FeatureInfo& row : protocol::features()) {
+        bits |= row.device == device && is_bit_of_type(row.bit) ? std::uint64_t{1} << row.bit : 0;
+    }
+    return bits;
+}
+
+struct KnownFeatures {
+    std::uint32_t device;
+    std::uint64_t bits;
+};
+const std::vector<KnownFeatures>& features_by_device() {
+    static const std::vector<KnownFeatures> all = [] {
+        std::vector<KnownFeatures> out;
+        for (const protocol::FeatureInfo& row : protocol::features()) {
+            const bool listed = std::any_of(out.begin(), out.end(),
+                                            [&](const KnownFeatures& known) { return known.device == row.device; });
+            if (row.device != 0 && !listed) {
+                out.push_back({row.device, known_bits(row.device)});
+            }
+        }
+        return out;
+    }();
+    return all;
+}
+
+constexpr const char* feature_reason = "no other device type has all of the features that are offered";
+
+// 0 where several types could offer them, or none could.
+std::uint32_t device_with_features(std::uint64_t offered) {
+    static const std::uint64_t of_types = [] {
+        std::uint64_t mask = 0;
+        for (unsigned bit = 0; bit < 64; ++bit) {
+            mask |= is_bit_of_type(bit) ? std::uint64_t{1} << bit : 0;
+        }
+        return mask;
+    }();
+    const std::uint64_t wanted = offered & of_types;
+    std::uint32_t found = 0;
+    for (const KnownFeatures& known : features_by_device()) {
+        if ((wanted & ~known.bits) == 0) {
+            if (found != 0) {
+                return 0;
+            }
+            found = known.device;
+        }
+    }
+    return wanted == 0 ? 0 : found;
+}
+
 const Evidence* find_evidence(std::uint32_t request, ByteView configuration) noexcept {
     const auto* const found = std::find_if(device_requests.begin(), device_requests.end(), [&](const Evidence& row) {
         return static_cast<std::uint32_t>(row.request) == request;
@@ -36,7 +118,10 @@ const Evidence* find_evidence(std::uint32_t request, ByteView configuration) noe
     if (found != device_requests.end()) {
         return found;
     }
-    return virtio::block::looks_like_configuration(configuration) ? &block_configuration : nullptr;
+    return virtio::block::looks_like_configuration(configuration) ? &block_configuration
+           : looks_like_input(configuration)                      ? &input_configuration
+           : looks_like_scsi(configuration)                       ? &scsi_configuration
+                                                                  : nullptr;
 }
 
 // A ring part as a guest physical address, inside one region completely.
@@ -125,12 +210,14 @@ void DeviceState::device_specific(const Message& message, Change& /*change*/) {
 
 std::uint32_t DeviceState::device_type() const {
     const Evidence* evidence = find_evidence(device_specific_request_, configuration_);
-    return evidence == nullptr ? 0 : evidence->device;
+    return evidence == nullptr ? device_with_features(offered_features_.value_or(0)) : evidence->device;
 }
 
 const char* DeviceState::device_type_reason() const {
     const Evidence* evidence = find_evidence(device_specific_request_, configuration_);
-    return evidence == nullptr ? "" : evidence->reason;
+    return evidence != nullptr                                        ? evidence->reason
+           : device_with_features(offered_features_.value_or(0)) != 0 ? feature_reason
+                                                                      : "";
 }
 
 }  // namespace vutrace::session

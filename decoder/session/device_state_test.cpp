@@ -336,7 +336,7 @@ TEST(DeviceType, IsOnlyWhatMessagesProve) {
     EXPECT_EQ(state.device_type(), 0U);
     EXPECT_STREQ(state.device_type_reason(), "");
     send(state, Request::SET_FEATURES, serialise_u64(BlockSession::features));
-    EXPECT_EQ(state.device_type(), 0U) << "feature bits are shared between types";
+    EXPECT_EQ(state.device_type(), 0U) << "most feature bits are shared between types";
 
     EXPECT_EQ(started_block_device().device_type(), 2U);
     EXPECT_NE(std::string(started_block_device().device_type_reason()).find("configuration"), std::string::npos);
@@ -344,6 +344,52 @@ TEST(DeviceType, IsOnlyWhatMessagesProve) {
     send(state, Request::NET_SET_MTU, serialise_u64(1500));
     EXPECT_EQ(state.device_type(), 1U);
     EXPECT_NE(std::string(state.device_type_reason()).find("NET_SET_MTU"), std::string::npos);
+}
+
+TEST(DeviceType, IsProvenByFeaturesThatOneTypeHas) {
+    struct Case {
+        const char* what;
+        std::uint64_t offered;
+        std::uint32_t type;
+    };
+    for (const Case& one : {
+             Case{"DPDK's network back-end", 0xd7c66e7cb, 1},
+             Case{"network: CTRL_RX, GUEST_ANNOUNCE", 0x240000, 1},
+             Case{"nothing that belongs to a type", 0x170000000, 0},
+             Case{"qemu-storage-daemon's disk, which a network device could offer, too", 0x170006e46 & ~0x40U, 0},
+             Case{"bits that no type has together", 0x3fffff | (1ULL << 44U), 0},
+             Case{"all bits", UINT64_MAX, 0},
+         }) {
+        DeviceState state;
+        send(state, Request::GET_FEATURES, {});
+        answer(state, Request::GET_FEATURES, serialise_u64(one.offered));
+        EXPECT_EQ(state.device_type(), one.type) << one.what;
+        EXPECT_EQ(std::string(state.device_type_reason()).empty(), one.type == 0) << one.what;
+    }
+}
+
+TEST(DeviceType, IsProvenByTheFormOfAConfigurationSpace) {
+    const auto type_of = [](const Bytes& space) {
+        DeviceState state;
+        const auto size = static_cast<std::uint32_t>(space.size());
+        send(state, Request::GET_CONFIG, serialise(protocol::Config{0, size, 0, Bytes(size)}));
+        answer(state, Request::GET_CONFIG, serialise(protocol::Config{0, size, 0, space}));
+        return state.device_type();
+    };
+    Bytes input(136);
+    EXPECT_EQ(type_of(input), 0U) << "all zero proves nothing";
+    input[0] = std::byte{1};
+    input[2] = std::byte{9};
+    EXPECT_EQ(type_of(input), 18U);
+    input[5] = std::byte{1};
+    EXPECT_EQ(type_of(input), 0U);
+
+    Bytes scsi(36);
+    store<std::uint32_t>(scsi, 0, 1);
+    store<std::uint32_t>(scsi, 20, 96);
+    EXPECT_EQ(type_of(scsi), 0U);
+    store<std::uint32_t>(scsi, 24, 32);
+    EXPECT_EQ(type_of(scsi), 8U);
 }
 
 TEST(Configuration, IsPutTogetherFromAnswersAndKeepsOnFailure) {

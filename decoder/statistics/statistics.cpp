@@ -12,11 +12,19 @@ namespace {
 // the next call's business.
 constexpr std::size_t most_waiting = virtio::max_queue_size;
 
+// "OUT", or where all chains of a queue are of one kind, "transmit".
 std::string_view request_of(const explain::EntryAnnotation& entry) noexcept {
-    using virtio::block::RequestType;
-    return entry.block
-               ? virtio::block::name_of(static_cast<RequestType>(entry.block->type & ~virtio::block::barrier_flag))
-               : std::string_view();
+    if (!entry.request) {
+        return {};
+    }
+    const auto& fields = entry.request->fields;
+    std::string_view type = entry.role.name;
+    (void)virtio::any_field(fields, 0, fields.size(), [&type](const virtio::RequestField& field, std::size_t /*at*/) {
+        const bool found = field.info->name == "type" && field.info->kind == virtio::FieldKind::name;
+        type = found ? field.name : type;
+        return found;
+    });
+    return type;
 }
 
 void count_entry(ChainStatistics& sum, const trace::ChainEntry& entry, const explain::EntryAnnotation& known) {

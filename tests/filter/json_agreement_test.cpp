@@ -9,6 +9,7 @@
 #include <vutrace/trace/reader.h>
 #include <vutrace/virtio/devices/configuration.h>
 #include <vutrace/virtio/split_ring.h>
+#include <vutrace/virtio/testing/device_samples.h>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -233,6 +234,51 @@ TraceBuilder rare_fields() {
     return trace;
 }
 
+trace::ChainEntry entry_of(const virtio::testing::DeviceSample& sample, bool used, std::uint16_t head) {
+    trace::ChainEntry entry;
+    entry.state = used ? trace::ChainEntry::State::used : trace::ChainEntry::State::available;
+    entry.proof = trace::Proof::verified;
+    entry.head = head;
+    entry.content.add_literal(used ? sample.written : sample.readable);
+    entry.used_length = used ? static_cast<std::uint32_t>(sample.written.size()) : 0;
+    const auto room = static_cast<std::uint32_t>(sample.written.size());
+    if (!used) {
+        entry.descriptors = {{0x1000, static_cast<std::uint32_t>(sample.readable.size()), 0, 1},
+                             {0x2000, room, virtio::descriptor_write, 0}};
+    }
+    return entry;
+}
+
+// Requests of one device type, whose session negotiated what they need.
+TraceBuilder requests_of(std::uint32_t device) {
+    using protocol::FrontEndRequest;
+    TraceBuilder trace;
+    std::uint16_t head = 0;
+    for (const virtio::testing::DeviceSample& sample : virtio::testing::device_samples()) {
+        if (sample.device != device) {
+            continue;
+        }
+        if (head == 0) {
+            trace.request(FrontEndRequest::SET_FEATURES, protocol::serialise_u64(sample.features));
+            const auto size = static_cast<std::uint32_t>(sample.configuration.size());
+            trace.request(FrontEndRequest::GET_CONFIG, protocol::serialise(protocol::Config{0, size, 0, Bytes(size)}));
+            trace.reply(FrontEndRequest::GET_CONFIG,
+                        protocol::serialise(protocol::Config{0, size, 0, sample.configuration}));
+        }
+        trace.chain(entry_of(sample, false, head), sample.queue);
+        trace.chain(entry_of(sample, true, head++), sample.queue);
+    }
+    return trace;
+}
+
+std::set<std::uint32_t> decoded_devices() {
+    std::set<std::uint32_t> devices;
+    for (const virtio::RequestFieldInfo& field : virtio::request_fields()) {
+        devices.insert(field.device);
+    }
+    return devices;
+}
+
 // The configuration space of a device type whose every field says something else, read and written.
 TraceBuilder configuration_of(std::uint32_t device) {
     using protocol::FrontEndRequest;
@@ -385,6 +431,9 @@ TEST(JsonAgreement, EveryScalarOfBuiltRecordsIsFoundAndEveryFieldIsBuilt) {
     agreement.check(empty_lists().records, std::nullopt);
     for (const std::uint32_t device : configured_devices()) {
         agreement.check(configuration_of(device).records, device);
+    }
+    for (const std::uint32_t device : decoded_devices()) {
+        agreement.check(requests_of(device).records, device);
     }
     // What no record above shows would not have been compared at all.
     const std::set<std::string_view> rarely{"elapsed"};

@@ -1,5 +1,6 @@
 // What a record means in its session: the decoded payload, what is wrong with it, the request a reply answers, the
-// chain a used entry belongs to, the block request inside. Computed once, rendered as JSON, text or rows of a window.
+// chain a used entry belongs to, the device's request inside. Computed once, rendered as JSON, text or rows of a
+// window.
 #pragma once
 
 #include <vutrace/explain/conversation.h>
@@ -11,6 +12,7 @@
 #include <vutrace/session/timeline.h>
 #include <vutrace/trace/records.h>
 #include <vutrace/virtio/devices/block.h>
+#include <vutrace/virtio/devices/decoder.h>
 
 #include <cstdint>
 #include <deque>
@@ -48,14 +50,17 @@ struct EntryAnnotation {
     bool descriptors_known{false};                // false: used without an available step in the trace
     std::uint64_t readable_total{0};              // bytes of all device-readable buffers
     std::uint64_t writable_total{0};
-    std::optional<virtio::block::Request> block;  // where the device is known to be a block device
-    std::optional<std::int64_t> latency;          // nanoseconds from available to used
+    virtio::QueueRole role;                        // of its queue, where the device is known
+    std::optional<virtio::DeviceRequest> request;  // where the device's decoder could make something of it
+    std::optional<virtio::block::Request> block;   // the same as values, of a block device
+    std::optional<std::int64_t> latency;           // nanoseconds from available to used
 };
 
 struct Annotation {
     const trace::Record* record{nullptr};
     std::int64_t start_time{0};            // of the first record that was annotated: the trace's, as a rule
     std::uint32_t device{0};               // virtio device type of the session, 0 where not known
+    const char* device_reason{""};         // what proves it, for people; empty where nothing does, or it was told
     std::optional<std::uint32_t> queue;    // the queue the record is about
     MessageAnnotation message;             // message records only
     std::vector<EntryAnnotation> entries;  // chain records only: one per entry
@@ -86,14 +91,17 @@ class Annotator {
 
   private:
     using ChannelKey = std::pair<std::uint32_t, Channel>;        // session, channel
+    using QueueKey = std::pair<std::uint32_t, std::uint16_t>;    // session, queue
     using SenderKey = std::tuple<std::uint32_t, Channel, Side>;  // session, channel, sender
 
     // Device types; 0 where nothing proves one.
     struct KnownDevice {
-        std::uint32_t own{0};  // by its own messages
+        std::uint32_t own{0};          // by its own messages
+        std::uint32_t shown{0};        // by its own chains
+        std::uint32_t chains_seen{0};  // for `shown`, bounded
         std::uint32_t inherited{0};
         std::uint64_t evidence{0};  // what the lineages had seen when `inherited` was found
-        [[nodiscard]] std::uint32_t type() const noexcept { return own != 0 ? own : inherited; }
+        [[nodiscard]] std::uint32_t type() const noexcept { return own != 0 ? own : shown != 0 ? shown : inherited; }
     };
 
     void annotate_message(const trace::Record& record, const trace::MessageRecord& message, Answer answer);
@@ -102,7 +110,12 @@ class Annotator {
     void pair(const trace::Record& record, const trace::MessageRecord& message, Answer answer);
     void annotate_chain(const trace::Record& record, const trace::ChainRecord& chain,
                         std::vector<session::ChainContext>&& contexts);
+    void decode_requests(const trace::Record& record, const trace::ChainRecord& chain);
+    void look_for_device(std::uint32_t session, const trace::ChainRecord& chain);
+    void forget_packets(const trace::Record& record);
     void learn_device(std::uint32_t session);
+    void take_device(std::uint32_t session);
+    [[nodiscard]] const char* reason_of(std::uint32_t session) const;
     [[nodiscard]] std::uint32_t device_of(std::uint32_t session);
 
     std::optional<std::uint32_t> forced_device_;
@@ -112,6 +125,8 @@ class Annotator {
     std::map<ChannelKey, Conversation> conversations_;
     std::map<SenderKey, protocol::Header> current_;  // header of the message whose pieces are arriving
     std::map<std::uint32_t, KnownDevice> devices_;   // by session
+    std::map<QueueKey, virtio::QueueMemory> packets_;
+    Bytes readable_bytes_, written_bytes_, last_bytes_;  // scratch
 };
 
 }  // namespace vutrace::explain

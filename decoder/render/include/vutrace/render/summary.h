@@ -38,11 +38,9 @@ struct SessionSummary {
     std::vector<session::KnownRegion> regions;           // the last table that was not empty
     std::uint64_t epoch{0};                              // of that table
     std::uint32_t device{0};                             // virtio device type as of the last record; 0: unknown
+    const char* device_reason{""};                       // why, for people; empty where it is unknown or was told
     std::map<std::uint32_t, std::uint32_t> queue_sizes;  // the last size each queue had
 };
-
-// Why the session's device is taken for what it is, for people; empty where it is unknown.
-[[nodiscard]] const char* device_reason(const SessionSummary& summary, const session::DeviceState& device);
 
 struct GapSummary {
     std::uint64_t count{0};

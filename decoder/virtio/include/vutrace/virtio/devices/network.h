@@ -11,7 +11,9 @@ namespace vutrace::virtio::network {
 
 inline constexpr std::uint32_t device_id = 1;
 // Feature bits.
-inline constexpr unsigned MRG_RXBUF = 15, HASH_REPORT = 57;
+inline constexpr unsigned MRG_RXBUF = 15, CTRL_VQ = 17, MQ = 22, HASH_REPORT = 57, RSS = 60;
+// In the configuration space.
+inline constexpr std::size_t max_virtqueue_pairs_offset = 8;
 
 // Bytes before the frame. Without VERSION_1 and MRG_RXBUF there is no num_buffers.
 [[nodiscard]] constexpr std::size_t header_size(bool version_1, bool merges_buffers, bool reports_hash) noexcept {
