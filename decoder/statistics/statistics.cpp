@@ -1,6 +1,7 @@
 #include "vutrace/statistics/statistics.h"
 
 #include <vutrace/protocol/features.h>
+#include <vutrace/virtio/packed_ring.h>
 #include <vutrace/virtio/split_ring.h>
 
 #include <algorithm>
@@ -40,17 +41,6 @@ void count_entry(ChainStatistics& sum, const trace::ChainEntry& entry, const exp
     }
 }
 
-// Did the ring ask to be notified of entries `first` to `last`? Its fields are as they were read in the same look.
-bool wanted(const session::DeviceState& device, const trace::RingFields& fields, bool used, std::uint16_t first,
-            std::uint16_t last) noexcept {
-    if (device.has_feature(protocol::feature::RING_EVENT_IDX)) {
-        return virtio::needs_event(used ? fields.used_event : fields.available_event, first,
-                                   static_cast<std::uint16_t>(last + 1));
-    }
-    return used ? (fields.available_flags & virtio::available_no_interrupt) == 0
-                : (fields.used_flags & virtio::used_no_notify) == 0;
-}
-
 // Of the entries of one state in a record.
 struct Step {
     std::uint64_t count{0};
@@ -71,6 +61,34 @@ Step step_of(const explain::Annotation& annotation, const trace::ChainRecord& ch
         step.known += annotation.entries[i].context.available_sequence != 0 ? 1U : 0U;
     }
     return step;
+}
+
+bool is_wanted_split(const session::DeviceState& device, const trace::RingFields& fields, bool used,
+                     const Step& step) noexcept {
+    if (device.has_feature(protocol::feature::RING_EVENT_IDX)) {
+        return virtio::needs_event(used ? fields.used_event : fields.available_event, step.first,
+                                   static_cast<std::uint16_t>(step.last + 1));
+    }
+    return used ? (fields.available_flags & virtio::available_no_interrupt) == 0
+                : (fields.used_flags & virtio::used_no_notify) == 0;
+}
+
+bool is_wanted_packed(std::uint32_t size, const trace::RingFields& fields, bool used, const Step& step) noexcept {
+    using virtio::PackedPosition;
+    const auto area = used ? virtio::PackedEvent{fields.used_event, fields.available_flags}
+                           : virtio::PackedEvent{fields.available_event, fields.used_flags};
+    return virtio::needs_event(area, PackedPosition::parse(step.first),
+                               PackedPosition::parse(used ? fields.used_index : fields.available_index), size);
+}
+
+// Did the ring ask to be notified of these entries? Its fields are as they were read in the same look.
+bool is_wanted(const session::DeviceState& device, const trace::ChainRecord& chain, bool used, const Step& step) {
+    if (!device.has_feature(protocol::feature::RING_PACKED)) {
+        return is_wanted_split(device, chain.fields, used, step);
+    }
+    const session::QueueState* queue = device.queue(chain.queue);
+    const bool sized = queue != nullptr && queue->size && virtio::is_packed_queue_size(*queue->size);
+    return step.count == 0 || !sized || is_wanted_packed(*queue->size, chain.fields, used, step);
 }
 
 std::string data_path_of(const session::SessionState& state) {
@@ -118,12 +136,8 @@ void Statistics::add_chains(const explain::Annotation& annotation, const trace::
     const std::uint64_t before = after + completions.known;
     progress.depth = before < offers.count ? 0 : before - offers.count;
 
-    const bool split = !state.device.has_feature(protocol::feature::RING_PACKED);
-    const auto is_wanted = [&](const Step& step, bool used) {
-        return !split || wanted(state.device, chain.fields, used, step.first, step.last);
-    };
-    const bool kick_wanted = is_wanted(offers, false);
-    const bool call_wanted = is_wanted(completions, true);
+    const bool kick_wanted = is_wanted(state.device, chain, false, offers);
+    const bool call_wanted = is_wanted(state.device, chain, true, completions);
     for (std::size_t i = 0; i < chain.entries.size(); ++i) {
         const bool used = chain.entries[i].state == trace::ChainEntry::State::used;
         flow(queue, progress, trace::time_of(*annotation.record, i), used);
