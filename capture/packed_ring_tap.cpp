@@ -12,6 +12,7 @@ constexpr bool marked_available(std::uint16_t flags) noexcept {
     return (flags & virtio::packed_available) != 0;
 }
 
+constexpr const char* unread = "chains were used before their descriptors were read";
 constexpr const char* overwritten = "used descriptors were overwritten before they were read";
 
 }  // namespace
@@ -81,8 +82,9 @@ std::size_t PackedRingTap::pass() {
     judge_used();
     const bool moved = next_available_ != available_before || next_used_ != used_before;
     const std::size_t entries = steps_.size();
+    seen_any_ = seen_any_ || moved;
     if (unseen_ != 0) {
-        steps_.lose(unseen_, 0, "chains were used before their descriptors were read");
+        steps_.lose(unseen_, 0, unread);
     }
     settle();
     fields_.available_index = next_available_.value();
@@ -287,7 +289,8 @@ void PackedRingTap::list_used(const virtio::RingDescriptor& descriptor, Position
     Used last;
     last.id = descriptor.next;
     last.key = ids_.find(last.id);
-    last.length = descriptor.length;
+    // Without WRITE the length has no meaning: DPDK leaves the driver's there.
+    last.length = (descriptor.flags & virtio::descriptor_write) != 0 ? descriptor.length : 0;
     last.at = at;
     if (last.key == BufferIds::none || !steps_.in_flight().is_open(last.key) || known_[last.key].listed) {
         last.key = BufferIds::none;
@@ -349,7 +352,9 @@ bool PackedRingTap::add_unseen(const Used& used) {
     // Of those that are `earlier_` all were seen, or are none of ours, but where offers were
     // missed.
     const std::uint32_t ahead = next_used_.distance_to(used.at, size());
-    unseen_ += ahead >= earlier_ || stepped_over_within(ahead + 1) != stepped_over_within(ahead) ? 1U : 0U;
+    const bool counted = steps_.options().in_order;
+    unseen_ +=
+        !counted && (ahead >= earlier_ || stepped_over_within(ahead + 1) != stepped_over_within(ahead)) ? 1U : 0U;
     if (steps_.options().in_order && in_flight() != 0) {
         // It stands for those before it, too, and which of the chains in flight that are is not known.
         steps_.lose(0, in_flight(), "a batch ended with a chain that was not seen");
@@ -479,9 +484,10 @@ void PackedRingTap::catch_up() {
     const std::uint32_t used = lag_ + passed - in_ring;
     const std::uint32_t unseen = gone + stepped_over_within(used);
     steps_.lose(fewest_chains(unseen), fewest_chains(used),
-                fmt::format("the driver went around the ring unseen, by {} descriptors or {} more for each two rounds: "
-                            "at least so many chains",
-                            passed, 2 * size()));
+                gone == 0 ? std::string(overwritten)
+                          : fmt::format("the driver went around the ring unseen, by {} descriptors or {} more for each "
+                                        "two rounds: at least so many chains",
+                                        passed, 2 * size()));
     // Which of the chains in flight are among those used is not known.
     forget_in_flight();
     earlier_ = lag_;
@@ -500,7 +506,12 @@ void PackedRingTap::catch_up() {
 // The offers from here on, so many descriptors, are not read.
 void PackedRingTap::step_over(std::uint32_t descriptors) {
     if (descriptors != 0) {
-        stepped_over_.push_back({lag_, lag_ + descriptors});
+        if (steps_.options().in_order) {
+            // One used descriptor may stand for many of them: they are counted here and not by that.
+            steps_.lose(fewest_chains(descriptors), 0, unread);
+        } else {
+            stepped_over_.push_back({lag_, lag_ + descriptors});
+        }
         next_available_ = next_available_.plus(descriptors, size());
         lag_ += descriptors;
         doubtful_ = true;

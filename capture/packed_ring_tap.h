@@ -39,6 +39,8 @@ class PackedRingTap final : public RingTap {
     }
     void start(std::uint32_t base, bool look = true) override;
     void give_up() override;
+    // Until its first chain. A device that polls turns kicks off some time after the start.
+    [[nodiscard]] bool watches_idle() const noexcept override { return !seen_any_; }
     [[nodiscard]] bool kicks_suppressed() const noexcept override;
     [[nodiscard]] bool calls_suppressed() const noexcept override;
 
@@ -104,6 +106,7 @@ class PackedRingTap final : public RingTap {
     // offers nobody missed: those of an earlier life, and those that were forgotten.
     std::uint32_t lag_{0};
     std::uint32_t earlier_{0};
+    bool seen_any_{false};
     bool doubtful_{false};      // something was lost since all was last accounted for
     std::uint32_t longest_{1};  // of the chains seen, in descriptors of the ring
     std::uint64_t unseen_{0};   // completions of this pass whose offers were missed

@@ -59,6 +59,26 @@ TEST_F(PackedRingTapTest, TakesNoRestOfAChainForAChain) {
     EXPECT_EQ(tap->in_flight(), 0U);
 }
 
+TEST_F(PackedRingTapTest, CountsEveryChainOfABatchThatWasUsedBeforeItWasLookedAt) {
+    RingTap::Options options;
+    options.in_order = true;
+    start(8, options);
+    for (std::uint16_t id = 0; id < 5; ++id) {
+        ring->offer(id, readable());
+    }
+    ring->use_batch(4, 0, 5);
+    tap->scan();
+    EXPECT_EQ(recorder.counts().chains_lost, 5U);
+    EXPECT_EQ(recorder.counts().completions, 1U) << "the descriptor that stands for all";
+    ring->offer(5, readable());
+    tap->scan();
+    ring->use(5, 0);
+    tap->scan();
+    EXPECT_EQ(recorder.counts().offers, 1U);
+    EXPECT_EQ(recorder.counts().completions, 2U);
+    EXPECT_EQ(recorder.counts().chains_lost, 5U);
+}
+
 TEST_F(PackedRingTapTest, SaysHowManyDescriptorsPassedWhenTheDriverWentAround) {
     start(8);
     for (std::uint16_t i = 0; i < 13; ++i) {
@@ -135,6 +155,19 @@ TEST_F(PackedRingTapTest, KnowsChainsThatWereInFlightBeforeItBegan) {
     ring->use(1, 0);
     tap->scan();
     EXPECT_EQ(recorder.counts().chains_lost, 1U);
+}
+
+// DPDK writes only the flags of what it read, in order: the length is still the driver's.
+TEST_F(PackedRingTapTest, TakesTheLengthOfAUsedDescriptorWithoutWriteForNone) {
+    start(8);
+    ring->offer(0, readable(106));
+    tap->scan();
+    auto used = ring->descriptor(0);
+    used.flags = virtio::used_flags(true);
+    ring->put_descriptor(0, used);
+    tap->scan();
+    ASSERT_EQ(recorder.entries().size(), 2U);
+    EXPECT_EQ(recorder.entries()[1].used_length, 0U);
 }
 
 TEST_F(PackedRingTapTest, RecordsAnIdThatIsOfferedTwiceWithoutBeingUsed) {

@@ -242,6 +242,16 @@ TEST_F(PackedRingTapTest, SaysWhenNotificationsAreOff) {
     EXPECT_EQ(recorder.counts().offers, 0U);
 }
 
+// A device that polls turns kicks off after the first look, and the driver fills the ring without one.
+TEST_F(PackedRingTapTest, WatchesAnIdleRingUntilItsFirstChain) {
+    start(8);
+    tap->scan();
+    EXPECT_TRUE(tap->watches_idle());
+    ring->offer(0, readable());
+    tap->scan();
+    EXPECT_FALSE(tap->watches_idle());
+}
+
 TEST_F(PackedRingTapTest, GivesThePartsOfTheRing) {
     start(5);
     const auto parts = tap->parts();

@@ -200,7 +200,7 @@ PollPacer::Need QueueTaps::need_of(std::uint32_t queue, const Entry& entry) cons
         return Need::poll;
     }
     if (!in_flight) {
-        return Need::none;
+        return tap.watches_idle() ? Need::slow_watch : Need::none;
     }
     return options_.mode == DataPathMode::tap ? Need::watch : Need::slow_watch;
 }

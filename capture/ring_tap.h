@@ -63,6 +63,9 @@ class RingTap {
     virtual void give_up() = 0;
 
     [[nodiscard]] std::size_t in_flight() const noexcept { return steps_.in_flight().count(); }
+    // A look that comes too late finds nothing any more, and none was due yet: notifications may have been turned off
+    // since the last one.
+    [[nodiscard]] virtual bool watches_idle() const noexcept { return false; }
     // By the last look at the ring: would the driver not kick (the device not call) for what it does next?
     [[nodiscard]] virtual bool kicks_suppressed() const noexcept = 0;
     [[nodiscard]] virtual bool calls_suppressed() const noexcept = 0;

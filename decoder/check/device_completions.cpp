@@ -85,6 +85,17 @@ class InOrderUse final : public Rule {
     ByQueue<std::uint64_t> last_;  // offer of the latest chain used
 };
 
+// VU093. With IN_ORDER each chain of a batch stands where it would be.
+class PackedUse final : public Rule {
+  public:
+    void chain(const ChainSight& sight) override {
+        const Ring& ring = sight.ring;
+        if (sight.used() && ring.packed && ring.complete && ring.next_used && *ring.next_used != sight.entry.index) {
+            report(sight, fmt::format("{}: the device was at {}", head_of(sight), position_of(*ring.next_used)));
+        }
+    }
+};
+
 // VU094. What the answer to GET_VRING_BASE says was taken, and was never completed.
 class LeftBehind final : public Rule {
   public:
@@ -134,7 +145,7 @@ class LeftBehind final : public Rule {
         for (const auto& [head, offer] : ring->open) {
             // Chains from the base on were not taken: they are served after the next start.
             if (!is_held_by_design(offer, sight.annotation.device, number, sight.before) &&
-                ahead(offer.index, left->base) > 0) {
+                ring->ahead(offer.index, left->base) > 0) {
                 left->chains.push_back(offer);
             }
         }
@@ -187,7 +198,12 @@ constexpr std::array rows{
     RuleRow{{"VU093", Severity::error, Violator::back_end,
              "In a packed ring, used descriptors carry the device's wrap counter, and their flags are written last.",
              "virtio, Packed Virtqueues: The Virtqueue Descriptor Ring",
-             "Length counts only with the WRITE flag there.", "Packed rings are not recorded yet."}},
+             "Each stands behind the descriptors of the chain that was used before, or the driver never finds it. A "
+             "trace has no second look at a descriptor: in what order it was written is not seen. Length counts only "
+             "with the WRITE flag there.",
+             ""},
+            make_rule<PackedUse>,
+            wants_chains},
     RuleRow{{"VU094", Severity::warning, Violator::back_end, "What was taken is completed before the queue stops.",
              ring_states_section,
              "The base that the back-end answers says what it took. Chains before it that were never used are lost: "

@@ -23,7 +23,7 @@ class Laps {
     // What was in the slot before; then the entry is.
     Element exchange(const ChainSight& sight) {
         const std::uint32_t size = sight.ring.size;
-        if (!virtio::is_split_queue_size(size) || !make_room(size)) {
+        if (sight.ring.packed || !virtio::is_split_queue_size(size) || !make_room(size)) {
             return {};
         }
         return std::exchange(elements_[sight.entry.index & (size - 1)],
@@ -64,7 +64,7 @@ class UnofferedUse final : public Rule {
         Laps* laps = laps_.of(sight.chain.queue);
         const Laps::Element before = laps == nullptr ? Laps::Element{} : laps->exchange(sight);
         // An index behind the ring's start belongs to chains of an earlier life.
-        const bool earlier = sight.ring.next_used && ahead(*sight.ring.next_used, sight.entry.index) < 0;
+        const bool earlier = sight.ring.next_used && sight.ring.ahead(*sight.ring.next_used, sight.entry.index) < 0;
         if (!is_unoffered(sight) || earlier || is_stale(sight, before) != stale) {
             return;
         }
@@ -114,7 +114,10 @@ class UsedIndex final : public Rule {
         if (!sight.used() || !sight.ring.next_used || !sight.ring.complete || started_anew(sight)) {
             return;
         }
-        const int step = ahead(*sight.ring.next_used, sight.entry.index);
+        if (sight.ring.packed) {
+            return;  // VU093
+        }
+        const int step = sight.ring.ahead(*sight.ring.next_used, sight.entry.index);
         if (step > 0) {
             report(sight, fmt::format("the used index jumps from {} to {}: {} elements were never written",
                                       *sight.ring.next_used, sight.entry.index, step));
@@ -126,11 +129,12 @@ class UsedIndex final : public Rule {
     // The used index of one look against the available index of the next.
     void chain_record(const Sight& sight, const trace::ChainRecord& chain) override {
         const Ring* ring = sight.rings->find(chain.queue);
-        if (ring == nullptr || !ring->fields || !ring->complete || !RingWatch::fields_belong(*ring, chain.fields) ||
-            ahead(ring->fields->available_index, chain.fields.available_index) < 0) {
+        if (ring == nullptr || ring->packed || !ring->fields || !ring->complete ||
+            !RingWatch::fields_belong(*ring, chain.fields) ||
+            ring->ahead(ring->fields->available_index, chain.fields.available_index) < 0) {
             return;
         }
-        const int beyond = ahead(chain.fields.available_index, ring->fields->used_index);
+        const int beyond = ring->ahead(chain.fields.available_index, ring->fields->used_index);
         if (beyond > 0) {
             report(sight, fmt::format("the used index was {} when the available index had not passed {} yet",
                                       ring->fields->used_index, chain.fields.available_index));
@@ -156,6 +160,14 @@ class UsedFlags final : public Rule {
             return;
         }
         const std::uint16_t flags = chain.fields.used_flags;
+        if (ring->packed) {
+            const auto text =
+                wrong_event_area("device", flags, sight.before.has_feature(protocol::feature::RING_EVENT_IDX));
+            if (text && !std::exchange(told->flags, true)) {
+                report(sight, *text);
+            }
+            return;
+        }
         if ((flags & ~virtio::used_no_notify) != 0 && !std::exchange(told->flags, true)) {
             report(sight, fmt::format("the used ring's flags are 0x{:x}, only bit 0 has a meaning", flags));
         }

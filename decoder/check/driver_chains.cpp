@@ -199,7 +199,7 @@ class DescriptorOwner final : public Rule {
   public:
     void chain(const ChainSight& sight) override {
         const std::uint32_t size = sight.ring.size;
-        if (sight.used() || size == 0 || sight.entry.problem != 0 || !is_certain(sight)) {
+        if (sight.used() || size == 0 || sight.ring.packed || sight.entry.problem != 0 || !is_certain(sight)) {
             return;
         }
         Queue* queue = queues_.of(sight.chain.queue);
@@ -300,7 +300,7 @@ class InOrderLinks final : public Rule {
   public:
     void chain(const ChainSight& sight) override {
         const std::uint32_t size = sight.ring.size;
-        if (sight.used() || size == 0 || !sight.before.has_feature(protocol::feature::IN_ORDER)) {
+        if (sight.used() || size == 0 || sight.ring.packed || !sight.before.has_feature(protocol::feature::IN_ORDER)) {
             return;
         }
         bool told = false;
@@ -334,11 +334,14 @@ constexpr std::array rows{
              descriptor_section, "libvhost-user refuses such a chain, DPDK takes it.", ""},
             make_rule<WalkRule<ChainProblem::readable_after_writable>>,
             wants_chains},
-    RuleRow{{"VU074", Severity::error, Violator::driver,
-             "INDIRECT stands neither beside NEXT nor inside an indirect table.", indirect_section,
-             "Back-ends differ: some refuse the chain, DPDK ignores the second flag and takes other buffers.", ""},
-            make_rule<WalkRule<ChainProblem::indirect_with_next, ChainProblem::indirect_in_table>>,
-            wants_chains},
+    RuleRow{
+        {"VU074", Severity::error, Violator::driver,
+         "INDIRECT stands neither beside NEXT nor inside an indirect table, nor behind direct ones of a packed ring.",
+         indirect_section,
+         "Back-ends differ: some refuse the chain, DPDK ignores the second flag and takes other buffers.", ""},
+        make_rule<
+            WalkRule<ChainProblem::indirect_with_next, ChainProblem::indirect_in_table, ChainProblem::indirect_mixed>>,
+        wants_chains},
     RuleRow{{"VU075", Severity::error, Violator::driver,
              "An indirect table is negotiated, not empty, made of whole descriptors and inside the memory regions.",
              indirect_section, "DPDK rounds a broken length down, others refuse it.", ""},

@@ -1,4 +1,4 @@
-// E. Driver on rings: flags, event index and kicks.
+// E. Driver on rings: packed offers, flags, event index and kicks.
 #include "notification_due.h"
 
 #include <vutrace/protocol/features.h>
@@ -13,6 +13,41 @@ namespace {
 
 using protocol::FrontEndRequest;
 
+// VU080. Positions are where the driver's go on: another one has another round's wrap counter, or leaves descriptors
+// out.
+class PackedOffers final : public Rule {
+  public:
+    void chain(const ChainSight& sight) override {
+        if (sight.used() || !sight.ring.packed) {
+            return;
+        }
+        const auto at = virtio::PackedPosition::parse(sight.entry.index);
+        const auto problem = static_cast<virtio::ChainProblem>(sight.entry.problem);
+        if (problem == virtio::ChainProblem::element_not_available && is_certain(sight)) {
+            report(sight, fmt::format("{}: descriptor {} of its {} is not marked available", head_of(sight),
+                                      sight.entry.descriptors.size(), sight.entry.descriptors.size()));
+        } else if (!sight.entry.descriptors.empty() &&
+                   !virtio::is_available(sight.entry.descriptors.front().flags, at.wrap)) {
+            report(sight, fmt::format("{}: flags 0x{:x} are not those of a descriptor that is available there",
+                                      head_of(sight), sight.entry.descriptors.front().flags));
+        }
+        if (sight.ring.complete && sight.ring.next_available && *sight.ring.next_available != sight.entry.index) {
+            report(sight,
+                   fmt::format("{}: the driver was at {}", head_of(sight), position_of(*sight.ring.next_available)));
+        }
+        judge_id(sight);
+    }
+
+  private:
+    void judge_id(const ChainSight& sight) {
+        const auto offer = sight.ring.open.find(sight.entry.head);
+        if (offer != sight.ring.open.end() && sight.ring.complete) {
+            report(sight, fmt::format("{}: its buffer id is in flight since record {} ({})", head_of(sight),
+                                      offer->second.sequence, position_of(offer->second.index)));
+        }
+    }
+};
+
 // VU081. An event index that is not negotiated is no field of the ring: what changes there was written by mistake.
 class AvailableFlags final : public Rule {
   public:
@@ -24,6 +59,13 @@ class AvailableFlags final : public Rule {
         }
         const bool event_index = sight.before.has_feature(protocol::feature::RING_EVENT_IDX);
         const std::uint16_t flags = chain.fields.available_flags;
+        if (ring->packed) {
+            if (const auto text = wrong_event_area("driver", flags, event_index);
+                text && !std::exchange(told->flags, true)) {
+                report(sight, *text);
+            }
+            return;
+        }
         if ((flags & ~virtio::available_no_interrupt) != 0 && !std::exchange(told->flags, true)) {
             report(sight, fmt::format("the available ring's flags are 0x{:x}, only bit 0 has a meaning", flags));
         } else if (event_index && flags == virtio::available_no_interrupt && !std::exchange(told->suppressed, true)) {
@@ -92,8 +134,13 @@ class EarlyKick final : public Rule {
 constexpr std::array rows{
     RuleRow{{"VU080", Severity::error, Violator::driver,
              "In a packed ring, fresh descriptors carry the wrap counter, and buffer ids in flight differ.",
-             "virtio, Packed Virtqueues: The Virtqueue Descriptor Ring", "DPDK looks at the first element only.",
-             "Packed rings are not recorded yet."}},
+             "virtio, Packed Virtqueues: The Virtqueue Descriptor Ring",
+             "DPDK looks at the first element of a chain only. Capture finds chains by the wrap counter, so that a "
+             "wrong one in the first descriptor is a chain that is never seen; reported is what a recorder that knows "
+             "better saw, and every later descriptor. Silent where something was lost.",
+             ""},
+            make_rule<PackedOffers>,
+            wants_chains},
     RuleRow{{"VU081", Severity::error, Violator::driver,
              "The available ring's flags are 0 with EVENT_IDX, otherwise 0 or 1; used_event belongs to EVENT_IDX.",
              available_ring_section,

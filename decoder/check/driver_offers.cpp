@@ -13,10 +13,10 @@ using virtio::ChainProblem;
 class AvailableIndex final : public Rule {
   public:
     void chain(const ChainSight& sight) override {
-        if (sight.used() || !sight.ring.next_available || !sight.ring.complete) {
+        if (sight.used() || !sight.ring.next_available || !sight.ring.complete || sight.ring.packed) {
             return;
         }
-        const int step = ahead(*sight.ring.next_available, sight.entry.index);
+        const int step = sight.ring.ahead(*sight.ring.next_available, sight.entry.index);
         if (step < 0) {
             report(sight, fmt::format("the available index goes back: entry {} follows entry {}", sight.entry.index,
                                       static_cast<std::uint16_t>(*sight.ring.next_available - 1)));
@@ -27,16 +27,17 @@ class AvailableIndex final : public Rule {
     }
     void chain_record(const Sight& sight, const trace::ChainRecord& chain) override {
         const Ring* ring = sight.rings->find(chain.queue);
-        if (ring == nullptr || ring->size == 0 || !RingWatch::fields_belong(*ring, chain.fields)) {
+        if (ring == nullptr || ring->size == 0 || ring->packed || !RingWatch::fields_belong(*ring, chain.fields)) {
             return;
         }
-        const int in_flight = ahead(chain.fields.used_index, chain.fields.available_index);
+        const int in_flight = ring->ahead(chain.fields.used_index, chain.fields.available_index);
         if (in_flight > static_cast<int>(ring->size)) {
             report(sight, fmt::format("available index {} is {} ahead of used index {}, the queue has {} entries",
                                       chain.fields.available_index, in_flight, chain.fields.used_index, ring->size));
         }
-        const bool back =
-            ring->fields && ahead(ring->fields->available_index, chain.fields.available_index) < 0 && ring->complete;
+        const bool back = ring->fields &&
+                          ring->ahead(ring->fields->available_index, chain.fields.available_index) < 0 &&
+                          ring->complete;
         if (back) {
             report(sight, fmt::format("the available index goes back from {} to {}", ring->fields->available_index,
                                       chain.fields.available_index));
@@ -87,7 +88,7 @@ class AvailableIndex final : public Rule {
 class AvailableHead final : public Rule {
   public:
     void chain(const ChainSight& sight) override {
-        if (sight.used()) {
+        if (sight.used() || sight.ring.packed) {
             return;
         }
         const std::uint32_t size = sight.ring.size;

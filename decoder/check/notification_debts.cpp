@@ -86,6 +86,15 @@ bool NotificationDebts::watched(const Sight& sight, std::uint16_t number, const 
 bool NotificationDebts::asked(const Sight& sight, const Ring& ring, const trace::RingFields& fields,
                               const Queue& queue) const noexcept {
     const bool kick = kind_ == Kind::kick;
+    if (ring.packed) {
+        const auto wanted = [&](const trace::RingFields& at) {
+            const virtio::PackedEvent event = kick ? virtio::PackedEvent{at.available_event, at.used_flags}
+                                                   : virtio::PackedEvent{at.used_event, at.available_flags};
+            return virtio::needs_event(event, virtio::PackedPosition::parse(*queue.first_index),
+                                       virtio::PackedPosition::parse(next_index(ring)), std::max(ring.size, 1U));
+        };
+        return wanted(fields) && (!ring.fields || wanted(*ring.fields));
+    }
     if (sight.before.has_feature(protocol::feature::RING_EVENT_IDX)) {
         return virtio::needs_event(kick ? fields.available_event : fields.used_event, *queue.first_index,
                                    next_index(ring));
@@ -128,7 +137,8 @@ void NotificationDebts::look(const Sight& sight, const trace::ChainRecord& chain
                                       next_index(*ring),
                                       kind_ == Kind::kick ? chain.fields.available_event : chain.fields.used_event,
                                       by_event,
-                                      watched_notifications(sight.after) == Watched::all};
+                                      watched_notifications(sight.after) == Watched::all,
+                                      ring->packed};
     }
 }
 
@@ -168,6 +178,10 @@ std::optional<NotificationDebt> NotificationDebts::message(const MessageSight& s
 
 std::string NotificationDebts::reason(const NotificationDebt& debt, Kind kind) {
     const char* index = kind == Kind::kick ? "available" : "used";
+    if (debt.packed) {
+        return fmt::format("the {} position moved to {}, and the {}'s event area asks for it", index,
+                           position_of(debt.index), kind == Kind::kick ? "device" : "driver");
+    }
     if (debt.by_event_index) {
         return fmt::format("the {} index moved to {}, past {} {}", index, debt.index,
                            kind == Kind::kick ? "available_event" : "used_event", debt.event);

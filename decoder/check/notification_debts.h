@@ -21,6 +21,7 @@ struct NotificationDebt {
     std::uint16_t event{0};  // event index that asked for it; with EVENT_IDX
     bool by_event_index{false};
     bool sure{false};  // capture sees each notification; otherwise (`tap`) this one may have been missed
+    bool packed{false};
 };
 
 // Of one session. Feed it every record that the rule sees. What it gives back is a debt that ended only after

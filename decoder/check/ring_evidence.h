@@ -3,6 +3,7 @@
 
 #include "rule.h"
 
+#include <vutrace/virtio/packed_ring.h>
 #include <vutrace/virtio/split_ring.h>
 
 #include <cstdint>
@@ -34,8 +35,11 @@ class ByQueue {
     std::map<std::uint16_t, Memory> memories_;
 };
 
-// "head 5 (available index 17)"
+// "head 5 (available index 17)", in a packed ring "buffer 5 (available at 17, wrap counter 1)"
 [[nodiscard]] std::string head_of(const ChainSight& sight);
+[[nodiscard]] std::string position_of(std::uint16_t index);  // "17, wrap counter 1"
+// What is wrong with the flags of an event area; empty where nothing is.
+[[nodiscard]] std::optional<std::string> wrong_event_area(const char* owner, std::uint16_t flags, bool event_index);
 // "1.5 s", "20 ms", "3 us"
 [[nodiscard]] std::string duration(std::int64_t nanoseconds);
 

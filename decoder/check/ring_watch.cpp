@@ -1,7 +1,8 @@
 #include "ring_watch.h"
 
+#include <vutrace/protocol/features.h>
 #include <vutrace/protocol/requests.h>
-#include <vutrace/virtio/split_ring.h>
+#include <vutrace/virtio/packed_ring.h>
 
 #include <algorithm>
 
@@ -26,6 +27,24 @@ bool is_unseen_offer(const trace::GapRecord& gap) noexcept {
 
 bool is_bad_used_id(const trace::GapRecord& gap) noexcept {
     return gap.reason == "a used element names no descriptor of the queue";
+}
+
+int Ring::ahead(std::uint16_t from, std::uint16_t to) const noexcept {
+    if (!packed) {
+        return static_cast<std::int16_t>(static_cast<std::uint16_t>(to - from));
+    }
+    const std::uint32_t ring = std::max(size, 1U);
+    const auto distance =
+        static_cast<int>(virtio::PackedPosition::parse(from).distance_to(virtio::PackedPosition::parse(to), ring));
+    return distance <= static_cast<int>(ring) ? distance : distance - 2 * static_cast<int>(ring);
+}
+
+std::uint16_t Ring::behind(std::uint16_t index, std::uint32_t slots) const noexcept {
+    if (!packed) {
+        return static_cast<std::uint16_t>(index + 1);
+    }
+    const std::uint32_t ring = std::max(size, 1U);
+    return virtio::PackedPosition::parse(index).plus(std::min(slots, ring), ring).value();
 }
 
 Ring* RingWatch::of(std::uint16_t queue) {
@@ -73,7 +92,8 @@ void RingWatch::message(const trace::Record& record, const explain::MessageAnnot
         if (ring == nullptr) {
             return;
         }
-        ring->size = queue.size.value_or(0);
+        ring->size = std::min(queue.size.value_or(0), virtio::max_queue_size);
+        ring->packed = after.has_feature(protocol::feature::RING_PACKED);
         if (queue.started == ring->started) {
             continue;
         }
@@ -82,13 +102,15 @@ void RingWatch::message(const trace::Record& record, const explain::MessageAnnot
             ring->stopped_time = record.time;
             continue;
         }
-        const auto base = static_cast<std::uint16_t>(queue.base);
+        const std::uint32_t whole_base = after.ring_base(number);
+        const auto base = static_cast<std::uint16_t>(whole_base);
         if (ring->next_available.value_or(0) != base || !ring->complete) {
             ring->open.clear();  // another life: what it left open is nobody's
         }
         ring->start_sequence = record.sequence;
         ring->complete = true;
-        ring->next_available = ring->next_used = base;
+        ring->next_available = base;
+        ring->next_used = ring->packed ? virtio::PackedBase::parse(whole_base).used.value() : base;
         ring->fields.reset();
         ring->calls = {};
     }
@@ -125,11 +147,12 @@ void RingWatch::entry(const trace::Record& record, const trace::ChainRecord& cha
     const trace::ChainEntry& entry = chain.entries[number];
     const std::int64_t time = trace::time_of(record, number);
     ring->last_entry_time = time;
-    const auto next = static_cast<std::uint16_t>(entry.index + 1);
     if (entry.state == trace::ChainEntry::State::available) {
-        ring->next_available = next;
+        const std::uint32_t slots = virtio::slots_of(entry.descriptors);
+        ring->next_available = ring->behind(entry.index, slots);
         ring->last_offer_sequence = record.sequence + number;
         Offer offer{record.sequence + number, time, entry.index, entry.problem, is_certain(chain, number)};
+        offer.slots = slots;
         for (const trace::ChainDescriptor& one : entry.descriptors) {
             if ((one.flags & virtio::descriptor_indirect) == 0) {
                 ((one.flags & virtio::descriptor_write) != 0 ? offer.writable : offer.readable) += one.length;
@@ -138,11 +161,14 @@ void RingWatch::entry(const trace::Record& record, const trace::ChainRecord& cha
         ring->open.insert_or_assign(entry.head, offer);
         return;
     }
-    if (ring->next_used && ahead(*ring->next_used, entry.index) < 0) {
+    if (ring->next_used && ring->ahead(*ring->next_used, entry.index) < 0) {
         ring->complete = false;  // chains of an earlier life are completed
     }
-    ring->next_used = next;
     const auto offer = ring->open.find(entry.head);
+    ring->next_used = ring->behind(entry.index, offer == ring->open.end() ? 1 : offer->second.slots);
+    if (ring->packed && offer == ring->open.end()) {
+        ring->complete = false;  // how many descriptors it took is not known, nor where the next one is
+    }
     if (offer != ring->open.end()) {
         ring->slowest = std::max(ring->slowest, explain::elapsed(offer->second.time, time));
         ring->open.erase(offer);
@@ -150,8 +176,9 @@ void RingWatch::entry(const trace::Record& record, const trace::ChainRecord& cha
 }
 
 bool RingWatch::fields_belong(const Ring& after_entries, const trace::RingFields& fields) noexcept {
-    return (!after_entries.next_available || ahead(*after_entries.next_available, fields.available_index) >= 0) &&
-           (!after_entries.next_used || ahead(*after_entries.next_used, fields.used_index) >= 0);
+    return (!after_entries.next_available ||
+            after_entries.ahead(*after_entries.next_available, fields.available_index) >= 0) &&
+           (!after_entries.next_used || after_entries.ahead(*after_entries.next_used, fields.used_index) >= 0);
 }
 
 void RingWatch::record_done(const trace::ChainRecord& chain) {

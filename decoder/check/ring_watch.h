@@ -21,6 +21,7 @@ struct Offer {
     bool certain{false};        // its descriptors were read while they were the device's
     std::uint64_t readable{0};  // bytes, by its descriptors
     std::uint64_t writable{0};
+    std::uint32_t slots{1};  // of a packed ring that it takes
 };
 
 // Kicks or calls of one queue.
@@ -32,6 +33,7 @@ struct Notified {
 
 struct Ring {
     std::uint32_t size{0};  // 0 where it was never told
+    bool packed{false};     // then every index is a virtio::PackedPosition
     bool started{false};
     std::uint64_t start_sequence{0};           // of the message that started it last
     std::optional<std::int64_t> stopped_time;  // of the last stop
@@ -45,12 +47,12 @@ struct Ring {
     std::int64_t last_entry_time{0};
     std::int64_t slowest{0};  // nanoseconds, of the completions so far
     Notified kicks, calls;
-};
 
-// How far `to` is ahead of `from`, as free-running indices: negative where it is behind.
-[[nodiscard]] constexpr int ahead(std::uint16_t from, std::uint16_t to) noexcept {
-    return static_cast<std::int16_t>(static_cast<std::uint16_t>(to - from));
-}
+    // How far `to` is ahead of `from`, negative where it is behind: chains, in a packed ring descriptors.
+    [[nodiscard]] int ahead(std::uint16_t from, std::uint16_t to) const noexcept;
+    // The index behind that of a chain with these descriptors.
+    [[nodiscard]] std::uint16_t behind(std::uint16_t index, std::uint32_t slots) const noexcept;
+};
 
 // Takes the records of one session in order. Queues beyond `most_queues` are not followed.
 class RingWatch {

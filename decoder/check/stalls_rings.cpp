@@ -80,13 +80,15 @@ class UntakenChains final : public Rule {
             return;
         }
         const std::int64_t age = explain::elapsed(oldest->time, sight.time);
-        Finding made = finding(oldest->sequence, oldest->time,
-                               fmt::format("{} available and not used, the oldest is head {} (available index {}) "
-                                           "for {}; {}",
-                                           count == 1 ? "1 chain is" : fmt::format("{} chains are", count), head,
-                                           oldest->index, duration(age),
-                                           ring.slowest == 0 ? "none of the queue was used before"
-                                                             : "the slowest before took " + duration(ring.slowest)));
+        Finding made =
+            finding(oldest->sequence, oldest->time,
+                    fmt::format("{} available and not used, the oldest is head {} (available {} {}) "
+                                "for {}; {}",
+                                count == 1 ? "1 chain is" : fmt::format("{} chains are", count), head,
+                                ring.packed ? "at" : "index",
+                                ring.packed ? position_of(oldest->index) : std::to_string(oldest->index), duration(age),
+                                ring.slowest == 0 ? "none of the queue was used before"
+                                                  : "the slowest before took " + duration(ring.slowest)));
         made.queue = queue;
         blame(made, queue, *oldest);
         if (age < patience(ring)) {

@@ -221,9 +221,12 @@ const Conversation* Annotator::conversation(std::uint32_t session, Channel chann
 void Annotator::annotate_chain(const trace::Record& record, const trace::ChainRecord& chain,
                                std::vector<session::ChainContext>&& contexts) {
     annotation_.entries.resize(chain.entries.size());
+    const session::SessionState* state = tracker_.session(record.session);
+    const bool packed = state != nullptr && state->device.has_feature(protocol::feature::RING_PACKED);
     for (std::size_t i = 0; i < chain.entries.size(); ++i) {
         const trace::ChainEntry& entry = chain.entries[i];
         EntryAnnotation& out = annotation_.entries[i];
+        out.packed = packed;
         if (i < contexts.size()) {
             out.context = std::move(contexts[i]);
         }

@@ -1,6 +1,7 @@
 // The fields of chains: the chain itself, the rings.
 #include "getters.h"
 
+#include <vutrace/virtio/packed_ring.h>
 #include <vutrace/virtio/split_ring.h>
 
 #include <algorithm>
@@ -54,9 +55,20 @@ std::vector<FieldRow> chain_rows() {
     using T = FieldType;
     using B = const trace::ChainDescriptor&;
     std::vector<FieldRow> rows{
-        row("head", T::number, chain_kind, number_of([](S s) { return chain(s).head; }), "first descriptor"),
-        row("index", T::number, chain_kind, number_of([](S s) { return chain(s).index; }),
-            "free-running ring index of its slot"),
+        row("head", T::number, chain_kind, number_of([](S s) { return chain(s).head; }),
+            "first descriptor; in a packed ring the buffer id"),
+        row("index", T::number, chain_kind, number_of([](S s) {
+                return known_chain(s).packed ? virtio::PackedPosition::parse(chain(s).index).offset : chain(s).index;
+            }),
+            "free-running ring index of its slot; in a packed ring its place"),
+        row(
+            "wrap", T::boolean, chain_kind,
+            [](S s, const FieldRow&, Probe& probe) noexcept {
+                if (known_chain(s).packed) {
+                    probe.number(virtio::PackedPosition::parse(chain(s).index).wrap ? 1 : 0);
+                }
+            },
+            "wrap counter there, in a packed ring"),
         named("state", chain_kind, number_of([](S s) { return as_number(chain(s).state); }), chain_state_names(),
               "made available by the driver, or used by the device"),
         list(row("descriptors", T::group, chain_kind, each_buffer([](B, Probe& probe) { return probe.element(); }),

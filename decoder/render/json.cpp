@@ -5,6 +5,7 @@
 #include <vutrace/protocol/features.h>
 #include <vutrace/protocol/other_meanings.h>
 #include <vutrace/render/json.h>
+#include <vutrace/virtio/packed_ring.h>
 
 #include <algorithm>
 
@@ -202,7 +203,13 @@ void write_chain(JsonWriter& json, const trace::ChainRecord& record, std::size_t
         json.key("role").text(known.role.name);
     }
     json.key("head").number(entry.head);
-    json.key("index").number(entry.index);
+    if (known.packed) {
+        const auto at = virtio::PackedPosition::parse(entry.index);
+        json.key("index").number(at.offset);
+        json.key("wrap").boolean(at.wrap);
+    } else {
+        json.key("index").number(entry.index);
+    }
     json.key("state").text(used ? "used" : "available");
     if (known.descriptors_known) {
         write_buffers(json, known.buffers);

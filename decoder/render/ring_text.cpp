@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <iterator>
 
 namespace vutrace::render {
@@ -26,11 +27,38 @@ std::string hex(std::uint64_t value) {
     return fmt::format("0x{:x}", value);
 }
 
-void append_entry(std::string& out, const TableEntry& entry) {
+// "17, wrap counter 1"
+std::string position_text(const std::optional<std::uint16_t>& position) {
+    if (!position) {
+        return "unknown";
+    }
+    const auto at = virtio::PackedPosition::parse(*position);
+    return fmt::format("{}, wrap counter {}", at.offset, at.wrap ? 1 : 0);
+}
+
+std::string event_text(const std::optional<std::uint16_t>& flags, const std::optional<std::uint16_t>& position) {
+    if (!flags) {
+        return "unknown";
+    }
+    switch (*flags) {
+        case virtio::PackedEvent::enable:
+            return "enabled";
+        case virtio::PackedEvent::disable:
+            return "disabled";
+        case virtio::PackedEvent::descriptor:
+            return "at " + position_text(position);
+        default:
+            return fmt::format("0x{:x} (no meaning)", *flags);
+    }
+}
+
+void append_entry(std::string& out, const TableEntry& entry, bool packed) {
     const trace::ChainDescriptor& descriptor = entry.descriptor;
     fmt::format_to(std::back_inserter(out), "    {:>5}  {:>18}  {:>10}  {:<14}", entry.index, hex(descriptor.address),
                    descriptor.length, descriptor_flags_text(descriptor.flags));
-    if ((descriptor.flags & virtio::descriptor_next) != 0) {
+    if (packed) {
+        fmt::format_to(std::back_inserter(out), "  id {}", descriptor.next);
+    } else if ((descriptor.flags & virtio::descriptor_next) != 0) {
         fmt::format_to(std::back_inserter(out), "  next {}", descriptor.next);
     }
     out += '\n';
@@ -39,11 +67,11 @@ void append_entry(std::string& out, const TableEntry& entry) {
 void append_header(std::string& out, const RingView& ring, const Style& style) {
     style.append(out, Tone::strong, fmt::format("session {} queue {}", ring.session, ring.queue));
     fmt::format_to(std::back_inserter(out), "  {}  {}  {}\n",
-                   ring.layout ? fmt::format("size {}", ring.layout->size) : std::string("size unknown"),
+                   ring.layout          ? fmt::format("size {}", ring.layout->size)
+                   : ring.packed_layout ? fmt::format("size {}  packed", ring.packed_layout->size)
+                                        : std::string("size unknown"),
                    ring.started ? "started" : "not started", ring.enabled ? "enabled" : "not enabled");
-    if (ring.packed) {
-        out += "  packed ring: not shown by this version\n";
-    } else if (!ring.layout) {
+    if (!ring.layout && !ring.packed_layout) {
         out += "  ring addresses unknown: not set, invalid, or outside the memory regions\n";
     }
     fmt::format_to(std::back_inserter(out), "  {} made available, {} used, {} lost\n",
@@ -65,6 +93,27 @@ void append_rings(std::string& out, const RingView& ring) {
                    or_unknown(ring.used_flags, "0x{:x}"), or_unknown(ring.available_event), events);
 }
 
+void append_packed(std::string& out, const RingView& ring) {
+    const auto end = std::back_inserter(out);
+    const auto place = [&](std::uint64_t virtio::PackedRingLayout::*member) {
+        return ring.packed_layout ? hex((*ring.packed_layout).*member) : std::string("unknown");
+    };
+    fmt::format_to(end, "  descriptor ring   at {}  driver at {}  device at {}\n",
+                   place(&virtio::PackedRingLayout::descriptor), position_text(ring.available_index),
+                   position_text(ring.used_index));
+    fmt::format_to(end, "  driver event area at {}  calls {}\n", place(&virtio::PackedRingLayout::driver_event),
+                   event_text(ring.available_flags, ring.used_event));
+    fmt::format_to(end, "  device event area at {}  kicks {}\n", place(&virtio::PackedRingLayout::device_event),
+                   event_text(ring.used_flags, ring.available_event));
+    for (const SlotState state : {SlotState::available, SlotState::part, SlotState::used, SlotState::free}) {
+        const auto count = std::count(ring.slots.begin(), ring.slots.end(), state);
+        if (count != 0) {
+            fmt::format_to(end, "  {:>5} {}\n", count,
+                           state == SlotState::part ? "more of available chains" : name_of(state));
+        }
+    }
+}
+
 void append_open(std::string& out, const RingView& ring, const Style& style) {
     if (ring.open.empty()) {
         const bool seen = ring.chains_available + ring.chains_used != 0;
@@ -76,8 +125,9 @@ void append_open(std::string& out, const RingView& ring, const Style& style) {
     fmt::format_to(std::back_inserter(out), "  {} owned by the device:\n", count_text(ring.open.size(), "open chain"));
     for (const OpenChainView& chain : ring.open) {
         out += "  ";
-        style.append(out, Tone::name, fmt::format("head {}", chain.head));
-        fmt::format_to(std::back_inserter(out), "  available index {}  since record {}  content {}", chain.index,
+        style.append(out, Tone::name, fmt::format("{} {}", ring.packed ? "buffer" : "head", chain.head));
+        fmt::format_to(std::back_inserter(out), "  available {}  since record {}  content {}",
+                       ring.packed ? "at " + position_text(chain.index) : fmt::format("index {}", chain.index),
                        chain.sequence, trace::name_of(chain.proof));
         if (chain.problem != 0) {
             out += "  ";
@@ -86,14 +136,14 @@ void append_open(std::string& out, const RingView& ring, const Style& style) {
         }
         out += '\n';
         for (const TableEntry& entry : chain.table) {
-            append_entry(out, entry);
+            append_entry(out, entry, ring.packed);
         }
         if (!chain.indirect.empty()) {
             out += "      indirect table:\n";
         }
         std::uint16_t index = 0;
         for (const trace::ChainDescriptor& descriptor : chain.indirect) {
-            append_entry(out, {index++, descriptor});
+            append_entry(out, {index++, descriptor}, ring.packed);
         }
     }
 }
@@ -115,7 +165,7 @@ Json table_json(const std::vector<TableEntry>& entries) {
     return list;
 }
 
-Json open_json(const OpenChainView& chain) {
+Json open_json(const OpenChainView& chain, bool packed) {
     Json indirect = Json::array();
     std::uint16_t index = 0;
     for (const trace::ChainDescriptor& descriptor : chain.indirect) {
@@ -129,6 +179,10 @@ Json open_json(const OpenChainView& chain) {
               {"content", trace::name_of(chain.proof)},
               {"descriptors", table_json(chain.table)},
               {"indirect", std::move(indirect)}};
+    if (packed) {
+        json["index"] = virtio::PackedPosition::parse(chain.index).offset;
+        json["wrap"] = virtio::PackedPosition::parse(chain.index).wrap;
+    }
     if (chain.problem != 0) {
         json["problem"] = virtio::name_of(static_cast<virtio::ChainProblem>(chain.problem));
     }
@@ -139,20 +193,47 @@ Json address_json(const RingView& ring, std::uint64_t virtio::SplitRingLayout::*
     return ring.layout ? Json(hex((*ring.layout).*member)) : Json(nullptr);
 }
 
-}  // namespace
-
-std::string ring_text(const RingView& ring, const Style& style) {
-    std::string out;
-    append_header(out, ring, style);
-    if (ring.packed) {
-        return out;
+Json position_json(const std::optional<std::uint16_t>& position) {
+    if (!position) {
+        return nullptr;
     }
-    append_rings(out, ring);
-    append_open(out, ring, style);
-    return out;
+    const auto at = virtio::PackedPosition::parse(*position);
+    return {{"offset", at.offset}, {"wrap", at.wrap}};
 }
 
-std::string ring_json(const RingView& ring) {
+Json event_json(const RingView& ring, std::uint64_t virtio::PackedRingLayout::*address,
+                const std::optional<std::uint16_t>& flags, const std::optional<std::uint16_t>& position) {
+    return {{"address", ring.packed_layout ? Json(hex((*ring.packed_layout).*address)) : Json(nullptr)},
+            {"flags", or_null(flags)},
+            {"position", position_json(position)}};
+}
+
+// What a packed ring has in the place of the three parts of a split one.
+void add_packed(Json& json, const RingView& ring) {
+    Json descriptors = Json::array();
+    for (const TableEntry& entry : ring.table) {
+        const trace::ChainDescriptor& descriptor = entry.descriptor;
+        descriptors.push_back({{"index", entry.index},
+                               {"address", hex(descriptor.address)},
+                               {"length", descriptor.length},
+                               {"id", descriptor.next},
+                               {"flags", descriptor.flags},
+                               {"state", name_of(ring.slots[entry.index])}});
+    }
+    json["size"] = ring.packed_layout ? Json(ring.packed_layout->size) : Json(nullptr);
+    json["descriptor_ring"] = {
+        {"address", ring.packed_layout ? Json(hex(ring.packed_layout->descriptor)) : Json(nullptr)},
+        {"known", std::move(descriptors)},
+        {"available_position", position_json(ring.available_index)},
+        {"used_position", position_json(ring.used_index)}};
+    json["driver_event"] =
+        event_json(ring, &virtio::PackedRingLayout::driver_event, ring.available_flags, ring.used_event);
+    json["device_event"] =
+        event_json(ring, &virtio::PackedRingLayout::device_event, ring.used_flags, ring.available_event);
+}
+
+// The parts of a split ring.
+void add_split(Json& json, const RingView& ring) {
     Json available = Json::array();
     for (const auto& head : ring.available_ring) {
         available.push_back(or_null(head));
@@ -161,34 +242,47 @@ std::string ring_json(const RingView& ring) {
     for (const auto& entry : ring.used_ring) {
         used.push_back(entry ? Json{{"id", entry->id}, {"length", entry->length}} : Json(nullptr));
     }
-    Json open = Json::array();
-    for (const OpenChainView& chain : ring.open) {
-        open.push_back(open_json(chain));
-    }
-    const Json json{
+    json["size"] = ring.layout ? Json(ring.layout->size) : Json(nullptr);
+    json["descriptor_table"] = {{"address", address_json(ring, &virtio::SplitRingLayout::descriptor)},
+                                {"known", table_json(ring.table)}};
+    json["available"] = {{"address", address_json(ring, &virtio::SplitRingLayout::available)},
+                         {"index", or_null(ring.available_index)},
+                         {"flags", or_null(ring.available_flags)},
+                         {"used_event", or_null(ring.used_event)},
+                         {"ring", std::move(available)}};
+    json["used"] = {{"address", address_json(ring, &virtio::SplitRingLayout::used)},
+                    {"index", or_null(ring.used_index)},
+                    {"flags", or_null(ring.used_flags)},
+                    {"available_event", or_null(ring.available_event)},
+                    {"ring", std::move(used)}};
+}
+
+}  // namespace
+
+std::string ring_text(const RingView& ring, const Style& style) {
+    std::string out;
+    append_header(out, ring, style);
+    ring.packed ? append_packed(out, ring) : append_rings(out, ring);
+    append_open(out, ring, style);
+    return out;
+}
+
+std::string ring_json(const RingView& ring) {
+    Json json{
         {"session", ring.session},
         {"queue", ring.queue},
-        {"size", ring.layout ? Json(ring.layout->size) : Json(nullptr)},
+        {"size", nullptr},
         {"packed", ring.packed},
         {"started", ring.started},
         {"enabled", ring.enabled},
         {"chains", {{"available", ring.chains_available}, {"used", ring.chains_used}, {"lost", ring.chains_lost}}},
-        {"descriptor_table",
-         {{"address", address_json(ring, &virtio::SplitRingLayout::descriptor)}, {"known", table_json(ring.table)}}},
-        {"available",
-         {{"address", address_json(ring, &virtio::SplitRingLayout::available)},
-          {"index", or_null(ring.available_index)},
-          {"flags", or_null(ring.available_flags)},
-          {"used_event", or_null(ring.used_event)},
-          {"ring", std::move(available)}}},
-        {"used",
-         {{"address", address_json(ring, &virtio::SplitRingLayout::used)},
-          {"index", or_null(ring.used_index)},
-          {"flags", or_null(ring.used_flags)},
-          {"available_event", or_null(ring.available_event)},
-          {"ring", std::move(used)}}},
-        {"open", std::move(open)},
     };
+    ring.packed ? add_packed(json, ring) : add_split(json, ring);
+    Json open = Json::array();
+    for (const OpenChainView& chain : ring.open) {
+        open.push_back(open_json(chain, ring.packed));
+    }
+    json["open"] = std::move(open);
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

@@ -33,7 +33,20 @@ class KnownBytes {
     std::vector<bool> known_;
 };
 
-OpenChainView view_chain(const session::OpenChain& chain) {
+// Where the descriptors of a packed chain stand, and those of its indirect table.
+void place_packed(const trace::ChainEntry& entry, std::uint32_t size, OpenChainView& view) {
+    const auto begin = virtio::PackedPosition::parse(entry.index);
+    const std::uint32_t slots = std::min(virtio::slots_of(entry.descriptors), size);
+    for (std::size_t i = 0; i < entry.descriptors.size(); ++i) {
+        if (i < slots) {
+            view.table.push_back({begin.plus(static_cast<std::uint32_t>(i), size).offset, entry.descriptors[i]});
+        } else {
+            view.indirect.push_back(entry.descriptors[i]);
+        }
+    }
+}
+
+OpenChainView view_chain(const session::OpenChain& chain, const RingView& ring) {
     OpenChainView view;
     view.head = chain.entry.head;
     view.index = chain.entry.index;
@@ -41,6 +54,10 @@ OpenChainView view_chain(const session::OpenChain& chain) {
     view.time = chain.time;
     view.proof = chain.entry.proof;
     view.problem = chain.entry.problem;
+    if (ring.packed) {
+        place_packed(chain.entry, ring.packed_layout ? ring.packed_layout->size : virtio::max_queue_size, view);
+        return view;
+    }
     std::uint16_t index = chain.entry.head;
     bool in_table = true;
     for (const trace::ChainDescriptor& descriptor : chain.entry.descriptors) {
@@ -87,12 +104,56 @@ void read_memory(const session::SparseMemory& memory, RingView& view) {
     view.available_event = used.get<std::uint16_t>(layout.available_event());
 }
 
+void read_packed_memory(const session::SparseMemory& memory, RingView& view) {
+    const virtio::PackedRingLayout& layout = *view.packed_layout;
+    const KnownBytes table(memory, layout.descriptor, layout.descriptor_bytes());
+    const KnownBytes driver(memory, layout.driver_event, virtio::packed_event_bytes);
+    const KnownBytes device(memory, layout.device_event, virtio::packed_event_bytes);
+    for (std::uint32_t i = 0; i < layout.size; ++i) {
+        const std::size_t at = i * virtio::descriptor_size;
+        if (table.known(at, virtio::descriptor_size)) {
+            const auto found = virtio::parse_packed_descriptor(table.view(at, virtio::descriptor_size));
+            view.table.push_back(
+                {static_cast<std::uint16_t>(i), {found.address, found.length, found.flags, found.next}});
+        }
+    }
+    view.used_event = driver.get<std::uint16_t>(0);
+    view.available_flags = driver.get<std::uint16_t>(2);
+    view.available_event = device.get<std::uint16_t>(0);
+    view.used_flags = device.get<std::uint16_t>(2);
+}
+
+// Who owns which descriptor, by the driver's position: what is before it is of its round, the rest of the one before.
+void judge_slots(RingView& view) {
+    const std::uint32_t size = view.packed_layout->size;
+    view.slots.assign(size, SlotState::unknown);
+    if (!view.available_index) {
+        return;
+    }
+    const auto driver = virtio::PackedPosition::parse(*view.available_index);
+    for (const TableEntry& entry : view.table) {
+        const bool wrap = entry.index < driver.offset ? driver.wrap : !driver.wrap;
+        // Also those that the device skipped, behind a used one, are still marked available: they are nobody's.
+        view.slots[entry.index] =
+            virtio::is_used(entry.descriptor.flags, wrap) && entry.descriptor != trace::ChainDescriptor{}
+                ? SlotState::used
+                : SlotState::free;
+    }
+    for (const OpenChainView& chain : view.open) {
+        for (std::size_t i = 0; i < chain.table.size(); ++i) {
+            SlotState& slot = view.slots[chain.table[i].index];
+            // A completion that came before may have been written over it.
+            slot = slot == SlotState::used ? slot : i == 0 ? SlotState::available : SlotState::part;
+        }
+    }
+}
+
 void read_progress(const session::QueueProgress& progress, RingView& view) {
     view.chains_available = progress.chains_available;
     view.chains_used = progress.chains_used;
     view.chains_lost = progress.chains_lost;
     for (const auto& [head, chain] : progress.open) {
-        view.open.push_back(view_chain(chain));
+        view.open.push_back(view_chain(chain, view));
     }
     std::sort(view.open.begin(), view.open.end(),
               [](const OpenChainView& a, const OpenChainView& b) { return a.sequence < b.sequence; });
@@ -125,8 +186,11 @@ RingView view_ring(const session::SessionState& state, std::uint32_t queue) {
         view.enabled = setup->enabled;
     }
     view.layout = state.device.split_ring(queue);
+    view.packed_layout = state.device.packed_ring(queue);
     if (view.layout) {
         read_memory(state.memory, view);
+    } else if (view.packed_layout) {
+        read_packed_memory(state.memory, view);
     }
     if (queue < trace::no_queue) {
         const auto progress = state.queues.find(static_cast<std::uint16_t>(queue));
@@ -134,10 +198,29 @@ RingView view_ring(const session::SessionState& state, std::uint32_t queue) {
             read_progress(progress->second, view);
         }
     }
+    if (view.packed_layout) {
+        judge_slots(view);
+    }
     return view;
 }
 
 }  // namespace
+
+const char* name_of(SlotState state) noexcept {
+    switch (state) {
+        case SlotState::free:
+            return "free";
+        case SlotState::available:
+            return "available";
+        case SlotState::used:
+            return "used";
+        case SlotState::part:
+            return "part";
+        case SlotState::unknown:
+            break;
+    }
+    return "unknown";
+}
 
 std::vector<RingView> view_rings(const session::SessionState& state, std::optional<std::uint32_t> queue) {
     std::vector<std::uint32_t> numbers;

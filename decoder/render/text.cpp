@@ -118,7 +118,7 @@ void append_chain(std::string& out, const Style& style, const trace::ChainRecord
     const trace::ChainEntry& entry = record.entries[index];
     const explain::EntryAnnotation& known = annotation.entries[index];
     const bool used = entry.state == trace::ChainEntry::State::used;
-    fmt::format_to(end_of(out), "queue {:<3} head {:<5} ", record.queue, entry.head);
+    fmt::format_to(end_of(out), "queue {:<3} {} {:<5} ", record.queue, known.packed ? "id  " : "head", entry.head);
     style.append(out, used ? Tone::good : Tone::strong, fmt::format("{:<9}", trace::name_of(entry.state)));
     if (known.request) {
         out += "  ";

@@ -7,6 +7,7 @@
 #include <vutrace/protocol/other_meanings.h>
 #include <vutrace/render/hexdump.h>
 #include <vutrace/render/phrases.h>
+#include <vutrace/virtio/packed_ring.h>
 
 #include <fmt/format.h>
 
@@ -144,12 +145,20 @@ void doubt(Details& details, const std::array<std::string_view, 3>& doubts, trac
     }
 }
 
+std::string index_text(std::uint16_t index, bool packed) {
+    if (!packed) {
+        return fmt::format("{}", index);
+    }
+    const auto at = virtio::PackedPosition::parse(index);
+    return fmt::format("{}, wrap counter {}", at.offset, at.wrap ? 1 : 0);
+}
+
 void chain_details(Details& details, const trace::ChainRecord& record, std::size_t index,
                    const explain::Annotation& annotation) {
     const trace::ChainEntry& entry = record.entries[index];
     const explain::EntryAnnotation& known = annotation.entries[index];
     const bool used = entry.state == trace::ChainEntry::State::used;
-    details.line("ring index", fmt::format("{}", entry.index));
+    details.line(known.packed ? "ring position" : "ring index", index_text(entry.index, known.packed));
     details.line("content", fmt::format("{} of {} captured, {}", entry.content.size() - entry.content.missing(),
                                         count_text(entry.content.size(), "byte"), trace::name_of(entry.proof)));
     if (used) {
@@ -175,7 +184,13 @@ void chain_details(Details& details, const trace::ChainRecord& record, std::size
         details.line("descriptor", fmt::format("0x{:x} +{}  {}", descriptor.address, descriptor.length,
                                                descriptor_flags_text(descriptor.flags)));
     }
-    if (index == 0) {
+    if (index == 0 && known.packed) {
+        const trace::RingFields& fields = record.fields;
+        details.line("driver", fmt::format("at {}  event area: flags {}, {}", index_text(fields.available_index, true),
+                                           fields.available_flags, index_text(fields.used_event, true)));
+        details.line("device", fmt::format("at {}  event area: flags {}, {}", index_text(fields.used_index, true),
+                                           fields.used_flags, index_text(fields.available_event, true)));
+    } else if (index == 0) {
         const trace::RingFields& fields = record.fields;
         details.line("available ring", fmt::format("index {}  flags 0x{:x}  used_event {}", fields.available_index,
                                                    fields.available_flags, fields.used_event));

@@ -112,6 +112,48 @@ void write_fields(SparseMemory& memory, const virtio::SplitRingLayout& ring, con
     write_integer(memory, ring.used + ring.available_event(), fields.available_event);
 }
 
+void write_available(SparseMemory& memory, const virtio::PackedRingLayout& ring, const trace::ChainEntry& entry) {
+    const auto begin = virtio::PackedPosition::parse(entry.index);
+    const std::uint32_t slots = std::min(virtio::slots_of(entry.descriptors), ring.size);
+    std::uint32_t number = 0;
+    for (const trace::ChainDescriptor& descriptor : entry.descriptors) {
+        std::array<std::byte, virtio::descriptor_size> bytes{};
+        virtio::serialise_packed_descriptor({descriptor.address, descriptor.length, descriptor.flags, descriptor.next},
+                                            bytes);
+        if (number < slots) {
+            memory.write(ring.descriptor + ring.slot(begin.plus(number, ring.size).offset), bytes);
+        } else {  // of the table that the first refers to
+            const std::uint64_t table = entry.descriptors.front().address;
+            const std::uint64_t offset = virtio::descriptor_size * (std::uint64_t{number} - slots);
+            if (table <= UINT64_MAX - offset - virtio::descriptor_size) {
+                memory.write(table + offset, bytes);
+            }
+        }
+        ++number;
+    }
+}
+
+void write_used(SparseMemory& memory, const virtio::PackedRingLayout& ring, const trace::ChainEntry& entry) {
+    const auto at = virtio::PackedPosition::parse(entry.index);
+    if (at.offset >= ring.size) {
+        return;
+    }
+    // The address stays, and whether WRITE was set is not in the trace: it follows from the length.
+    const std::uint64_t slot = ring.descriptor + ring.slot(at.offset);
+    const unsigned written = entry.used_length != 0 ? virtio::descriptor_write : 0U;
+    write_integer(memory, slot + 8, entry.used_length);
+    write_integer(memory, slot + virtio::packed_id_at, entry.head);
+    write_integer(memory, slot + virtio::packed_flags_at,
+                  static_cast<std::uint16_t>(virtio::used_flags(at.wrap) | written));
+}
+
+void write_fields(SparseMemory& memory, const virtio::PackedRingLayout& ring, const trace::RingFields& fields) {
+    write_integer(memory, ring.driver_event, fields.used_event);
+    write_integer(memory, ring.driver_event + 2, fields.available_flags);
+    write_integer(memory, ring.device_event, fields.available_event);
+    write_integer(memory, ring.device_event + 2, fields.used_flags);
+}
+
 void write_buffers(SparseMemory& memory, const std::vector<trace::ChainDescriptor>& descriptors, bool writable,
                    const trace::Content& content) {
     ContentCursor cursor(content);

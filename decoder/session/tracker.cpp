@@ -38,13 +38,14 @@ void forget_removed(SparseMemory& memory, const std::vector<KnownRegion>& before
 
 // A queue that starts where it did not stop has nothing in flight any more.
 void start_queue(SessionState& session, std::uint32_t index) {
-    const QueueState* state = session.device.queue(index);
     QueueProgress& queue = session.queues[static_cast<std::uint16_t>(index)];
-    const auto base = static_cast<std::uint16_t>(state->base);
-    if (base != queue.next_available) {
+    const std::uint32_t base = session.device.ring_base(index);
+    const bool packed = session.device.has_feature(protocol::feature::RING_PACKED);
+    const auto available = static_cast<std::uint16_t>(base);
+    if (available != queue.next_available) {
         queue.open.clear();
-        queue.next_available = base;
-        queue.next_used = base;
+        queue.next_available = available;
+        queue.next_used = packed ? virtio::PackedBase::parse(base).used.value() : available;
     }
 }
 
@@ -66,11 +67,13 @@ class ChainPass {
         : session_(session),
           record_(record),
           queue_(session.queues[queue]),
-          ring_(with_memory ? session.device.split_ring(queue) : std::nullopt),
+          ring_(with_memory ? session.device.ring(queue) : std::nullopt),
+          packed_(session.device.has_feature(protocol::feature::RING_PACKED)),
           keeps_buffers_(with_memory && !session.device.has_feature(protocol::feature::ACCESS_PLATFORM)) {
         const QueueState* state = session.device.queue(queue);
         size_ =
             state != nullptr && state->size ? std::min(*state->size, virtio::max_queue_size) : virtio::max_queue_size;
+        size_ = std::max(size_, 1U);
     }
 
     ChainContext take(const trace::ChainEntry& entry, std::uint64_t sequence) {
@@ -81,11 +84,17 @@ class ChainPass {
     // The fields were read in the same pass as the entries. An index in them that is behind the entries (a record that
     // does not hold them) says nothing.
     void finish(trace::RingFields fields) {
-        fields.available_index = later(queue_.next_available, fields.available_index);
-        fields.used_index = later(queue_.next_used, fields.used_index);
+        if (packed_) {  // positions of a pass, up to which it looked
+            queue_.next_available = fields.available_index;
+            queue_.next_used = fields.used_index;
+        }
+        if (!packed_) {
+            fields.available_index = later(queue_.next_available, fields.available_index);
+            fields.used_index = later(queue_.next_used, fields.used_index);
+        }
         queue_.fields = fields;
         if (ring_) {
-            write_fields(session_.memory, *ring_, fields);
+            std::visit([&](const auto& ring) { write_fields(session_.memory, ring, fields); }, *ring_);
         }
     }
 
@@ -94,17 +103,26 @@ class ChainPass {
         return static_cast<std::uint16_t>(b - a) < 0x8000 ? b : a;
     }
 
+    // The index behind an entry's: in a packed ring by as many descriptors as its chain takes.
+    [[nodiscard]] std::uint16_t behind(std::uint16_t index, const std::vector<trace::ChainDescriptor>& chain) const {
+        if (!packed_) {
+            return static_cast<std::uint16_t>(index + 1);
+        }
+        const std::uint32_t slots = std::min(virtio::slots_of(chain), size_);
+        return virtio::PackedPosition::parse(index).plus(slots, size_).value();
+    }
+
     ChainContext take_available(const trace::ChainEntry& entry, std::uint64_t sequence) {
         ++queue_.chains_available;
-        queue_.fields.available_index = queue_.next_available = static_cast<std::uint16_t>(entry.index + 1);
+        queue_.fields.available_index = queue_.next_available = behind(entry.index, entry.descriptors);
         if (ring_) {
-            write_available(session_.memory, *ring_, entry);
+            std::visit([&](const auto& ring) { write_available(session_.memory, ring, entry); }, *ring_);
         }
         if (keeps_buffers_) {
             write_buffers(session_.memory, entry.descriptors, false, entry.content);
         }
         const std::int64_t time = trace::time_of(record_, entry);
-        if (entry.head < size_) {
+        if (packed_ || entry.head < size_) {  // a buffer id may be any number
             queue_.open.insert_or_assign(entry.head, OpenChain{sequence, time, entry});
         }
         return {entry.descriptors, sequence, time, entry.proof, {}};
@@ -112,7 +130,6 @@ class ChainPass {
 
     ChainContext take_used(const trace::ChainEntry& entry) {
         ++queue_.chains_used;
-        queue_.fields.used_index = queue_.next_used = static_cast<std::uint16_t>(entry.index + 1);
         ChainContext context;
         if (auto open = queue_.open.extract(entry.head)) {
             OpenChain& chain = open.mapped();
@@ -122,8 +139,9 @@ class ChainPass {
             context.descriptors = entry.descriptors;
             context.proof = entry.proof;
         }
+        queue_.fields.used_index = queue_.next_used = behind(entry.index, context.descriptors);
         if (ring_) {
-            write_used(session_.memory, *ring_, entry);
+            std::visit([&](const auto& ring) { write_used(session_.memory, ring, entry); }, *ring_);
         }
         if (keeps_buffers_) {
             write_buffers(session_.memory, context.descriptors, true, entry.content);
@@ -134,7 +152,8 @@ class ChainPass {
     SessionState& session_;
     const trace::Record& record_;
     QueueProgress& queue_;
-    std::optional<virtio::SplitRingLayout> ring_;
+    std::optional<virtio::RingLayout> ring_;
+    bool packed_{false};
     bool keeps_buffers_;  // not where descriptors hold IOVAs, of which guest memory is not known
     std::uint32_t size_{0};
 };

@@ -8,6 +8,7 @@
 #include <vutrace/render/json.h>
 #include <vutrace/trace/reader.h>
 #include <vutrace/virtio/devices/configuration.h>
+#include <vutrace/virtio/packed_ring.h>
 #include <vutrace/virtio/split_ring.h>
 #include <vutrace/virtio/testing/device_samples.h>
 
@@ -352,6 +353,25 @@ TraceBuilder shared_areas() {
     return trace;
 }
 
+// A chain of a packed ring, in both rounds.
+TraceBuilder packed_chains() {
+    using protocol::FrontEndRequest;
+    TraceBuilder trace;
+    const std::uint64_t packed = std::uint64_t{1} << protocol::feature::RING_PACKED;
+    trace.request(FrontEndRequest::SET_FEATURES, protocol::serialise_u64(packed));
+    for (const std::uint16_t wrap : {virtio::packed_wrap, std::uint16_t{0}}) {
+        trace::ChainEntry entry = render::test::block_write(0, 0, 512);
+        entry.head = 40000;
+        entry.index = static_cast<std::uint16_t>(wrap | 12U);
+        trace.chain(entry);
+        entry = render::test::block_write_done(0, 0);
+        entry.head = 40000;
+        entry.index = static_cast<std::uint16_t>(wrap | 12U);
+        trace.chain(entry);
+    }
+    return trace;
+}
+
 // Lists that are there with nothing in them.
 TraceBuilder empty_lists() {
     using protocol::FrontEndRequest;
@@ -428,6 +448,7 @@ TEST(JsonAgreement, EveryScalarOfBuiltRecordsIsFoundAndEveryFieldIsBuilt) {
     agreement.check(others().records, std::nullopt);
     agreement.check(rare_fields().records, virtio::block::device_id);
     agreement.check(shared_areas().records, std::nullopt);
+    agreement.check(packed_chains().records, std::nullopt);
     agreement.check(empty_lists().records, std::nullopt);
     for (const std::uint32_t device : configured_devices()) {
         agreement.check(configuration_of(device).records, device);

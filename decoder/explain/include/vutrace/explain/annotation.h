@@ -46,6 +46,7 @@ struct MessageAnnotation {
 struct EntryAnnotation {
     session::ChainContext context;
     std::vector<trace::ChainDescriptor> buffers;  // the chain's without references to indirect tables
+    bool packed{false};                           // of a packed ring: `head` is a buffer id, `index` a position
     bool indirect{false};                         // the chain went through an indirect table
     bool descriptors_known{false};                // false: used without an available step in the trace
     std::uint64_t readable_total{0};              // bytes of all device-readable buffers

@@ -1,8 +1,9 @@
-// A split ring as it stood after a record, with what is known of it and who owns what.
+// A ring as it stood after a record, with what is known of it and who owns what.
 #pragma once
 
 #include <vutrace/render/style.h>
 #include <vutrace/session/timeline.h>
+#include <vutrace/virtio/packed_ring.h>
 
 #include <cstdint>
 #include <optional>
@@ -12,14 +13,18 @@
 namespace vutrace::render {
 
 struct TableEntry {
-    std::uint16_t index{0};  // in the descriptor table
+    std::uint16_t index{0};  // in the descriptor table or ring
     trace::ChainDescriptor descriptor;
 };
 
+// What a descriptor of a packed ring is, seen from both positions.
+enum class SlotState : std::uint8_t { unknown, free, available, used, part };  // part: of a chain that begins before it
+[[nodiscard]] const char* name_of(SlotState state) noexcept;
+
 // A chain that the device owns. Its buffers are the device's until it is used.
 struct OpenChainView {
-    std::uint16_t head{0};
-    std::uint16_t index{0};  // free-running available index it was offered at
+    std::uint16_t head{0};   // packed: buffer id
+    std::uint16_t index{0};  // free-running available index it was offered at; packed: position
     std::uint64_t sequence{0};
     std::int64_t time{0};
     trace::Proof proof{trace::Proof::absent};
@@ -35,9 +40,13 @@ struct RingView {
     bool configured{false};  // the messages mentioned the queue
     bool started{false};
     bool enabled{false};
-    bool packed{false};       // negotiated packed: the rest stays empty
+    bool packed{false};       // negotiated packed: `layout` and both rings by slot stay empty
     bool event_index{false};  // RING_EVENT_IDX negotiated: the event fields count, the flags do not
     std::optional<virtio::SplitRingLayout> layout;  // in guest physical addresses
+    std::optional<virtio::PackedRingLayout> packed_layout;
+    std::vector<SlotState> slots;  // packed only: by place in the ring
+    // In a packed ring the indices are positions, available flags and used event the driver's event area, used flags
+    // and available event the device's.
     std::optional<std::uint16_t> available_index, available_flags, used_event;
     std::optional<std::uint16_t> used_index, used_flags, available_event;
     std::vector<OpenChainView> open;                           // oldest first

@@ -27,9 +27,9 @@ struct OpenChain {
 };
 
 struct QueueProgress {
-    std::map<std::uint16_t, OpenChain> open;  // by head, all below the queue size
+    std::map<std::uint16_t, OpenChain> open;  // by head, all below the queue size; packed: by buffer id, any
     trace::RingFields fields;                 // as last recorded
-    std::uint16_t next_available{0};          // ring index after the last entry seen
+    std::uint16_t next_available{0};          // ring index after the last entry seen; packed: position
     std::uint16_t next_used{0};
     std::uint64_t chains_available{0}, chains_used{0}, chains_lost{0};
     std::uint64_t kicks{0}, calls{0}, errs{0};

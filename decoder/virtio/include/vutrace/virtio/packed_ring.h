@@ -127,6 +127,14 @@ struct PackedChain {
     std::uint32_t slots{0};  // descriptors of the ring that it takes: how far the position moves
 };
 
+// How many descriptors of the ring a chain takes, by its descriptors as the walk gives them (RingDescriptor,
+// trace::ChainDescriptor); at least 1, so that a chain of which nothing could be read stands somewhere, too.
+template <class Descriptors>
+[[nodiscard]] std::uint32_t slots_of(const Descriptors& descriptors) noexcept {
+    const bool one = descriptors.empty() || (descriptors.front().flags & descriptor_indirect) != 0;
+    return one ? 1 : static_cast<std::uint32_t>(descriptors.size());
+}
+
 // Walks the chain at `position`. Who calls has seen, with acquire order, that its first descriptor is available; of
 // that one the flags are read again, and not judged. What is wrong ends the walk, the descriptor that shows it being
 // the last, except `readable_after_writable` and `length_overflow`, which are noted. A chain of NEXT around the whole
