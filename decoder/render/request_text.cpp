@@ -16,32 +16,45 @@ using virtio::RequestField;
 using virtio::Show;
 using Fields = std::vector<RequestField>;
 
-constexpr std::size_t shown_bytes = 16;    // on a line
 constexpr std::size_t shown_elements = 4;  // of a list, on a line
-constexpr std::size_t shown_text = 64;
 
-std::string plain_value(const RequestField& field, std::size_t most_bytes, std::size_t most_text) {
+struct Limits {
+    std::size_t bytes, text;
+};
+constexpr Limits on_a_line{16, 64};
+constexpr Limits all{SIZE_MAX, SIZE_MAX};
+
+// Of what has no parts.
+void append_value(std::string& out, const RequestField& field, Limits limits) {
+    const auto end = std::back_inserter(out);
     switch (field.info->kind) {
         case FieldKind::number:
-            return fmt::format("{}", field.number);
+            fmt::format_to(end, "{}", field.number);
+            break;
         case FieldKind::hex:
-            return fmt::format("0x{:x}", field.number);
+            fmt::format_to(end, "0x{:x}", field.number);
+            break;
         case FieldKind::flags:
-            return field.text.empty() ? fmt::format("0x{:x}", field.number) : field.text;
+            field.text.empty() ? fmt::format_to(end, "0x{:x}", field.number) : fmt::format_to(end, "{}", field.text);
+            break;
         case FieldKind::name:
-            return field.name == virtio::unknown_value ? fmt::format("0x{:x}", field.number) : std::string(field.name);
+            field.name == virtio::unknown_value ? fmt::format_to(end, "0x{:x}", field.number)
+                                                : fmt::format_to(end, "{}", field.name);
+            break;
         case FieldKind::boolean:
-            return field.number != 0 ? "yes" : "no";
+            out += field.number != 0 ? "yes" : "no";
+            break;
         case FieldKind::text:
-            return printable(field.text, most_text);
+            out += printable(field.text, limits.text);
+            break;
         case FieldKind::bytes:
-            return hex(as_bytes(std::string_view(field.text).substr(0, most_bytes))) +
-                   (field.text.size() > most_bytes ? "…" : "");
+            out += hex(as_bytes(std::string_view(field.text).substr(0, limits.bytes)));
+            out += field.text.size() > limits.bytes ? "…" : "";
+            break;
         case FieldKind::group:
         case FieldKind::list:
             break;
     }
-    return {};
 }
 
 // The name and the status stand before and behind the others.
@@ -64,37 +77,44 @@ class Line {
     }
 
   private:
+    // Nothing of a group whose parts are all for details.
     void part(std::string& out, const RequestField& field, std::size_t at) const {
-        const std::string_view blank = out.empty() || out.back() == '{' ? "" : " ";
+        const std::size_t before = out.size();
+        if (!out.empty() && out.back() != '{' && out.back() != ' ') {
+            out += ' ';
+        }
+        out.append(field.info->name).append("=");
         if (field.info->kind == FieldKind::group) {
-            std::string inner;
-            parts(inner, at + 1, at + 1 + field.inside);
-            out += inner.empty() ? std::string() : fmt::format("{}{}={{{}}}", blank, field.info->name, inner);
+            out += '{';
+            const std::size_t inner = out.size();
+            parts(out, at + 1, at + 1 + field.inside);
+            out.size() == inner ? out.resize(before) : out.push_back('}');
+        } else if (field.info->kind == FieldKind::list) {
+            elements(out, at + 1, at + 1 + field.inside);
         } else {
-            fmt::format_to(std::back_inserter(out), "{}{}={}", blank, field.info->name, value(field, at));
+            append_value(out, field, on_a_line);
         }
     }
-    [[nodiscard]] std::string value(const RequestField& field, std::size_t at) const {
-        if (field.info->kind != FieldKind::list) {
-            return plain_value(field, shown_bytes, shown_text);
+    void elements(std::string& out, std::size_t first, std::size_t last) const {
+        std::size_t count = 0;
+        out += '[';
+        (void)virtio::any_field(fields_, first, last, [&](const RequestField& element, std::size_t at) {
+            if (++count <= shown_elements) {
+                out += count == 1 ? "" : " ";
+                if (element.info->kind == FieldKind::group) {
+                    out += '{';
+                    parts(out, at + 1, at + 1 + element.inside);
+                    out += '}';
+                } else {
+                    append_value(out, element, on_a_line);
+                }
+            }
+            return false;
+        });
+        if (count > shown_elements) {
+            fmt::format_to(std::back_inserter(out), " … ({})", count);
         }
-        std::string out;
-        std::size_t elements = 0;
-        (void)virtio::any_field(fields_, at + 1, at + 1 + field.inside,
-                                [&](const RequestField& element, std::size_t i) {
-                                    if (++elements <= shown_elements) {
-                                        out += out.empty() ? "" : " ";
-                                        if (element.info->kind == FieldKind::group) {
-                                            std::string inner;
-                                            parts(inner, i + 1, i + 1 + element.inside);
-                                            out += '{' + inner + '}';
-                                        } else {
-                                            out += plain_value(element, shown_bytes, shown_text);
-                                        }
-                                    }
-                                    return false;
-                                });
-        return elements > shown_elements ? fmt::format("[{} … ({})]", out, elements) : fmt::format("[{}]", out);
+        out += ']';
     }
 
     const Fields& fields_;
@@ -117,12 +137,11 @@ void append_request(std::string& out, const Style& style, const virtio::DeviceRe
         style.append(out, Tone::name, unknown ? fmt::format("type {}", type->number) : std::string(type->name));
         out += ' ';
     }
-    std::string parts;
-    Line(request.fields).parts(parts, 0, request.fields.size());
-    out += parts;
+    Line(request.fields).parts(out, 0, request.fields.size());
     if (const RequestField* status = find(request.fields, "status")) {
-        out += parts.empty() ? "" : " ";
-        style.append(out, request.failed ? Tone::bad : Tone::good, plain_value(*status, shown_bytes, shown_text));
+        std::string text = out.empty() || out.back() == ' ' ? "" : " ";
+        append_value(text, *status, on_a_line);
+        style.append(out, request.failed ? Tone::bad : Tone::good, text);
     }
 }
 
@@ -134,7 +153,8 @@ std::vector<RequestLine> request_lines(const virtio::DeviceRequest& request) {
         while (!ends.empty() && ends.back() <= i) {
             ends.pop_back();
         }
-        std::string value = plain_value(field, SIZE_MAX, SIZE_MAX);
+        std::string value;
+        append_value(value, field, all);
         if (!field.info->code.empty() || (field.info->kind == FieldKind::flags && !field.text.empty())) {
             value += fmt::format(" (0x{:x})", field.number);
         }

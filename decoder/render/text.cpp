@@ -325,6 +325,8 @@ void TextRenderer::append(std::string& out, const explain::Annotation& annotatio
     }
     if (options_.raw) {
         append_raw(out, style_, annotation, entry);
+    } else if (options_.verbose) {
+        append_unknown_request(out, style_, annotation, entry);
     }
 }
 

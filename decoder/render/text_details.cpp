@@ -235,9 +235,6 @@ void append_details(std::string& out, const Style& style, const explain::Annotat
     details.line("time", absolute_time_text(trace::time_of(*annotation.record, entry)));
     if (const auto* chain = std::get_if<trace::ChainRecord>(&body)) {
         chain_details(details, *chain, entry, annotation);
-        if (!annotation.entries[entry].request) {
-            append_content(out, style, chain->entries[entry].content, most_unknown_bytes);
-        }
     } else if (const auto* message = std::get_if<trace::MessageRecord>(&body)) {
         message_details(details, *message, annotation);
     } else if (const auto* session = std::get_if<trace::SessionRecord>(&body)) {
@@ -248,6 +245,14 @@ void append_details(std::string& out, const Style& style, const explain::Annotat
         for (const auto& [label, text] : shared_area_lines(annotation.area)) {
             details.line(label, text);
         }
+    }
+}
+
+void append_unknown_request(std::string& out, const Style& style, const explain::Annotation& annotation,
+                            std::size_t entry) {
+    const auto* chain = std::get_if<trace::ChainRecord>(&annotation.record->body);
+    if (chain != nullptr && !annotation.entries[entry].request) {
+        append_content(out, style, chain->entries[entry].content, most_unknown_bytes);
     }
 }
 

@@ -14,6 +14,9 @@ void append_field_value(std::string& out, const protocol::Field& field);
 
 // All that is known of one entry, a line each, indented.
 void append_details(std::string& out, const Style& style, const explain::Annotation& annotation, std::size_t entry);
+// Of a chain that no device's decoder made anything of the first bytes as a hexdump, indented.
+void append_unknown_request(std::string& out, const Style& style, const explain::Annotation& annotation,
+                            std::size_t entry);
 // The captured bytes of one entry as a hexdump, indented.
 void append_raw(std::string& out, const Style& style, const explain::Annotation& annotation, std::size_t entry);
 

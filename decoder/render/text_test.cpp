@@ -173,6 +173,30 @@ TEST(TextVerbose, SaysInWordsWhatIsDoubtful) {
     }
 }
 
+TEST(TextVerbose, ShowsWhatNoDevicesDecoderKnowsAsBytes) {
+    TraceBuilder trace;
+    trace::ChainEntry entry = block_write(3, 0, 512);
+    entry.content.clear();
+    entry.content.add_literal(Bytes(300, std::byte{'x'}));
+    trace.chain(entry);
+    explain::Annotator annotator(5);  // a balloon
+    TextRenderer renderer({TimeFormat::relative, false, true, false});
+    std::string text;
+    renderer.append(text, annotator.annotate(trace.records.front()), 0);
+    EXPECT_THAT(text, HasSubstr("inflate  3 buffers: 528 readable, 1 writable"));
+    EXPECT_THAT(text, HasSubstr("00000000  78 78"));
+    EXPECT_THAT(text, HasSubstr("44 bytes more, all with --raw"));
+}
+
+TEST(TextVerbose, ShowsEveryFieldOfARequest) {
+    TraceBuilder trace;
+    trace.chain(block_write(3, 2048, 4096));
+    const std::string text = lines_of(trace.records, {TimeFormat::relative, false, true, false})[0];
+    EXPECT_THAT(text, HasSubstr("role                  request\n"));
+    EXPECT_THAT(text, HasSubstr("type                  OUT (0x1)\n"));
+    EXPECT_THAT(text, HasSubstr("sector                2048\n"));
+}
+
 TEST(TextLine, MarksAnEndWhoseRequestIsNotProven) {
     TraceBuilder trace;
     trace::ChainEntry offered = block_write(3, 0, 512);

@@ -4,9 +4,12 @@
 #include <vutrace/protocol/testing/messages.h>
 #include <vutrace/session/testing/session_builder.h>
 #include <vutrace/virtio/devices/configuration.h>
+#include <vutrace/virtio/split_ring.h>
+#include <vutrace/virtio/testing/device_samples.h>
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 namespace vutrace::fuzz {
 namespace {
@@ -257,6 +260,31 @@ std::vector<trace::Record> reconnect() {
     return records;
 }
 
+// Requests of every kind that a device type has, as available and as used chains.
+Session requests_of(std::uint32_t device) {
+    SessionBuilder builder;
+    std::uint16_t head = 0;
+    for (const virtio::testing::DeviceSample& sample : virtio::testing::device_samples()) {
+        if (sample.device != device) {
+            continue;
+        }
+        if (head == 0) {
+            builder.set(Request::SET_FEATURES, sample.features);
+        }
+        trace::ChainEntry entry;
+        entry.proof = trace::Proof::verified;
+        entry.head = head++;
+        entry.descriptors = {{0x1000, static_cast<std::uint32_t>(sample.readable.size()), 0, 1},
+                             {0x2000, static_cast<std::uint32_t>(sample.written.size()), virtio::descriptor_write, 0}};
+        entry.content.add_literal(sample.readable);
+        trace::ChainEntry used =
+            session::testing::used_entry(entry.head, head, session::testing::literal(sample.written));
+        used.used_length = static_cast<std::uint32_t>(sample.written.size());
+        builder.chains(sample.queue, {entry, used});
+    }
+    return {device, builder.records()};
+}
+
 // A device with its configuration space.
 Session configuration_of(std::uint32_t device) {
     SessionBuilder builder;
@@ -332,6 +360,12 @@ std::vector<Scenario> scenarios() {
         if (field.device != last_device) {
             last_device = field.device;
             out.push_back({"configuration-" + std::to_string(last_device), configuration_of(last_device)});
+        }
+    }
+    std::set<std::uint32_t> decoded;
+    for (const virtio::testing::DeviceSample& sample : virtio::testing::device_samples()) {
+        if (decoded.insert(sample.device).second) {
+            out.push_back({"requests-" + std::to_string(sample.device), requests_of(sample.device)});
         }
     }
     for (const RequestInfo& info : protocol::requests()) {

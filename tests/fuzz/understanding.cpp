@@ -35,6 +35,8 @@ const std::vector<Opposites>& filters() {
                  "payload.regions.memory_size > 4K",
                  "all descriptors.writable or count(descriptors) in 2..5",
                  "request.sector in {0, 64..71} or request.type == OUT",
+                 "request.answer.attributes.size > 3 or request.flags has O_RDWR or all request.frame.vlans < 9",
+                 "request.status != OK and request.name contains \"a\" or role == receive",
                  "inflight.queues.heads.counter > 3 or all inflight.queues.count > 0",
                  "dirty.ranges.address >= 0x1000 or dirty.pages == 0",
                  "has payload.configuration or payload.configuration.capacity > 0",

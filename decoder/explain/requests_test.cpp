@@ -1,0 +1,150 @@
+#include <vutrace/explain/annotation.h>
+#include <vutrace/session/testing/session_builder.h>
+#include <vutrace/virtio/devices/network.h>
+#include <vutrace/virtio/testing/device_samples.h>
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+namespace vutrace::explain {
+namespace {
+
+using session::testing::SessionBuilder;
+using virtio::testing::DeviceSample;
+
+constexpr std::uint32_t file_system = 26;
+
+DeviceSample sample_of(std::uint32_t device, std::string_view type) {
+    const auto samples = virtio::testing::device_samples();
+    return *std::find_if(samples.begin(), samples.end(),
+                         [&](const DeviceSample& sample) { return sample.device == device && sample.type == type; });
+}
+
+trace::ChainEntry entry_of(const DeviceSample& sample, bool used) {
+    trace::ChainEntry entry;
+    entry.state = used ? trace::ChainEntry::State::used : trace::ChainEntry::State::available;
+    entry.proof = trace::Proof::verified;
+    entry.content.add_literal(used ? sample.written : sample.readable);
+    entry.used_length = used ? static_cast<std::uint32_t>(sample.written.size()) : 0;
+    if (!used) {
+        entry.descriptors = {{0x1000, static_cast<std::uint32_t>(sample.readable.size()), 0, 1},
+                             {0x2000, static_cast<std::uint32_t>(sample.written.size()), virtio::descriptor_write, 0}};
+    }
+    return entry;
+}
+
+// The request types that an annotator sees in the chains of some records, "-" where there is none.
+std::string types_in(const std::vector<trace::Record>& records, std::optional<std::uint32_t> device = std::nullopt) {
+    Annotator annotator(device);
+    std::string types;
+    for (const trace::Record& record : records) {
+        for (const EntryAnnotation& entry : annotator.annotate(record).entries) {
+            types += types.empty() ? "" : " ";
+            types += entry.request ? entry.request->fields.front().name : "-";
+        }
+    }
+    return types;
+}
+
+// FUSE_INIT as a driver of version 7.38 sends it.
+DeviceSample initialisation() {
+    DeviceSample sample = sample_of(file_system, "INIT");
+    store<std::uint32_t>(sample.readable, 0, static_cast<std::uint32_t>(sample.readable.size()));
+    store<std::uint32_t>(sample.readable, 40, 7);
+    return sample;
+}
+
+TEST(DeviceOfASession, IsAFileSystemFromItsInitialisationOn) {
+    SessionBuilder session;
+    session.chains(1, {entry_of(sample_of(file_system, "LOOKUP"), false)});
+    session.chains(1, {entry_of(initialisation(), false), entry_of(initialisation(), true)});
+    session.set(SessionBuilder::Request::SET_VRING_NUM, 0, 16);
+    session.chains(1, {entry_of(sample_of(file_system, "LOOKUP"), false)});
+    EXPECT_EQ(types_in(session.records()), "- INIT INIT LOOKUP");
+    Annotator annotator;
+    std::string reason;
+    for (const trace::Record& record : session.records()) {
+        reason = annotator.annotate(record).device_reason;
+    }
+    EXPECT_NE(reason.find("FUSE_INIT"), std::string::npos);
+}
+
+TEST(DeviceOfASession, IsNotGuessedFromWhatOnlyLooksLikeAFileSystem) {
+    for (const std::size_t changed : {0U, 4U, 40U}) {  // length, operation, version
+        DeviceSample sample = initialisation();
+        sample.readable[changed] ^= std::byte{1};
+        SessionBuilder session;
+        session.chains(1, {entry_of(sample, false)});
+        EXPECT_EQ(types_in(session.records()), "-") << changed;
+    }
+}
+
+TEST(DeviceOfASession, IsWhatWasToldWhateverItLooksLike) {
+    SessionBuilder session;
+    session.chains(0, {entry_of(initialisation(), false)});
+    EXPECT_EQ(types_in(session.records(), 4), "-") << "a device that only writes";
+    EXPECT_EQ(types_in(session.records(), file_system), "INIT");
+}
+
+TEST(DecodedRequest, OfAUsedChainHasWhatWasAskedAndWhatWasAnswered) {
+    SessionBuilder session;
+    const DeviceSample sample = sample_of(file_system, "LOOKUP");
+    session.chains(1, {entry_of(sample, false)});
+    session.chains(1, {entry_of(sample, true)});
+    Annotator annotator(file_system);
+    for (const trace::Record& record : session.records()) {
+        const EntryAnnotation& entry = annotator.annotate(record).entries.front();
+        ASSERT_TRUE(entry.request);
+        EXPECT_EQ(entry.role.name, "request");
+        const auto has = [&](std::string_view name) {
+            return std::any_of(entry.request->fields.begin(), entry.request->fields.end(),
+                               [&](const virtio::RequestField& field) { return field.info->name == name; });
+        };
+        EXPECT_TRUE(has("name"));
+        EXPECT_EQ(has("status"), record.sequence == 2);
+        EXPECT_EQ(has("attributes"), record.sequence == 2);
+    }
+}
+
+TEST(DecodedRequest, SaysWhereItsBytesWereNotCaptured) {
+    SessionBuilder session;
+    trace::ChainEntry entry = entry_of(sample_of(file_system, "LOOKUP"), false);
+    const auto whole = entry.content.size();
+    entry.content.clear();
+    entry.content.add_literal(Bytes(8, std::byte{1}));
+    entry.content.add_missing(whole - 8);
+    session.chains(1, {entry});
+    Annotator annotator(file_system);
+    const EntryAnnotation& out = annotator.annotate(session.records().front()).entries.front();
+    ASSERT_TRUE(out.request);
+    const virtio::RequestField& last = out.request->fields.back();
+    EXPECT_EQ(last.info->name, "reason");
+    EXPECT_EQ(last.name, "not-captured");
+    EXPECT_EQ((&last)[-1].text, "unique");
+}
+
+TEST(DecodedRequest, OfAPacketInSeveralChainsEndsWithALoss) {
+    DeviceSample first;
+    first.written.resize(12 + 60);
+    store<std::uint16_t>(first.written, 10, 3);  // num_buffers
+    const auto received = [&](SessionBuilder& session) {
+        session.chains(0, {entry_of(first, false)});
+        session.chains(0, {entry_of(first, true)});
+    };
+    for (const bool lost : {false, true}) {
+        SessionBuilder session;
+        session.set(SessionBuilder::Request::SET_FEATURES, 1ULL << virtio::network::MRG_RXBUF);
+        received(session);
+        if (lost) {
+            session.add(trace::GapRecord{0, 1, 0, 0, "seen too late"});
+        }
+        received(session);
+        EXPECT_EQ(types_in(session.records(), virtio::network::device_id),
+                  lost ? "- PACKET - PACKET" : "- PACKET - CONTINUATION");
+    }
+}
+
+}  // namespace
+}  // namespace vutrace::explain
