@@ -79,7 +79,9 @@ __attribute__((no_sanitize("thread"))) void copy_shared(const std::byte* from, s
 }
 #else
 void copy_shared(const std::byte* from, std::byte* to, std::size_t size) noexcept {
-    std::memcpy(to, from, size);
+    if (size != 0) {  // an empty view has no address
+        std::memcpy(to, from, size);
+    }
 }
 #endif
 

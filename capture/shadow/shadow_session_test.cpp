@@ -249,7 +249,7 @@ TEST_F(ShadowPeersTest, MarksTheUsedRingInTheDirtyLog) {
     const auto marked = [&] {
         std::uint8_t byte = 0;
         EXPECT_EQ(::pread(log.number(), &byte, 1, static_cast<off_t>(page / 8)), 1);
-        return (byte >> (page % 8)) & 1U;
+        return (std::uint32_t{byte} & (1U << (page % 8))) != 0;
     };
     offer_one(ring, 0);
     ASSERT_TRUE(signal_event(kick.front_end));
@@ -258,7 +258,7 @@ TEST_F(ShadowPeersTest, MarksTheUsedRingInTheDirtyLog) {
     (void)pass(Request::GET_VRING_BASE, state(0, 0));
     (void)answer(Request::GET_VRING_BASE, state(0, 1));
     EXPECT_TRUE(ring.reap());
-    EXPECT_EQ(marked(), 1U);
+    EXPECT_TRUE(marked());
 }
 
 // A back-end that was lost with chains in flight, and another that does them again, as its in-flight area says.
