@@ -79,7 +79,9 @@ __attribute__((no_sanitize("thread"))) void copy_shared(const std::byte* from, s
 }
 #else
 void copy_shared(const std::byte* from, std::byte* to, std::size_t size) noexcept {
-    std::memcpy(to, from, size);
+    if (size != 0) {  // an empty view has no address
+        std::memcpy(to, from, size);
+    }
 }
 #endif
 
@@ -94,9 +96,28 @@ __attribute__((no_sanitize("thread"))) std::uint16_t load_shared(const std::byte
     return value;
 }
 
-__attribute__((no_sanitize("thread"))) void store_shared(std::byte* to, std::uint16_t value) noexcept {
+// Atomics are calls into ThreadSanitizer, in every function: one that a fault is jumped out of leaves it locked.
+#ifdef VUTRACE_THREAD_SANITIZER
+__attribute__((no_sanitize("thread"))) void store_aligned(std::uint16_t* to, std::uint16_t value) noexcept {
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    *static_cast<volatile std::uint16_t*>(to) = value;
+}
+__attribute__((no_sanitize("thread"))) void set_bits(std::uint8_t* to, std::uint8_t bits) noexcept {
+    volatile std::uint8_t* const byte = to;
+    *byte = static_cast<std::uint8_t>(*byte | bits);
+}
+#else
+void store_aligned(std::uint16_t* to, std::uint16_t value) noexcept {
+    __atomic_store_n(to, value, __ATOMIC_RELEASE);
+}
+void set_bits(std::uint8_t* to, std::uint8_t bits) noexcept {
+    (void)__atomic_fetch_or(to, bits, __ATOMIC_SEQ_CST);
+}
+#endif
+
+void store_shared(std::byte* to, std::uint16_t value) noexcept {
     if (reinterpret_cast<std::uintptr_t>(to) % alignof(std::uint16_t) == 0) {
-        __atomic_store_n(reinterpret_cast<std::uint16_t*>(to), value, __ATOMIC_RELEASE);
+        store_aligned(reinterpret_cast<std::uint16_t*>(to), value);
     } else {
         std::atomic_signal_fence(std::memory_order_seq_cst);
         copy_shared(reinterpret_cast<const std::byte*>(&value), to, sizeof(value));
@@ -169,8 +190,7 @@ bool guarded_set_bits(std::byte* to, std::byte bits) noexcept {
     return run_guarded(
         [](void* context) noexcept {
             const auto* const job = static_cast<Store*>(context);
-            (void)__atomic_fetch_or(reinterpret_cast<std::uint8_t*>(job->to), static_cast<std::uint8_t>(job->value),
-                                    __ATOMIC_SEQ_CST);
+            set_bits(reinterpret_cast<std::uint8_t*>(job->to), static_cast<std::uint8_t>(job->value));
         },
         &store);
 }

@@ -74,7 +74,9 @@ TEST_F(ShadowedRingTest, MarksWhatItWritesOfTheUsedRing) {
     const FileDescriptor file = log_file(4096);
     ASSERT_TRUE(log.use(file, {4096, 0}));
     constexpr std::uint64_t address = 100 * 4096;  // where the front-end wants the used ring logged
-    const auto marked = [&](std::uint64_t page) { return ((byte_at(file, page / 8) >> (page % 8)) & 1U) != 0; };
+    const auto marked = [&](std::uint64_t page) {
+        return (std::uint32_t{byte_at(file, page / 8)} & (1U << (page % 8))) != 0;
+    };
 
     offer(0, "a");
     queue->serve();

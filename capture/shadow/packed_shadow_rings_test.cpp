@@ -94,7 +94,7 @@ TEST_F(PackedShadowTest, MovesAChainAndItsCompletionAndRecordsBoth) {
     EXPECT_TRUE(queue->serve().call);
     EXPECT_EQ(reap(), 900);
     EXPECT_EQ(driver->descriptor(0).length, 8U);
-    EXPECT_FALSE(queue->serve().found);
+    EXPECT_FALSE(queue->serve().found());
     EXPECT_THAT(contents(), ElementsAre("request", "answered"));
     for (const auto& entry : recorder.entries()) {
         EXPECT_EQ(entry.proof, trace::Proof::verified);
@@ -279,7 +279,7 @@ TEST_F(PackedShadowTest, LosesNothingToADriverThatPolls) {
         done = true;
     });
     while (!done) {
-        if (!queue->serve().found) {
+        if (!queue->serve().found()) {
             std::this_thread::yield();
         }
     }

@@ -44,10 +44,11 @@ ShadowQueue::Progress ShadowQueue::finish(std::chrono::milliseconds longest) {
     const auto until = Clock::now() + longest;
     ending_ = true;
     Progress all;
-    for (Progress progress = serve(); progress.found || progress.more; progress = serve()) {
+    for (Progress progress = serve(); progress.found() || progress.more; progress = serve()) {
         all.kick = all.kick || progress.kick;
         all.call = all.call || progress.call;
-        all.found = true;
+        all.offers = all.offers || progress.offers;
+        all.completions = all.completions || progress.completions;
         if (Clock::now() >= until) {
             break;
         }
@@ -61,12 +62,12 @@ void ShadowQueue::move_offers(Progress& progress) {
     if (offers_.empty()) {
         if (const std::size_t ahead = rings_.look_for_offers(); ahead != 0) {
             lose(ahead, 0, "the available index ran ahead by more than the queue holds");
-            progress.found = true;
+            progress.offers = true;
         }
         collect_offers();
     }
     if (!offers_.empty()) {
-        progress.found = true;
+        progress.offers = true;
         if (!may_record(offers_)) {
             progress.waits = true;
             return;
@@ -116,13 +117,13 @@ void ShadowQueue::add_offer(const ShadowRings::Offer& offer) {
 
 void ShadowQueue::move_completions(Progress& progress) {
     if (used_.empty() && collected_ == completions_.size() && look_for_completions()) {
-        progress.found = progress.call = true;
+        progress.completions = progress.call = true;
     }
     collect_completions();
     if (collected_ == 0) {
         return;
     }
-    progress.found = true;
+    progress.completions = true;
     if (!used_.empty()) {
         if (!may_record(used_)) {
             progress.waits = true;

@@ -44,11 +44,13 @@ class ShadowQueue {
     std::size_t take_over();
 
     struct Progress {
-        bool found{false};  // anything new, in either direction
-        bool more{false};   // stopped at a bound: again, soon
-        bool waits{false};  // for room in the recorder's queue: again, later
-        bool kick{false};   // the back-end wants to be notified
-        bool call{false};   // the driver does
+        bool offers{false};       // from the driver
+        bool completions{false};  // from the back-end
+        bool more{false};         // stopped at a bound: again, soon
+        bool waits{false};        // for room in the recorder's queue: again, later
+        bool kick{false};         // the back-end wants to be notified
+        bool call{false};         // the driver does
+        [[nodiscard]] bool found() const noexcept { return offers || completions; }
     };
     // Moves what is there, at most one record each way. Never fails.
     Progress serve();

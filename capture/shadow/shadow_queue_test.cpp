@@ -32,7 +32,7 @@ TEST_F(ShadowedRingTest, MovesAChainAndItsCompletionAndRecordsBoth) {
     EXPECT_EQ(used->next, 4);
     EXPECT_EQ(used->length, 8U);
     EXPECT_FALSE(driver->reap());
-    EXPECT_FALSE(queue->serve().found);
+    EXPECT_FALSE(queue->serve().found());
     EXPECT_THAT(contents(), ElementsAre("request", "answered"));
     const auto entries = recorder.entries();
     EXPECT_EQ(entries[0].state, State::available);
@@ -222,15 +222,15 @@ TEST_F(ShadowedRingTest, PassesAnIndexOnThatRanAhead) {
     open(4);
     offer(0, "a");
     driver->put<std::uint16_t>(driver->layout().available + 2, 100);
-    EXPECT_TRUE(queue->serve().found);
+    EXPECT_TRUE(queue->serve().found());
     EXPECT_EQ(device->available_index(), 100);
     EXPECT_EQ(recorder.counts().chains_lost, 100U);
-    EXPECT_FALSE(queue->serve().found);
+    EXPECT_FALSE(queue->serve().found());
     device->publish_used(50);
-    EXPECT_TRUE(queue->serve().found);
+    EXPECT_TRUE(queue->serve().found());
     EXPECT_EQ(driver->get<std::uint16_t>(driver->layout().used + 2), 50);
     EXPECT_EQ(recorder.counts().completions_lost, 50U);
-    EXPECT_FALSE(queue->serve().found);
+    EXPECT_FALSE(queue->serve().found());
 }
 
 TEST_F(ShadowedRingTest, PassesCompletionsOnThatNobodyWaitsFor) {
@@ -334,7 +334,7 @@ TEST_F(ShadowedRingTest, LosesNothingToADriverThatPolls) {
             done = true;
         });
         while (!done) {
-            if (!queue->serve().found) {
+            if (!queue->serve().found()) {
                 std::this_thread::yield();
             }
         }

@@ -212,7 +212,7 @@ bool ShadowQueues::notified(Kind kind, std::uint16_t queue) {
     Entry& entry = found->second;
     wake(entry);
     serve(queue, entry);
-    bool& seen = kind == Kind::kick ? entry.kicked_back_end : entry.called_driver;
+    bool& seen = kind == Kind::kick ? entry.saw_offers : entry.saw_completions;
     return !std::exchange(seen, false);
 }
 
@@ -266,16 +266,16 @@ void ShadowQueues::serve(std::uint32_t queue, Entry& entry) {
 void ShadowQueues::act_on(std::uint32_t queue, Entry& entry, const ShadowQueue::Progress& progress) {
     const auto number = static_cast<std::uint16_t>(queue);
     entry.waits = progress.waits;
-    if (progress.found) {
+    entry.saw_offers = entry.saw_offers || progress.offers;
+    entry.saw_completions = entry.saw_completions || progress.completions;
+    if (progress.found()) {
         wake(entry);
         entry.last_found = Clock::now();
     }
     if (progress.kick) {
-        entry.kicked_back_end = true;
         environment_.notify(Kind::kick, number);
     }
     if (progress.call) {
-        entry.called_driver = true;
         environment_.notify(Kind::call, number);
     }
 }

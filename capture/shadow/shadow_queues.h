@@ -75,8 +75,8 @@ class ShadowQueues {
         std::unique_ptr<ShadowQueue> queue;  // while it runs
         bool awake{false};
         bool waits{false};
-        bool kicked_back_end{false};  // since the driver's last kick
-        bool called_driver{false};    // since the back-end's last call
+        bool saw_offers{false};       // since the driver's last kick
+        bool saw_completions{false};  // since the back-end's last call
         Clock::time_point last_found{};
     };
 

@@ -35,19 +35,27 @@ TEST_F(ShadowPeersTest, ANotifiedQueueWorksAsWithoutUs) {
         const auto head = static_cast<std::uint16_t>(round % 16);
         offer_one(ring, head);
         ASSERT_TRUE(signal_event(kick.front_end));
-        wait_for_event(kick.back_end);
-        ASSERT_EQ(device.take(), head);
+        std::optional<std::uint16_t> taken;  // a notification may be for what was seen already
+        do {
+            wait_for_event(kick.back_end);
+            taken = device.take();
+        } while (!taken);
+        ASSERT_EQ(taken, head);
         device.use(head, 0);
         ASSERT_TRUE(signal_event(call.back_end));
-        wait_for_event(call.front_end);
-        ASSERT_EQ(ring.reap()->next, head);
+        std::optional<virtio::RingDescriptor> used;
+        do {
+            wait_for_event(call.front_end);
+            used = ring.reap();
+        } while (!used);
+        ASSERT_EQ(used->next, head);
     }
     stop();
     EXPECT_EQ(recorder_.counts().offers, 200U);
     EXPECT_EQ(recorder_.counts().completions, 200U);
     EXPECT_EQ(recorder_.counts().verified, 400U);
     EXPECT_EQ(recorder_.counts().kicks, 200U);
-    EXPECT_EQ(recorder_.counts().calls, 200U);
+    EXPECT_GE(recorder_.counts().calls, 200U);
 }
 
 TEST_F(ShadowPeersTest, NotificationsForNothingArePassedOn) {
@@ -63,6 +71,27 @@ TEST_F(ShadowPeersTest, NotificationsForNothingArePassedOn) {
         ASSERT_TRUE(signal_event(call.back_end));
         wait_for_event(call.front_end);
     }
+}
+
+TEST_F(ShadowPeersTest, WhoAsksNotToBeNotifiedIsNot) {
+    RingPair ring(16);
+    begin();
+    set_up(ring);
+    const Event call = hand_over(Request::SET_VRING_CALL);
+    const Event kick = hand_over(Request::SET_VRING_KICK);
+    wait_for_event(kick.back_end);
+    ShadowDevice device = device_of(ring);
+    device.set_flags(virtio::used_no_notify);
+    ring.put<std::uint16_t>(ring.layout().available, virtio::available_no_interrupt);
+    offer_one(ring, 0);
+    ASSERT_TRUE(signal_event(kick.front_end));
+    wait_for([&] { return device.take().has_value(); });
+    device.use(0, 0);
+    ASSERT_TRUE(signal_event(call.back_end));
+    wait_for([&] { return ring.reap().has_value(); });
+    (void)pass(Request::GET_FEATURES, {});
+    EXPECT_EQ(take_event(kick.back_end).value_or(1), 0U);
+    EXPECT_EQ(take_event(call.front_end).value_or(1), 0U);
 }
 
 TEST_F(ShadowPeersTest, ADriverThatNeverNotifiesIsServedWhereItSaysSo) {
@@ -171,7 +200,7 @@ TEST_F(ShadowPeersTest, AQueueWhoseRingMovesGoesOn) {
     const auto flagged = pass(Request::SET_VRING_ADDR, serialise(addresses));
     EXPECT_EQ(protocol::parse_vring_address(flagged.payload)->descriptor, shadow_addresses_.descriptor);
     EXPECT_EQ(protocol::parse_vring_address(flagged.payload)->flags, 1U);
-    constexpr std::uint64_t by = 0x2000;
+    constexpr std::uint64_t by = 2U << 20U;  // beyond what is copied
     ring.copy_ring(by);
     ring.move_ring(by);
     (void)pass(Request::SET_VRING_ADDR, serialise(addresses_of(ring)));
@@ -220,7 +249,7 @@ TEST_F(ShadowPeersTest, MarksTheUsedRingInTheDirtyLog) {
     const auto marked = [&] {
         std::uint8_t byte = 0;
         EXPECT_EQ(::pread(log.number(), &byte, 1, static_cast<off_t>(page / 8)), 1);
-        return (byte >> (page % 8)) & 1U;
+        return (std::uint32_t{byte} & (1U << (page % 8))) != 0;
     };
     offer_one(ring, 0);
     ASSERT_TRUE(signal_event(kick.front_end));
@@ -229,7 +258,7 @@ TEST_F(ShadowPeersTest, MarksTheUsedRingInTheDirtyLog) {
     (void)pass(Request::GET_VRING_BASE, state(0, 0));
     (void)answer(Request::GET_VRING_BASE, state(0, 1));
     EXPECT_TRUE(ring.reap());
-    EXPECT_EQ(marked(), 1U);
+    EXPECT_TRUE(marked());
 }
 
 // A back-end that was lost with chains in flight, and another that does them again, as its in-flight area says.
