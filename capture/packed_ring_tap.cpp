@@ -83,6 +83,7 @@ std::size_t PackedRingTap::pass() {
     const bool moved = next_available_ != available_before || next_used_ != used_before;
     const std::size_t entries = steps_.size();
     seen_any_ = seen_any_ || moved;
+    note_if_cleared();
     if (unseen_ != 0) {
         steps_.lose(unseen_, 0, unread);
     }
@@ -102,6 +103,16 @@ void PackedRingTap::settle() {
     if (quiet && std::exchange(doubtful_, false) && in_flight() != 0) {
         steps_.lose(0, in_flight(), overwritten);
         forget_in_flight();
+    }
+}
+
+// DPDK clears a ring's memory as soon as its GET_VRING_BASE is answered; a tap of low priority may look only then.
+void PackedRingTap::note_if_cleared() {
+    if (!ended_ || lag_ == 0) {
+        return;
+    }
+    if (const auto descriptor = ring_.read(next_used_.offset); descriptor && is_cleared(*descriptor)) {
+        note_reused();
     }
 }
 
