@@ -68,7 +68,7 @@ void append_notifications(Page& page, std::string_view label, const Notification
         text += fmt::format(", {} for nothing new", grouped(sum.superfluous));
     }
     if (sum.suppressed != 0) {
-        text += fmt::format("; not wanted for {}", count_text(sum.suppressed, "chain"));
+        text += fmt::format("; not wanted for {} chains", grouped(sum.suppressed));
     }
     if (!sum.chains.empty()) {
         text += fmt::format("; chains for one: {:.1f} on average, {} at the most", sum.chains.mean(),
@@ -126,8 +126,8 @@ void append_call_delay(Page& page, const QueueStatistics& queue) {
         return;
     }
     page.line("used to called",
-              fmt::format("{} of {}: 50 % within {}, 99 % within {}, all within {}", grouped(delays.count()),
-                          count_text(queue.all.used, "chain"), time_text(delays.percentile(0.5)),
+              fmt::format("{} of {} chains: 50 % within {}, 99 % within {}, all within {}", grouped(delays.count()),
+                          grouped(queue.all.used), time_text(delays.percentile(0.5)),
                           time_text(delays.percentile(0.99)), time_text(delays.largest())));
 }
 
