@@ -581,10 +581,10 @@ void PackedRingTap::give_up() {
     const std::uint64_t chains = count(next_available_, offers, [](const auto& descriptor, Position at) {
         return virtio::is_available(descriptor.flags, at.wrap) && (descriptor.flags & virtio::descriptor_next) == 0;
     });
-    const std::uint64_t unread = count(next_available_, offers, used);
-    const std::uint64_t completions = count(next_used_, std::min(lag_, size()), used) + unread;
+    const std::uint64_t not_taken = count(next_available_, offers, used);
+    const std::uint64_t completions = count(next_used_, std::min(lag_, size()), used) + not_taken;
     if (offers != 0 || completions != 0) {
-        steps_.lose(offers == 0 ? 0 : std::max<std::uint64_t>({1, chains, unread}), completions,
+        steps_.lose(offers == 0 ? 0 : std::max<std::uint64_t>({1, chains, not_taken}), completions,
                     "the queue ended before they were looked at");
     }
     next_available_ = next_used_ = next_available_.plus(offers, size());
