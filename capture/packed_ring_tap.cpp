@@ -83,6 +83,7 @@ std::size_t PackedRingTap::pass() {
     const bool moved = next_available_ != available_before || next_used_ != used_before;
     const std::size_t entries = steps_.size();
     seen_any_ = seen_any_ || moved;
+    note_if_cleared();
     if (unseen_ != 0) {
         steps_.lose(unseen_, 0, unread);
     }
@@ -102,6 +103,16 @@ void PackedRingTap::settle() {
     if (quiet && std::exchange(doubtful_, false) && in_flight() != 0) {
         steps_.lose(0, in_flight(), overwritten);
         forget_in_flight();
+    }
+}
+
+// DPDK clears a ring's memory as soon as its GET_VRING_BASE is answered; a tap of low priority may look only then.
+void PackedRingTap::note_if_cleared() {
+    if (!ended_ || lag_ == 0) {
+        return;
+    }
+    if (const auto descriptor = ring_.read(next_used_.offset); descriptor && is_cleared(*descriptor)) {
+        note_reused();
     }
 }
 
@@ -570,10 +581,10 @@ void PackedRingTap::give_up() {
     const std::uint64_t chains = count(next_available_, offers, [](const auto& descriptor, Position at) {
         return virtio::is_available(descriptor.flags, at.wrap) && (descriptor.flags & virtio::descriptor_next) == 0;
     });
-    const std::uint64_t unread = count(next_available_, offers, used);
-    const std::uint64_t completions = count(next_used_, std::min(lag_, size()), used) + unread;
+    const std::uint64_t not_taken = count(next_available_, offers, used);
+    const std::uint64_t completions = count(next_used_, std::min(lag_, size()), used) + not_taken;
     if (offers != 0 || completions != 0) {
-        steps_.lose(offers == 0 ? 0 : std::max<std::uint64_t>({1, chains, unread}), completions,
+        steps_.lose(offers == 0 ? 0 : std::max<std::uint64_t>({1, chains, not_taken}), completions,
                     "the queue ended before they were looked at");
     }
     next_available_ = next_used_ = next_available_.plus(offers, size());

@@ -62,6 +62,7 @@ class PackedRingTap final : public RingTap {
     std::size_t pass() override;
     bool sample();
     void settle();
+    void note_if_cleared();
 
     Taken take_available(bool forced);
     std::optional<Taken> take_chain(bool forced);  // empty: took one

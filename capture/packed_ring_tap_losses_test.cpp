@@ -215,6 +215,9 @@ TEST_F(PackedRingTapTest, ARingThatWasClearedClaimsNothing) {
         tap->give_up();
         EXPECT_EQ(recorder.counts().offers, 2U);
         EXPECT_EQ(recorder.counts().completions + recorder.counts().completions_lost, 0U) << wrap;
+        const auto gaps = recorder.all<trace::GapRecord>();
+        ASSERT_EQ(gaps.size(), 1U) << "that nothing can be said of those in flight";
+        EXPECT_NE(gaps[0].reason.find("used for something else"), std::string::npos);
         EXPECT_EQ(recorder.counts().chains_lost, 0U);
     }
 }

@@ -207,8 +207,8 @@ Status BlockDriver::start_queue(std::uint16_t number) {
     if (!kick || !call) {
         return tl::unexpected(kick ? call.error() : kick.error());
     }
-    Status done = queue.start(
-        {{options_.queue_size, descriptors, available, used}, state_.has_feature(feature::RING_EVENT_IDX), 0, 0});
+    Status done = queue.start({virtio::SplitRingLayout{options_.queue_size, descriptors, available, used},
+                               state_.has_feature(feature::RING_EVENT_IDX), 0, 0});
     const std::array kick_number{kick->number()};
     const std::array call_number{call->number()};
     const auto step = [&](FrontEndRequest request, const Bytes& payload, std::span<const int> numbers) {

@@ -2,6 +2,7 @@
 
 #include <vutrace/protocol/features.h>
 #include <vutrace/protocol/requests.h>
+#include <vutrace/replay/ring_access.h>
 #include <vutrace/system/event_descriptor.h>
 #include <vutrace/system/pipe.h>
 #include <vutrace/system/unix_socket.h>
@@ -133,26 +134,29 @@ Status EmulatedFrontEnd::take_in(Outgoing& outgoing, const std::vector<trace::Me
 }
 
 Status EmulatedFrontEnd::start_queue(std::uint16_t number, const std::vector<trace::MemoryRecord>* ring_images) {
-    const auto layout = state_.split_ring(number);
-    const session::QueueState* known = state_.queue(number);
-    if (!layout || known == nullptr) {
-        return fail(
-            ErrorCode::unsupported,
-            fmt::format("queue {} has no split ring that lies in guest memory: its chains are skipped", number));
+    const auto layout = state_.ring(number);
+    if (!layout) {
+        return fail(ErrorCode::unsupported,
+                    fmt::format("queue {} has no ring that lies in guest memory: its chains are skipped", number));
     }
-    const auto base = static_cast<std::uint16_t>(known->base);
-    std::uint16_t used_index = base;
     if (ring_images != nullptr) {
         for (const trace::MemoryRecord& image : *ring_images) {
             restore_memory(memory_, image.address, image.content, {});
         }
-        const auto ring = RingAccess::create(memory_, *layout);
+    }
+    const std::uint32_t base = state_.ring_base(number);
+    const auto available = static_cast<std::uint16_t>(base);
+    std::uint16_t used = available;
+    const auto* split = std::get_if<virtio::SplitRingLayout>(&*layout);
+    if (split != nullptr && ring_images != nullptr) {
+        const auto ring = RingAccess::create(memory_, *split);
         // The image was taken while the device ran already: a used index beyond the base is from later.
-        const bool behind = ring && static_cast<std::uint16_t>(base - ring->used_index()) <= layout->size;
-        used_index = behind ? ring->used_index() : base;
+        const bool behind = ring && static_cast<std::uint16_t>(available - ring->used_index()) <= split->size;
+        used = behind ? ring->used_index() : available;
     }
     QueueDriver& driver = queues_.try_emplace(number, memory_, number, observer_).first->second;
-    return driver.start({*layout, state_.has_feature(protocol::feature::RING_EVENT_IDX), base, used_index});
+    return driver.start({*layout, state_.has_feature(protocol::feature::RING_EVENT_IDX), available, used,
+                         state_.has_feature(protocol::feature::IN_ORDER)});
 }
 
 // --- Descriptors

@@ -201,10 +201,9 @@ std::vector<AddressRange> Replayer::live_ranges() {
     };
     for (auto& [number, driver] : front_end_.queues()) {
         if (driver.started()) {
-            const virtio::SplitRingLayout& layout = driver.layout();
-            ranges.push_back(range_of(layout.descriptor, layout.descriptor_bytes()));
-            ranges.push_back(range_of(layout.available, layout.available_bytes()));
-            ranges.push_back(range_of(layout.used, layout.used_bytes()));
+            for (const RingRange& range : driver.ring_ranges()) {
+                ranges.push_back(range_of(range.address, range.length));
+            }
         }
         for (const auto& [head, chain] : driver.offered()) {
             add_chain(chain);

@@ -1,15 +1,18 @@
-// The driver's half of one split virtqueue: offers chains, kicks as the device asks for it, takes completions in
-// whatever order they come. Works on recorded chains (replay) and on chains of its own (demo, benchmarks, load).
+// The driver's half of one virtqueue, split or packed: offers chains, kicks as the device asks for it, takes
+// completions in whatever order they come. Works on recorded chains (replay) and on chains of its own (demo,
+// benchmarks, load).
 #pragma once
 
 #include <vutrace/base/error.h>
+#include <vutrace/replay/mapped_memory.h>
 #include <vutrace/replay/observer.h>
-#include <vutrace/replay/ring_access.h>
 #include <vutrace/system/file_descriptor.h>
 #include <vutrace/trace/records.h>
+#include <vutrace/virtio/ring_layout.h>
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <vector>
 
 namespace vutrace::replay {
@@ -29,18 +32,29 @@ struct Completion {
     OfferedChain chain;       // where known
 };
 
+// A piece of guest memory.
+struct RingRange {
+    std::uint64_t address{0};
+    std::uint64_t length{0};
+};
+
+class DriverRing;
+
 // One thread. The memory outlives the driver; after an update of the memory the driver finds its ring again by itself.
 class QueueDriver {
   public:
     struct Start {
-        virtio::SplitRingLayout layout;
+        virtio::RingLayout layout;
         bool event_index{false};
-        std::uint16_t available_index{0};  // where the device begins: SET_VRING_BASE
+        std::uint16_t available_index{0};  // where the device begins: SET_VRING_BASE; packed: a position
         std::uint16_t used_index{0};       // equal to it where nothing is in flight
+        bool in_order{false};              // looked at for packed rings only
     };
 
-    QueueDriver(const MappedMemory& memory, std::uint16_t number, Observer* observer = nullptr)
-        : memory_(memory), number_(number), observer_(observer) {}
+    QueueDriver(const MappedMemory& memory, std::uint16_t number, Observer* observer = nullptr);
+    QueueDriver(QueueDriver&& from) noexcept;
+    QueueDriver& operator=(QueueDriver&&) = delete;
+    ~QueueDriver();
 
     // Writes the indices and flags of both rings and forgets chains of an earlier start: before the device is told to
     // start. Error: bad_input (see RingAccess).
@@ -61,9 +75,7 @@ class QueueDriver {
     // Makes all offered chains visible with one index update and kicks once where the device wants it. Errors:
     // bad_input (the ring is no longer in memory), system (eventfd).
     [[nodiscard]] Status publish();
-    [[nodiscard]] std::uint16_t unpublished() const noexcept {
-        return static_cast<std::uint16_t>(next_available_ - published_);
-    }
+    [[nodiscard]] std::uint16_t unpublished() const noexcept;
 
     // Appends what the device has used since the last call. Error: bad_input where the used index ran ahead of what
     // was offered, or the ring is gone: nothing more can be said of this queue.
@@ -73,25 +85,20 @@ class QueueDriver {
 
     [[nodiscard]] std::size_t in_flight() const noexcept { return offered_.size(); }
     [[nodiscard]] const std::multimap<std::uint16_t, OfferedChain>& offered() const noexcept { return offered_; }
-    [[nodiscard]] const virtio::SplitRingLayout& layout() const noexcept { return ring_->layout(); }
+    // Guest memory that belongs to the ring; empty before the first start.
+    [[nodiscard]] std::vector<RingRange> ring_ranges() const;
     [[nodiscard]] std::uint64_t kicks() const noexcept { return kicks_; }
 
   private:
     [[nodiscard]] Status find_ring();
-    [[nodiscard]] bool write_descriptors(const trace::ChainEntry& entry);
     [[nodiscard]] bool write_content(const trace::ChainEntry& entry) const;
-    [[nodiscard]] Completion complete(std::uint16_t index, RingAccess::UsedElement element);
-    [[nodiscard]] trace::RingFields fields() const noexcept;
+    [[nodiscard]] Completion complete(std::uint16_t index, std::uint32_t id, std::uint32_t length);
 
     const MappedMemory& memory_;
     std::uint16_t number_;
     Observer* observer_;
-    FollowedRing ring_{memory_};
+    std::unique_ptr<DriverRing> ring_;  // null before the first start
     bool started_{false};
-    bool event_index_{false};
-    std::uint16_t next_available_{0};  // slot that the next chain gets
-    std::uint16_t published_{0};       // available index as the device sees it
-    std::uint16_t next_used_{0};
     std::multimap<std::uint16_t, OfferedChain> offered_;  // by head; a broken driver may offer one twice
     FileDescriptor kick_;
     FileDescriptor call_;

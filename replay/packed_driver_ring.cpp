@@ -1,0 +1,221 @@
+#include "driver_ring.h"
+
+#include <vutrace/replay/ring_access.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <deque>
+#include <utility>
+
+namespace vutrace::replay {
+namespace {
+
+// A position is where the next descriptor goes; what was used is taken by buffer id, whose number of descriptors says
+// where the next used one is.
+class PackedDriverRing final : public DriverRing {
+  public:
+    PackedDriverRing(const MappedMemory& memory, std::uint16_t queue, const QueueDriver::Start& start)
+        : memory_(memory),
+          queue_(queue),
+          layout_(std::get<virtio::PackedRingLayout>(start.layout)),
+          event_index_(start.event_index),
+          in_order_(start.in_order),
+          next_available_(Position::parse(start.available_index)),
+          published_(next_available_),
+          next_used_(next_available_),
+          free_(layout_.size) {}
+
+    // As a ring on which everything was used: before the position in its round, behind it in the one before.
+    Status start() override {
+        if (Status placed = place(); !placed) {
+            return placed;
+        }
+        if (next_available_.offset >= layout_.size) {
+            return fail(ErrorCode::bad_input, fmt::format("queue {} begins at {} in a ring of {}", queue_,
+                                                          next_available_.offset, layout_.size));
+        }
+        for (std::uint32_t i = 0; i < layout_.size; ++i) {
+            const bool wrap = i < next_available_.offset ? next_available_.wrap : !next_available_.wrap;
+            const auto offset = static_cast<std::uint16_t>(i);
+            store(flags_of(offset), virtio::used_flags(wrap));
+        }
+        put_event(driver_event_, {0, virtio::PackedEvent::enable});
+        put_event(device_event_, {0, virtio::PackedEvent::enable});
+        return {};
+    }
+    Status follow() override { return epoch_ == memory_.epoch() ? Status{} : place(); }
+
+    std::uint32_t size() const noexcept override { return layout_.size; }
+    bool has_room(const trace::ChainEntry& entry, std::size_t /*in_flight*/) const noexcept override {
+        return virtio::slots_of(entry.descriptors) <= free_;
+    }
+    std::uint16_t next_available() const noexcept override { return next_available_.value(); }
+
+    bool offer(const trace::ChainEntry& entry) override {
+        const std::uint32_t slots = virtio::slots_of(entry.descriptors);
+        bool all_written = true;
+        for (std::uint32_t i = 0; i < entry.descriptors.size(); ++i) {
+            all_written =
+                (i < slots ? write_slot(entry, i, i + 1 == slots) : write_table(entry, i - slots)) && all_written;
+        }
+        std::uint64_t writable = 0;
+        virtio::for_each_buffer(entry.descriptors, true,
+                                [&](std::uint64_t /*address*/, std::uint32_t length) { writable += length; });
+        in_flight_.push_back(
+            {entry.head, slots, static_cast<std::uint32_t>(std::min<std::uint64_t>(writable, UINT32_MAX))});
+        next_available_ = next_available_.plus(slots, layout_.size);
+        free_ -= slots;
+        return all_written;
+    }
+    std::uint16_t unpublished() const noexcept override { return static_cast<std::uint16_t>(heads_.size()); }
+    bool publish() override {
+        for (const auto& [offset, flags] : heads_) {
+            store(flags_of(offset), flags);
+        }
+        heads_.clear();
+        full_fence();
+        return virtio::needs_event(virtio::parse_packed_event({device_event_, virtio::packed_event_bytes}),
+                                   std::exchange(published_, next_available_), next_available_, layout_.size);
+    }
+
+    Status take_used(std::size_t /*in_flight*/, std::vector<Used>& used) override {
+        while (free_ != layout_.size && virtio::is_used(load(flags_of(next_used_.offset)), next_used_.wrap)) {
+            const auto descriptor = virtio::parse_packed_descriptor({at(next_used_.offset), virtio::descriptor_size});
+            const auto named = std::find_if(in_flight_.begin(), in_flight_.end(),
+                                            [&](const InFlight& one) { return one.id == descriptor.next; });
+            if (named == in_flight_.end()) {
+                return fail(ErrorCode::bad_input,
+                            fmt::format("queue {} has buffer {} used, which the device does not have", queue_,
+                                        descriptor.next));
+            }
+            const std::uint32_t length = (descriptor.flags & virtio::descriptor_write) != 0 ? descriptor.length : 0;
+            // With IN_ORDER it stands for all before it, which are completely written.
+            const auto first = in_order_ ? in_flight_.begin() : named;
+            for (auto one = first; one != named + 1; ++one) {
+                used.push_back({one->id, one == named ? length : one->writable, next_used_.value()});
+                next_used_ = next_used_.plus(one->slots, layout_.size);
+                free_ += one->slots;
+            }
+            in_flight_.erase(first, named + 1);
+        }
+        return {};
+    }
+    bool enable_call() override {
+        const bool at_next = event_index_;
+        put_event(driver_event_,
+                  {next_used_.value(), static_cast<std::uint16_t>(at_next ? virtio::PackedEvent::descriptor
+                                                                          : virtio::PackedEvent::enable)});
+        full_fence();
+        return free_ != layout_.size && virtio::is_used(load(flags_of(next_used_.offset)), next_used_.wrap);
+    }
+
+    trace::RingFields fields() const noexcept override {
+        const auto driver = virtio::parse_packed_event({driver_event_, virtio::packed_event_bytes});
+        const auto device = virtio::parse_packed_event({device_event_, virtio::packed_event_bytes});
+        return {next_available_.value(), driver.flags, driver.position,
+                next_used_.value(),      device.flags, device.position};
+    }
+    std::vector<RingRange> ranges() const override {
+        return {{layout_.descriptor, layout_.descriptor_bytes()},
+                {layout_.driver_event, virtio::packed_event_bytes},
+                {layout_.device_event, virtio::packed_event_bytes}};
+    }
+
+  private:
+    using Position = virtio::PackedPosition;
+    struct InFlight {
+        std::uint16_t id{0};
+        std::uint32_t slots{0};
+        std::uint32_t writable{0};  // bytes
+    };
+
+    static std::uint16_t load(std::byte* word) noexcept {
+        return std::atomic_ref(*reinterpret_cast<std::uint16_t*>(word)).load(std::memory_order_acquire);
+    }
+    static void store(std::byte* word, std::uint16_t value) noexcept {
+        std::atomic_ref(*reinterpret_cast<std::uint16_t*>(word)).store(value, std::memory_order_release);
+    }
+    static void put_event(std::byte* area, virtio::PackedEvent event) noexcept {
+        store(area, event.position);
+        store(area + 2, event.flags);
+    }
+    [[nodiscard]] std::byte* at(std::uint16_t offset) const noexcept { return descriptors_ + layout_.slot(offset); }
+    [[nodiscard]] std::byte* flags_of(std::uint16_t offset) const noexcept {
+        return at(offset) + virtio::packed_flags_at;
+    }
+
+    Status place() {
+        descriptors_ = memory_.at(layout_.descriptor, layout_.descriptor_bytes());
+        driver_event_ = memory_.at(layout_.driver_event, virtio::packed_event_bytes);
+        device_event_ = memory_.at(layout_.device_event, virtio::packed_event_bytes);
+        const auto misaligned = [](const std::byte* part, std::uintptr_t alignment) {
+            return reinterpret_cast<std::uintptr_t>(part) % alignment != 0;
+        };
+        if (descriptors_ == nullptr || driver_event_ == nullptr || device_event_ == nullptr ||
+            !virtio::is_packed_queue_size(layout_.size) || misaligned(descriptors_, 2) ||
+            misaligned(driver_event_, 2) || misaligned(device_event_, 2)) {
+            return fail(
+                ErrorCode::bad_input,
+                fmt::format("the packed ring of queue {} lies in no single memory region, is misaligned, or has "
+                            "the size {}",
+                            queue_, layout_.size));
+        }
+        epoch_ = memory_.epoch();
+        return {};
+    }
+
+    // The first one's flags make the chain available, so they are stored by `publish`.
+    bool write_slot(const trace::ChainEntry& entry, std::uint32_t number, bool last) {
+        const trace::ChainDescriptor& recorded = entry.descriptors[number];
+        const Position here = next_available_.plus(number, layout_.size);
+        constexpr unsigned ownership = unsigned{virtio::packed_available} | virtio::packed_used;
+        const auto flags =
+            static_cast<std::uint16_t>((recorded.flags & ~ownership) | virtio::available_flags(here.wrap));
+        const std::uint16_t old = load(flags_of(here.offset));
+        virtio::serialise_packed_descriptor(
+            {recorded.address, recorded.length, number == 0 ? old : flags, last ? entry.head : recorded.next},
+            {at(here.offset), virtio::descriptor_size});
+        if (number == 0) {
+            heads_.emplace_back(here.offset, flags);
+        }
+        return true;
+    }
+    bool write_table(const trace::ChainEntry& entry, std::uint32_t number) const {
+        const trace::ChainDescriptor& recorded = entry.descriptors[number + 1];
+        std::byte* place =
+            memory_.at(entry.descriptors.front().address + std::uint64_t{number} * virtio::descriptor_size,
+                       virtio::descriptor_size);
+        if (place != nullptr) {
+            virtio::serialise_packed_descriptor({recorded.address, recorded.length, recorded.flags, recorded.next},
+                                                {place, virtio::descriptor_size});
+        }
+        return place != nullptr;
+    }
+
+    const MappedMemory& memory_;
+    std::uint16_t queue_;
+    virtio::PackedRingLayout layout_;
+    bool event_index_;
+    bool in_order_;
+    Position next_available_;
+    Position published_;
+    Position next_used_;
+    std::uint32_t free_;                                          // descriptors that the device does not have
+    std::deque<InFlight> in_flight_;                              // in the order in which they were offered
+    std::vector<std::pair<std::uint16_t, std::uint16_t>> heads_;  // place and flags of chains to be published
+    std::byte* descriptors_{nullptr};
+    std::byte* driver_event_{nullptr};
+    std::byte* device_event_{nullptr};
+    std::uint64_t epoch_{0};
+};
+
+}  // namespace
+
+std::unique_ptr<DriverRing> make_packed_driver_ring(const MappedMemory& memory, std::uint16_t queue,
+                                                    const QueueDriver::Start& start) {
+    return std::make_unique<PackedDriverRing>(memory, queue, start);
+}
+
+}  // namespace vutrace::replay
