@@ -24,7 +24,7 @@ void MessageRecorder::record(trace::MemoryRecord memory) noexcept {
     (void)recorder_.record(session_, std::move(memory));
 }
 
-void MessageRecorder::lost(trace::GapRecord gap) noexcept {
+void MessageRecorder::lost(const trace::GapRecord& gap) noexcept {
     recorder_.lost(session_, gap);
 }
 

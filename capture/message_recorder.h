@@ -17,7 +17,7 @@ class MessageRecorder {
     // Gives the piece's descriptors their numbers. The session's thread.
     void record(Channel channel, const ForwardedPiece& piece) noexcept;
     void record(trace::MemoryRecord memory) noexcept;
-    void lost(trace::GapRecord gap) noexcept;
+    void lost(const trace::GapRecord& gap) noexcept;
     void note(trace::NoteRecord::Severity severity, std::string text) noexcept;
 
   private:

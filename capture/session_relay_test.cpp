@@ -10,7 +10,6 @@ namespace vutrace::capture {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using ::testing::Pair;
 using namespace testing;
 

@@ -16,7 +16,6 @@ namespace {
 
 using protocol::FrontEndRequest;
 using testing::DataPathTest;
-using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using Part = trace::MemoryRecord::Part;

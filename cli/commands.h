@@ -10,6 +10,7 @@ extern const Command decode_command;
 extern const Command info_command;
 extern const Command rings_command;
 extern const Command memory_command;
+extern const Command stats_command;
 extern const Command check_command;
 extern const Command replay_command;
 extern const Command demo_command;

@@ -15,8 +15,8 @@ namespace vutrace::cli {
 namespace {
 
 // In the order in which --help shows them.
-constexpr std::array commands{&capture_command, &decode_command, &info_command,   &rings_command,
-                              &memory_command,  &check_command,  &replay_command, &demo_command};
+constexpr std::array commands{&capture_command, &decode_command, &info_command,   &rings_command, &memory_command,
+                              &stats_command,   &check_command,  &replay_command, &demo_command};
 
 // Whether one is named, or no word is there that could be meant as one.
 bool known_command_among(int argument_count, char** arguments) {

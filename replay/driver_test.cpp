@@ -10,7 +10,6 @@ namespace vutrace::replay {
 namespace {
 
 using testing::create_image;
-using testing::read_file;
 using testing::ServedBackend;
 using testing::TemporaryFolder;
 namespace block = virtio::block;

@@ -7,7 +7,6 @@
 namespace vutrace::check {
 namespace {
 
-using session::testing::literal;
 using test::BlockSession;
 using test::FrontEndRequest;
 using test::SessionBuilder;

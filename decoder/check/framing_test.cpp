@@ -8,7 +8,6 @@
 namespace vutrace::check {
 namespace {
 
-using test::BlockSession;
 using test::FrontEndRequest;
 using test::SessionBuilder;
 using test::texts;
@@ -16,7 +15,6 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-using testing::SizeIs;
 
 constexpr std::uint32_t version_1 = protocol::version_1;
 

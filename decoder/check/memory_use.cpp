@@ -12,7 +12,6 @@
 namespace vutrace::check {
 namespace {
 
-using protocol::FrontEndRequest;
 namespace pf = protocol::protocol_feature;
 
 struct RingPart {

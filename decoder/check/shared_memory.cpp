@@ -15,7 +15,6 @@ namespace vutrace::check {
 namespace {
 
 using protocol::FrontEndRequest;
-using session::DeviceState;
 
 // VU103
 class StateTransfer final : public Rule {

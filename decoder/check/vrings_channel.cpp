@@ -13,7 +13,6 @@ namespace vutrace::check {
 namespace {
 
 using protocol::FrontEndRequest;
-using session::DeviceState;
 
 enum class BackEndRequest : std::uint32_t {
     host_notifier = 3,

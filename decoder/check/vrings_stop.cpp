@@ -13,7 +13,6 @@ namespace vutrace::check {
 namespace {
 
 using protocol::FrontEndRequest;
-using session::DeviceState;
 
 // VU054
 class UnknownRingStopped final : public Rule {

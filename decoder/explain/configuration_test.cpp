@@ -18,7 +18,6 @@ using protocol::FrontEndRequest;
 using session::testing::BlockSession;
 using session::testing::SessionBuilder;
 using testing::ElementsAre;
-using testing::IsEmpty;
 
 constexpr std::uint32_t net = 1;
 constexpr std::uint32_t block = 2;

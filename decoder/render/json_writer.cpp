@@ -57,6 +57,11 @@ void JsonWriter::signed_number(std::int64_t value) {
     out_.append(digits.data(), digits.size());
 }
 
+void JsonWriter::real(double value) {
+    separate();
+    fmt::format_to(std::back_inserter(out_), FMT_COMPILE("{}"), value);
+}
+
 void JsonWriter::boolean(bool value) {
     separate();
     out_.append(value ? "true" : "false");

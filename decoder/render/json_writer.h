@@ -29,6 +29,7 @@ class JsonWriter {
 
     void number(std::uint64_t value);
     void signed_number(std::int64_t value);
+    void real(double value);  // finite
     void boolean(bool value);
     void null();
     void hex(std::uint64_t value);      // "0x…"

@@ -1,3 +1,4 @@
+#include "page.h"
 
 #include <vutrace/explain/devices.h>
 #include <vutrace/protocol/features.h>
@@ -11,30 +12,6 @@
 namespace vutrace::render {
 namespace {
 
-constexpr std::size_t label_width = 20;
-
-class Page {
-  public:
-    Page(std::string& out, const Style& style) noexcept : out_(out), style_(style) {}
-
-    void title(std::string_view text) {
-        out_ += '\n';
-        style_.append(out_, Tone::strong, text);
-        out_ += '\n';
-    }
-    void line(std::string_view label, std::string_view value, Tone tone = Tone::plain) {
-        out_ += "  ";
-        style_.append(out_, Tone::faint, fmt::format("{:<{}}", label, label_width));
-        out_ += "  ";
-        style_.append(out_, tone, value);
-        out_ += '\n';
-    }
-
-  private:
-    std::string& out_;
-    const Style& style_;
-};
-
 std::string joined(const std::vector<std::string>& names) {
     // A name a line would be long, all on one line too: wrapped below the value's column.
     constexpr std::size_t width = 90;
@@ -42,7 +19,7 @@ std::string joined(const std::vector<std::string>& names) {
     std::size_t column = 0;
     for (const std::string& name : names) {
         if (column + name.size() > width) {
-            text += fmt::format("\n{:{}}", "", label_width + 4);
+            text += fmt::format("\n{:{}}", "", Page::label_width + 4);
             column = 0;
         }
         text += (column == 0 ? "" : " ") + name;

@@ -61,6 +61,30 @@ TEST_F(State, InfoOfATornTraceWarns) {
     EXPECT_EQ(run("info " + folder_.path("missing")).status, 3);
 }
 
+TEST_F(State, StatsCountWhatHappenedOnTheQueues) {
+    const Outcome text = run("stats " + path());
+    EXPECT_EQ(text.status, 0) << text.errors;
+    EXPECT_THAT(text.output, HasSubstr("1 made available, 1 used"));
+    const Outcome object = run("stats --json --device blk " + path());
+    EXPECT_EQ(object.status, 0);
+    const json queue = json::parse(object.output)["sessions"][0]["queues"][0];
+    ASSERT_EQ(queue["requests"].size(), 1U);
+    EXPECT_EQ(queue["requests"][0]["request"], "OUT");
+    EXPECT_EQ(queue["latency"]["count"], 1);
+    const json filtered = json::parse(run("stats --json --filter 'queue == 1' " + path()).output);
+    EXPECT_EQ(filtered["sessions"][0]["queues"][0]["chains_used"], 0);
+    EXPECT_EQ(run("stats --filter 'queue ==' " + path()).status, 2);
+    EXPECT_EQ(run("stats --device toaster " + path()).status, 2);
+    EXPECT_EQ(run("stats " + folder_.path("missing")).status, 3);
+}
+
+TEST_F(State, StatsOfATornTraceWarn) {
+    std::filesystem::resize_file(path(), std::filesystem::file_size(path()) - 1);
+    const Outcome outcome = run("stats " + path());
+    EXPECT_EQ(outcome.status, 0);
+    EXPECT_THAT(outcome.errors, HasSubstr("torn"));
+}
+
 TEST_F(State, RingsShowAChainWhileItIsOpen) {
     const Outcome open = run("rings " + path() + " --at " + chain_at_ + " --json");
     ASSERT_EQ(open.status, 0) << open.errors;

@@ -7,6 +7,7 @@
 #include <vutrace/render/findings.h>
 #include <vutrace/render/json.h>
 #include <vutrace/render/ring_view.h>
+#include <vutrace/render/statistics.h>
 #include <vutrace/render/summary.h>
 #include <vutrace/render/text.h>
 
@@ -62,6 +63,7 @@ class Understanding {
         memory_.apply(record);
         const explain::Annotation& annotation = checker_.take(record);
         summary_.add(annotation, checker_.annotator().tracker());
+        statistics_.add(annotation, checker_.annotator().tracker());
         for (std::size_t entry = 0; entry < trace::sequence_count(record); ++entry) {
             render(annotation, entry);
             pick(annotation, entry);
@@ -78,6 +80,13 @@ class Understanding {
         require(is_json(json), "summary as JSON");
         (void)render::append_summary_text(text, summary_, checker_.annotator(), style_, keep);
         require(is_safe_text(text), "summary as text");
+        statistics_.finish();
+        json.clear();
+        (void)render::append_statistics_json(json, statistics_, keep);
+        require(is_json(json), "statistics as JSON");
+        text.clear();
+        (void)render::append_statistics_text(text, statistics_, style_, keep);
+        require(is_safe_text(text), "statistics as text");
         for (const auto& [number, state] : memory_.sessions()) {
             for (const render::RingView& ring : render::view_rings(state, std::nullopt)) {
                 require(is_json(render::ring_json(ring)), "ring as JSON");
@@ -123,6 +132,7 @@ class Understanding {
     check::Checker checker_;
     session::Tracker memory_;
     render::Summary summary_;
+    statistics::Statistics statistics_;
     render::Style style_{false};
     render::TextRenderer text_{{.time = render::TimeFormat::relative, .verbose = true, .raw = true}};
     render::FindingText finding_text_{false};

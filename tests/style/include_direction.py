@@ -21,7 +21,8 @@ MAY_INCLUDE = {
     "explain": DECODER,
     "check": DECODER | {"explain"},
     "filter": DECODER | {"explain"},
-    "render": DECODER | {"explain", "check"},
+    "statistics": DECODER | {"explain"},
+    "render": DECODER | {"explain", "check", "statistics"},
     "capture": DECODER,
     "replay": DECODER | {"explain"},
 }
