@@ -15,17 +15,8 @@ constexpr std::size_t most_waiting = virtio::max_queue_size;
 
 // "OUT", or where all chains of a queue are of one kind, "transmit".
 std::string_view request_of(const explain::EntryAnnotation& entry) noexcept {
-    if (!entry.request) {
-        return {};
-    }
-    const auto& fields = entry.request->fields;
-    std::string_view type = entry.role.name;
-    (void)virtio::any_field(fields, 0, fields.size(), [&type](const virtio::RequestField& field, std::size_t /*at*/) {
-        const bool found = field.info->name == "type" && field.info->kind == virtio::FieldKind::name;
-        type = found ? field.name : type;
-        return found;
-    });
-    return type;
+    const std::string_view type = entry.request ? virtio::type_of(*entry.request) : std::string_view();
+    return type.empty() && entry.request ? entry.role.name : type;
 }
 
 void count_entry(ChainStatistics& sum, const trace::ChainEntry& entry, const explain::EntryAnnotation& known) {

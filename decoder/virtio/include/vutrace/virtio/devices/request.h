@@ -123,4 +123,14 @@ bool any_field(const std::vector<RequestField>& fields, std::size_t first, std::
     return false;
 }
 
+// The name of the request, `unknown_value` where it has none, empty where not even that was captured. Constant.
+[[nodiscard]] inline std::string_view type_of(const DeviceRequest& request) noexcept {
+    std::string_view type;
+    (void)any_field(request.fields, 0, request.fields.size(), [&](const RequestField& field, std::size_t /*at*/) {
+        type = field.info->name == "type" ? field.name : std::string_view();
+        return !type.empty();
+    });
+    return type;
+}
+
 }  // namespace vutrace::virtio
