@@ -15,8 +15,11 @@ constexpr std::size_t most_waiting = virtio::max_queue_size;
 
 // "OUT", or where all chains of a queue are of one kind, "transmit".
 std::string_view request_of(const explain::EntryAnnotation& entry) noexcept {
-    const std::string_view type = entry.request ? virtio::type_of(*entry.request) : std::string_view();
-    return type.empty() && entry.request ? entry.role.name : type;
+    if (!entry.request) {
+        return {};
+    }
+    const std::string_view type = virtio::type_of(*entry.request);
+    return type.empty() ? entry.role.name : type;
 }
 
 void count_entry(ChainStatistics& sum, const trace::ChainEntry& entry, const explain::EntryAnnotation& known) {
