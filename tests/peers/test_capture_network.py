@@ -46,7 +46,7 @@ class CaptureNetwork(PeerTestCase):
         front_end.wait_for_prompt()
         return front_end, capture, back_end
 
-    def session(self, name, ends, queues, split=True):
+    def session(self, name, ends, queues):
         began = time.monotonic()
         front_end, capture, back_end = ends
         back_end.wait_for_queues(2 * queues)
@@ -58,8 +58,7 @@ class CaptureNetwork(PeerTestCase):
         self.assertEqual(front_end.finish_all(), [frames(1, queue) for queue in range(queues)])
         capture.finish()
         self.assertEqual(back_end.finish_all(), [frames(2, queue) for queue in range(queues)])
-        if split:  # the rules about rings take a position of a packed one for an index
-            vutrace.require_healthy(self.workspace, capture.trace, name=f"check-{name}")
+        vutrace.require_healthy(self.workspace, capture.trace, name=f"check-{name}")
         records = vutrace.decode(self.workspace, capture.trace, "--raw", name=f"decode-{name}")
         compared = dpdk_log.assert_equal(self, dpdk_log.requests(back_end.stderr, back_end.socket),
                                          dpdk_log.decoded(ask.messages(records)),
@@ -87,7 +86,7 @@ class CaptureNetwork(PeerTestCase):
         for queues, packed in ((1, False), (4, False), (1, True), (4, True)):
             with self.subTest(queues=queues, packed=packed):
                 name = f"shadow-{queues}-{'packed' if packed else 'split'}"
-                records = self.session(name, self.connected(name, queues, "shadow", packed), queues, not packed)
+                records = self.session(name, self.connected(name, queues, "shadow", packed), queues)
                 self.assert_recorded(records, queues)
                 moved = [note["queue"] for note in ask.of_type(records, "note")
                          if "SET_VRING_ADDR went to the back-end" in note["text"]]
