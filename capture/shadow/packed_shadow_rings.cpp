@@ -169,16 +169,18 @@ void PackedShadowRings::list(const virtio::RingDescriptor& descriptor, const Cha
     const std::uint16_t key = ids_.find(id);
     const Position at = looked_;
     const std::size_t before = completions.size();
+    // Without WRITE the length has no meaning: DPDK leaves the driver's there.
+    const std::uint32_t length = (descriptor.flags & virtio::descriptor_write) != 0 ? descriptor.length : 0;
     if (key == BufferIds::none || !in_flight.is_open(key) || listed_[key]) {
         looked_ = at.plus(1, layout_.size);
         keys_.push_back(BufferIds::none);
-        completions.push_back({BufferIds::none, id, at.value(), looked_.value(), descriptor.length, false, true});
+        completions.push_back({BufferIds::none, id, at.value(), looked_.value(), length, false, true});
     } else {
         const std::size_t batch = in_order_ ? in_flight.batch_length(listed_count_, key).value_or(1) : 1;
         for (std::size_t i = 1; i < batch; ++i) {
             add_completion(in_flight.in_order(listed_count_), 0, true, completions);
         }
-        add_completion(key, descriptor.length, false, completions);
+        add_completion(key, length, false, completions);
     }
     used_.push_back({descriptor, at, at.distance_to(looked_, layout_.size), completions.size() - before});
 }

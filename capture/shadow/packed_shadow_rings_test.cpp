@@ -106,6 +106,19 @@ TEST_F(PackedShadowTest, MovesAChainAndItsCompletionAndRecordsBoth) {
     EXPECT_EQ(records.back().fields.used_index, (Position{2, true}.value()));
 }
 
+TEST_F(PackedShadowTest, ALengthWithoutWriteMeansNothingAndIsDelivered) {
+    open(7);
+    offer(3, "request");
+    (void)queue->serve();
+    ASSERT_TRUE(device->take());
+    device->use(3, 146, 2, false);  // as DPDK does
+    (void)queue->serve();
+    EXPECT_EQ(reap(), 3);
+    EXPECT_EQ(driver->descriptor(0).length, 146U);
+    EXPECT_EQ(recorder.entries().back().used_length, 0U);
+    EXPECT_EQ(recorder.entries().back().content.size(), 0U);
+}
+
 TEST_F(PackedShadowTest, NothingOfSeveralIsSeenBeforeAllAreRecorded) {
     open(16);
     recorder.set_free_bytes(0);

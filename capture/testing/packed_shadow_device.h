@@ -42,10 +42,12 @@ class PackedShadowDevice {
         return taken;
     }
     // `slots`: of the chain, or of all that the descriptor stands for.
-    void use(std::uint16_t id, std::uint32_t length, std::uint32_t slots) {
+    void use(std::uint16_t id, std::uint32_t length, std::uint32_t slots) { use(id, length, slots, length != 0); }
+    // `writes`: WRITE is set, which says that the length means something.
+    void use(std::uint16_t id, std::uint32_t length, std::uint32_t slots, bool writes) {
         put<std::uint32_t>(at(next_use) + 8, length);
         put<std::uint16_t>(at(next_use) + virtio::packed_id_at, id);
-        const auto written = static_cast<std::uint16_t>(length != 0 ? virtio::descriptor_write : 0);
+        const auto written = static_cast<std::uint16_t>(writes ? virtio::descriptor_write : 0);
         put<std::uint16_t>(at(next_use) + virtio::packed_flags_at,
                            static_cast<std::uint16_t>(virtio::used_flags(next_use.wrap) | written));
         next_use = next_use.plus(slots, size_);
