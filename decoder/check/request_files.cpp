@@ -107,7 +107,7 @@ class MergedBuffers final : public Rule {
                 finding(sight, fmt::format("{}: num_buffers is {}, MRG_RXBUF is {}; later ones of this "
                                            "queue are not told",
                                            head_of(sight), buffers, merges ? "negotiated" : "not negotiated"));
-            made.severity = merges ? Severity::error : Severity::info;
+            made.severity = merges && delivers_completions(sight.after) ? Severity::error : Severity::info;
             report(std::move(made));
         }
     }
@@ -119,9 +119,11 @@ class MergedBuffers final : public Rule {
             return;
         }
         queue->reported = queue->first;
-        report(sight, fmt::format("the used index {} was published with {} of the {} buffers of the packet of record "
-                                  "{} still missing",
-                                  chain.fields.used_index, queue->left, queue->buffers, queue->first));
+        Finding made = finding(sight, fmt::format("the used index {} was published with {} of the {} buffers of the "
+                                                  "packet of record {} still missing",
+                                                  chain.fields.used_index, queue->left, queue->buffers, queue->first));
+        made.severity = delivers_completions(sight.after) ? Severity::error : Severity::info;
+        report(std::move(made));
     }
 
   private:
@@ -188,7 +190,8 @@ constexpr std::array rows{
     RuleRow{{"VU112", Severity::error, Violator::back_end,
              "With MRG_RXBUF, all buffers of a received packet are used together.", network_section,
              "The driver takes num_buffers used elements at once. Seen where capture's look at the ring ends inside a "
-             "packet. Without MRG_RXBUF num_buffers is 1; devices that leave it give a note.",
+             "packet. Without MRG_RXBUF num_buffers is 1; devices that leave it give a note. A note, too, where the "
+             "driver may have used the buffer again before it was copied: in every mode but `shadow`.",
              ""},
             make_rule<MergedBuffers>,
             wants_chains | wants_chain_records},

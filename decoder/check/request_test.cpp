@@ -292,9 +292,9 @@ TEST(Request, OtherDevicesAreNoFileSystems) {
 // --- Network devices
 
 struct Network {
-    explicit Network(std::uint64_t more_features, std::uint16_t queue) {
+    explicit Network(std::uint64_t more_features, std::uint16_t queue, const char* datapath = "shadow") {
         ring.session = SessionBuilder();
-        ring.session.add(trace::SessionRecord{trace::SessionRecord::Kind::opened, {{"datapath", "relay"}}});
+        ring.session.add(trace::SessionRecord{trace::SessionRecord::Kind::opened, {{"datapath", datapath}}});
         ring.session.set(FrontEndRequest::SET_FEATURES, bit(30) | bit(feature::VERSION_1) | more_features);
         ring.session.request(FrontEndRequest::NET_SET_MTU, protocol::serialise_u64(1500));
         BlockSession::add_regions(ring.session);
@@ -337,6 +337,11 @@ TEST(Request, NumBuffersIsAtLeastOne) {
     net.receive_buffer(0);
     const auto record = net.ring.use(net.received(0, 0));
     EXPECT_THAT(net.ring.said({"VU112"}), ElementsAre(StartsWith(at("VU112", record, "error back-end"))));
+    Network polled(merges, 0, "relay");
+    polled.receive_buffer(0);
+    polled.ring.use(polled.received(0, 0));
+    EXPECT_THAT(polled.ring.said({"VU112"}), ElementsAre(HasSubstr("info back-end")))
+        << "the driver may have used the buffer again";
     Network without(0, 0);
     without.receive_buffer(0);
     without.ring.use(without.received(0, 0));

@@ -5,6 +5,15 @@
 #include <algorithm>
 
 namespace vutrace::check {
+namespace {
+
+std::string_view data_path(const session::SessionState& state) noexcept {
+    const auto found = std::find_if(state.opened.begin(), state.opened.end(),
+                                    [](const auto& attribute) { return attribute.first == "datapath"; });
+    return found == state.opened.end() ? std::string_view() : std::string_view(found->second);
+}
+
+}  // namespace
 
 std::string position_of(std::uint16_t index) {
     const auto at = virtio::PackedPosition::parse(index);
@@ -40,12 +49,15 @@ std::string duration(std::int64_t nanoseconds) {
 }
 
 Watched watched_notifications(const session::SessionState& state) noexcept {
-    const auto found = std::find_if(state.opened.begin(), state.opened.end(),
-                                    [](const auto& attribute) { return attribute.first == "datapath"; });
-    if (found == state.opened.end() || found->second == "off") {
+    const std::string_view mode = data_path(state);
+    if (mode.empty() || mode == "off") {
         return Watched::none;
     }
-    return found->second == "tap" ? Watched::some : Watched::all;
+    return mode == "tap" ? Watched::some : Watched::all;
+}
+
+bool delivers_completions(const session::SessionState& state) noexcept {
+    return data_path(state) == "shadow";
 }
 
 }  // namespace vutrace::check

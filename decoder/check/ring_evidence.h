@@ -51,6 +51,10 @@ enum class Watched : std::uint8_t {
 };
 [[nodiscard]] Watched watched_notifications(const session::SessionState& state) noexcept;
 
+// Mode `shadow`: the driver gets completions from capture only, after these were recorded. In the others a driver that
+// polls may have used a buffer again before it was copied, and nothing tells (docs/trace-format.md, proofs).
+[[nodiscard]] bool delivers_completions(const session::SessionState& state) noexcept;
+
 // Were the descriptors of an entry read while the chain was the device's? Where tap copied nothing of a chain, the
 // entry does not say when they were read: it may have been the next chain's indirect table.
 [[nodiscard]] inline bool is_certain(const ChainSight& sight) noexcept {
