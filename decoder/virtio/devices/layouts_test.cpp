@@ -151,7 +151,7 @@ void expect_numbers(const testing::DeviceSample& sample, Numbers expected) {
     ASSERT_TRUE(request);
     for (const auto& [wanted, number] : expected) {
         const auto field = std::find_if(request->fields.rbegin(), request->fields.rend(),
-                                        [&](const RequestField& one) { return one.info->name == wanted; });
+                                        [&name = wanted](const RequestField& one) { return one.info->name == name; });
         ASSERT_NE(field, request->fields.rend()) << wanted;
         EXPECT_EQ(field->number, number) << wanted;
     }
