@@ -87,6 +87,12 @@ class PackedRingTap final : public RingTap {
     void judge_used();
     [[nodiscard]] bool driver_waits_for(const trace::ChainEntry& entry) const noexcept;
 
+    // Losses: packed_ring_tap_losses.cpp.
+    static constexpr const char* unread = "chains were used before their descriptors were read";
+    static constexpr const char* overwritten = "used descriptors were overwritten before they were read";
+    [[nodiscard]] static constexpr bool marked_available(std::uint16_t flags) noexcept {
+        return (flags & virtio::packed_available) != 0;
+    }
     [[nodiscard]] bool is_of_round(Position position) const noexcept;
     [[nodiscard]] bool was_passed() const noexcept;
     [[nodiscard]] std::optional<Position> driver_position() const;
