@@ -1,36 +1,12 @@
 // Any bytes as guest memory: the walk must end, stay in bounds and keep its promises about the chain.
+#include "fuzzed_memory.h"
+
 #include <vutrace/virtio/devices/block.h>
 #include <vutrace/virtio/split_ring.h>
 
-#include <algorithm>
-#include <cstdlib>
-
-namespace {
-
 using namespace vutrace;
-
-class FuzzedMemory final : public virtio::GuestMemory {
-  public:
-    explicit FuzzedMemory(ByteView bytes) : bytes_(bytes) {}
-    [[nodiscard]] bool read(std::uint64_t address, MutableByteView out) const noexcept override {
-        if (address > bytes_.size() || out.size() > bytes_.size() - address) {
-            return false;
-        }
-        std::copy_n(bytes_.begin() + static_cast<std::ptrdiff_t>(address), out.size(), out.begin());
-        return true;
-    }
-
-  private:
-    ByteView bytes_;
-};
-
-void require(bool holds) {
-    if (!holds) {
-        std::abort();
-    }
-}
-
-}  // namespace
+using virtio::FuzzedMemory;
+using virtio::require;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const ByteView bytes = std::as_bytes(std::span(data, size));

@@ -1,34 +1,14 @@
 // Any bytes as guest memory with a packed ring in it: the walk must end, stay in bounds, read every byte at most once
 // and keep its promises about the chain.
+#include "fuzzed_memory.h"
+
 #include <vutrace/virtio/packed_ring.h>
 
-#include <algorithm>
-#include <cstdlib>
+using namespace vutrace;
+using virtio::FuzzedMemory;
+using virtio::require;
 
 namespace {
-
-using namespace vutrace;
-
-void require(bool holds) {
-    if (!holds) {
-        std::abort();
-    }
-}
-
-class FuzzedMemory final : public virtio::GuestMemory {
-  public:
-    explicit FuzzedMemory(ByteView bytes) : bytes_(bytes) {}
-    [[nodiscard]] bool read(std::uint64_t address, MutableByteView out) const noexcept override {
-        if (address > bytes_.size() || out.size() > bytes_.size() - address) {
-            return false;
-        }
-        std::copy_n(bytes_.begin() + static_cast<std::ptrdiff_t>(address), out.size(), out.begin());
-        return true;
-    }
-
-  private:
-    ByteView bytes_;
-};
 
 void check_positions(virtio::PackedPosition position, std::uint16_t count, std::uint32_t size) {
     if (!virtio::is_packed_queue_size(size) || position.offset >= size) {
