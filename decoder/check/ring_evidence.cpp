@@ -1,19 +1,10 @@
 #include "ring_evidence.h"
 
+#include <vutrace/trace/attributes.h>
+
 #include <fmt/format.h>
 
-#include <algorithm>
-
 namespace vutrace::check {
-namespace {
-
-std::string_view data_path(const session::SessionState& state) noexcept {
-    const auto found = std::find_if(state.opened.begin(), state.opened.end(),
-                                    [](const auto& attribute) { return attribute.first == "datapath"; });
-    return found == state.opened.end() ? std::string_view() : std::string_view(found->second);
-}
-
-}  // namespace
 
 std::string position_of(std::uint16_t index) {
     const auto at = virtio::PackedPosition::parse(index);
@@ -49,7 +40,7 @@ std::string duration(std::int64_t nanoseconds) {
 }
 
 Watched watched_notifications(const session::SessionState& state) noexcept {
-    const std::string_view mode = data_path(state);
+    const std::string_view mode = trace::attribute(state.opened, "datapath");
     if (mode.empty() || mode == "off") {
         return Watched::none;
     }
@@ -57,7 +48,7 @@ Watched watched_notifications(const session::SessionState& state) noexcept {
 }
 
 bool delivers_completions(const session::SessionState& state) noexcept {
-    return data_path(state) == "shadow";
+    return trace::attribute(state.opened, "datapath") == "shadow";
 }
 
 }  // namespace vutrace::check

@@ -2,6 +2,7 @@
 #include <vutrace/explain/lineage.h>
 #include <vutrace/protocol/payloads.h>
 #include <vutrace/protocol/requests.h>
+#include <vutrace/trace/attributes.h>
 
 #include <algorithm>
 #include <array>
@@ -14,15 +15,6 @@ using protocol::FrontEndRequest;
 
 // More files and queues than any real device has; a hostile trace gets no further.
 constexpr std::size_t most_kept = 1024;
-
-std::string attribute(const trace::SessionRecord& session, std::string_view key) {
-    for (const auto& [name, value] : session.attributes) {
-        if (name == key) {
-            return value;
-        }
-    }
-    return {};
-}
 
 template <class Set>
 bool share(const Set& a, const Set& b) {
@@ -58,9 +50,11 @@ void Lineages::add(const Annotation& annotation) {
 
 void Lineages::take(Life& life, const trace::Record& record, const trace::SessionRecord& session) {
     if (session.kind == trace::SessionRecord::Kind::opened) {
-        life.endpoints = attribute(session, "front-end.endpoint") + " and " + attribute(session, "back-end.endpoint");
-        life.front_end_process = attribute(session, "front-end.pid");
-        life.back_end_process = attribute(session, "back-end.pid");
+        life.endpoints = trace::attribute(session.attributes, "front-end.endpoint");
+        life.endpoints += " and ";
+        life.endpoints += trace::attribute(session.attributes, "back-end.endpoint");
+        life.front_end_process = trace::attribute(session.attributes, "front-end.pid");
+        life.back_end_process = trace::attribute(session.attributes, "back-end.pid");
     } else if (session.kind == trace::SessionRecord::Kind::closed) {
         life.closed = record.sequence;
     }

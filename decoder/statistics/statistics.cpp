@@ -1,6 +1,7 @@
 #include "vutrace/statistics/statistics.h"
 
 #include <vutrace/protocol/features.h>
+#include <vutrace/trace/attributes.h>
 #include <vutrace/virtio/packed_ring.h>
 #include <vutrace/virtio/split_ring.h>
 
@@ -85,12 +86,6 @@ bool is_wanted(const session::DeviceState& device, const trace::ChainRecord& cha
     return step.count == 0 || !sized || is_wanted_packed(*queue->size, chain.fields, used, step);
 }
 
-std::string data_path_of(const session::SessionState& state) {
-    const auto found = std::find_if(state.opened.begin(), state.opened.end(),
-                                    [](const auto& attribute) { return attribute.first == "datapath"; });
-    return found == state.opened.end() ? std::string() : found->second;
-}
-
 }  // namespace
 
 void Statistics::add(const explain::Annotation& annotation, const session::Tracker& tracker, const Selected& selected) {
@@ -103,7 +98,7 @@ void Statistics::add(const explain::Annotation& annotation, const session::Track
     session.number = record.session;
     session.device = annotation.device;
     if (std::holds_alternative<trace::SessionRecord>(record.body)) {
-        session.data_path = data_path_of(*state);
+        session.data_path = trace::attribute(state->opened, "datapath");
     } else if (const auto* chain = std::get_if<trace::ChainRecord>(&record.body)) {
         add_chains(annotation, *chain, *state, selected);
     } else if (const auto* event = std::get_if<trace::EventRecord>(&record.body)) {
