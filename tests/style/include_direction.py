@@ -21,6 +21,7 @@ MAY_INCLUDE = {
     "explain": DECODER,
     "check": DECODER | {"explain"},
     "filter": DECODER | {"explain"},
+    "index": DECODER | {"explain", "filter"},
     "statistics": DECODER | {"explain"},
     "render": DECODER | {"explain", "check", "statistics"},
     "capture": DECODER,
