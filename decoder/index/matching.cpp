@@ -15,6 +15,7 @@ namespace {
 
 // Fewer would be spent on going to their place; more would let the first results wait.
 constexpr std::uint64_t longest_stretch = 16384;
+constexpr std::uint64_t search_step = 4096;  // between two looks at whether to stop
 
 // Gives out stretches in order and takes what was found in them in any order.
 class Work {
@@ -108,6 +109,43 @@ Status match_rows(const std::shared_ptr<const TraceIndex>& index, const filter::
         work.run();
     }
     return work.result();
+}
+
+Result<std::optional<std::uint64_t>> find_row(
+    const std::shared_ptr<const TraceIndex>& index, std::uint64_t from, Direction direction,
+    const std::function<bool(const explain::Annotation&, std::size_t)>& wanted, const std::stop_token& stop,
+    const std::function<void(std::uint64_t)>& progress) {
+    const bool forward = direction == Direction::forward;
+    const std::uint64_t rows = index->progress().rows;
+    Cursor cursor(index);
+    std::uint64_t first = from + 1;                                 // of what is left, going forward
+    std::uint64_t last = from == 0 ? 0 : std::min(from - 1, rows);  // going backward
+    while (forward ? first <= rows : last > 0) {
+        if (stop.stop_requested()) {
+            return fail(ErrorCode::limit, "stopped");
+        }
+        const std::uint64_t begin = forward ? first : last - std::min(last, search_step) + 1;
+        const std::uint64_t end = forward ? std::min(rows, first + search_step - 1) : last;
+        std::optional<std::uint64_t> found;
+        Status looked = cursor.visit(begin, end, [&](const explain::Annotation& annotation, std::size_t entry) {
+            if (wanted(annotation, entry)) {
+                found = annotation.record->sequence + entry;
+            }
+            return !(found && forward);
+        });
+        if (!looked) {
+            return tl::unexpected(looked.error());
+        }
+        if (found) {
+            return found;
+        }
+        first = end + 1;
+        last = begin - 1;
+        if (progress) {
+            progress(forward ? end : begin);
+        }
+    }
+    return std::nullopt;
 }
 
 }  // namespace vutrace::index

@@ -2,6 +2,7 @@
 
 #include "index_fixture.h"
 
+#include <algorithm>
 #include <thread>
 
 namespace vutrace::index {
@@ -83,6 +84,30 @@ TEST_F(MatchingTest, AFileThatBecameShorterIsAnErrorOrGivesFewerRows) {
     std::uint64_t rows = 0;
     const Status matched = match_rows(index, {}, 2, {}, [&](Matches&& found) { rows += found.rows.size(); });
     EXPECT_TRUE(!matched || rows < builder_.last_sequence());
+}
+
+TEST_F(MatchingTest, FindsTheNearestRowBothWays) {
+    write_trace(3000);
+    const auto index = make_index(128);
+    ASSERT_TRUE(index->build({}));
+    const auto filter = filter::Filter::compile("state == used");
+    const std::vector<std::uint64_t> rows = expected(*filter);
+    const auto wanted = [&](const auto& annotation, std::size_t entry) { return filter->matches(annotation, entry); };
+    for (const std::uint64_t from : {rows[0], rows[1], rows[2000], rows[3001] + 1, rows.back()}) {
+        const auto after = std::upper_bound(rows.begin(), rows.end(), from);
+        const auto before = std::lower_bound(rows.begin(), rows.end(), from);
+        const auto next = find_row(index, from, Direction::forward, wanted, {});
+        ASSERT_TRUE(next);
+        EXPECT_EQ(*next, after == rows.end() ? std::nullopt : std::optional(*after)) << from;
+        const auto previous = find_row(index, from, Direction::backward, wanted, {});
+        ASSERT_TRUE(previous);
+        EXPECT_EQ(*previous, before == rows.begin() ? std::nullopt : std::optional(*std::prev(before))) << from;
+    }
+    EXPECT_EQ(*find_row(index, UINT64_MAX - 1, Direction::backward, wanted, {}), rows.back());
+    EXPECT_EQ(*find_row(index, 0, Direction::backward, wanted, {}), std::nullopt);
+    std::stop_source stop;
+    stop.request_stop();
+    EXPECT_FALSE(find_row(index, 0, Direction::forward, wanted, stop.get_token()));
 }
 
 }  // namespace

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 DECODER = {"base", "system", "protocol", "trace", "virtio", "session"}
+EXPLAINED = DECODER | {"explain", "check", "filter", "index", "statistics", "render"}
 MAY_INCLUDE = {
     "base": set(),
     "system": {"base"},
@@ -26,6 +27,8 @@ MAY_INCLUDE = {
     "render": DECODER | {"explain", "check", "statistics"},
     "capture": DECODER,
     "replay": DECODER | {"explain"},
+    "gui-models": EXPLAINED,
+    "gui-views": EXPLAINED | {"gui-models"},
 }
 
 

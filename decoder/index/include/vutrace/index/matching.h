@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <vector>
 
@@ -25,5 +26,14 @@ struct Matches {
 [[nodiscard]] Status match_rows(const std::shared_ptr<const TraceIndex>& index, const filter::Filter& filter,
                                 unsigned threads, const std::stop_token& stop,
                                 const std::function<void(Matches&&)>& found);
+
+enum class Direction : std::uint8_t { forward, backward };
+
+// The nearest row behind (before) `from` that `wanted` says yes to; empty where there is none among those indexed. On
+// the calling thread; `progress`, which may be empty, is told now and then where it is. Errors as above.
+[[nodiscard]] Result<std::optional<std::uint64_t>> find_row(
+    const std::shared_ptr<const TraceIndex>& index, std::uint64_t from, Direction direction,
+    const std::function<bool(const explain::Annotation&, std::size_t)>& wanted, const std::stop_token& stop,
+    const std::function<void(std::uint64_t)>& progress = {});
 
 }  // namespace vutrace::index
