@@ -31,8 +31,11 @@ class Work {
                 if (filter_.matches(annotation, entry)) {
                     stretch->rows.push_back(annotation.record->sequence + entry);
                 }
-                return true;
+                return !stop_.stop_requested();  // who stops it waits for it
             });
+            if (stop_.stop_requested()) {
+                return;
+            }
             if (!looked) {
                 const std::lock_guard lock(mutex_);
                 failed_ = looked.error();

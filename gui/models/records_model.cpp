@@ -31,10 +31,10 @@ constexpr std::array<ColumnText, RecordsModel::column_count> column_texts{{
      QT_TRANSLATE_NOOP("RecordsModel", "Socket that a message went over")},
     {QT_TRANSLATE_NOOP("RecordsModel", "Sender"), QT_TRANSLATE_NOOP("RecordsModel", "Who did it")},
     {QT_TRANSLATE_NOOP("RecordsModel", "Queue"), QT_TRANSLATE_NOOP("RecordsModel", "Queue that it is about")},
-    {QT_TRANSLATE_NOOP("RecordsModel", "Name"), QT_TRANSLATE_NOOP("RecordsModel", "Request, or what happened")},
-    {QT_TRANSLATE_NOOP("RecordsModel", "Summary"), QT_TRANSLATE_NOOP("RecordsModel", "What it says")},
     {QT_TRANSLATE_NOOP("RecordsModel", "Latency"),
      QT_TRANSLATE_NOOP("RecordsModel", "Time since the request that it answers, or since the chain was available")},
+    {QT_TRANSLATE_NOOP("RecordsModel", "Name"), QT_TRANSLATE_NOOP("RecordsModel", "Request, or what happened")},
+    {QT_TRANSLATE_NOOP("RecordsModel", "Summary"), QT_TRANSLATE_NOOP("RecordsModel", "What it says")},
 }};
 
 QString text_of(const std::string& text) {
@@ -120,7 +120,7 @@ void RecordsModel::set_time_format(TimeFormat format) {
 }
 
 void RecordsModel::stop_filtering() {
-    filtering_thread_ = std::jthread();  // asks it to stop, and waits for a stretch of rows at most
+    filtering_thread_ = std::jthread();  // asks it to stop, and waits for the row that it looks at
     timer_.stop();
     filtering_ = false;
 }

@@ -2,7 +2,6 @@
 
 #include <QAbstractItemView>
 #include <QCompleter>
-#include <QHBoxLayout>
 #include <QInputMethodEvent>
 #include <QKeyEvent>
 #include <QLabel>
@@ -28,7 +27,6 @@ FilterBar::FilterBar(QWidget* parent)
     : QWidget(parent),
       edit_(new QLineEdit(this)),
       problem_(new QLabel(this)),
-      status_(new QLabel(this)),
       completer_(new QCompleter(this)),
       candidates_(new QStandardItemModel(this)) {
     edit_->setPlaceholderText(tr("Filter, such as  queue == 0 and latency > 5ms   (Ctrl+L; Ctrl+Space completes)"));
@@ -43,12 +41,9 @@ FilterBar::FilterBar(QWidget* parent)
     completer_->setCompletionMode(QCompleter::UnfilteredPopupCompletion);
     completer_->setWidget(edit_);
 
-    auto* line = new QHBoxLayout;
-    line->addWidget(edit_);
-    line->addWidget(status_);
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(6, 4, 6, 2);
-    layout->addLayout(line);
+    layout->addWidget(edit_);
     layout->addWidget(problem_);
 
     connect(edit_, &QLineEdit::returnPressed, this, &FilterBar::enter);
@@ -79,10 +74,6 @@ void FilterBar::apply(const QString& text) {
 
 QString FilterBar::problem() const {
     return problem_->text();
-}
-
-void FilterBar::set_status(const QString& text) {
-    status_->setText(text);
 }
 
 void FilterBar::enter() {

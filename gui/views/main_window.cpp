@@ -38,7 +38,7 @@ constexpr int most_recent_files = 10;
 constexpr int progress_steps = 1000;
 
 // In the order of RecordsModel::Column, in characters.
-constexpr std::array<int, RecordsModel::column_count> column_widths{3, 9, 15, 8, 11, 10, 6, 26, 60, 9};
+constexpr std::array<int, RecordsModel::column_count> column_widths{2, 9, 13, 7, 10, 9, 6, 9, 32, 60};
 
 }  // namespace
 

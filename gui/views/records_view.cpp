@@ -20,7 +20,7 @@ constexpr int wheel_step = 120;  // of QWheelEvent::angleDelta
 
 RecordsView::RecordsView(QWidget* parent) : QAbstractItemView(parent), header_(new QHeaderView(Qt::Horizontal, this)) {
     header_->setSectionsMovable(true);
-    header_->setStretchLastSection(false);
+    header_->setStretchLastSection(true);  // the summary
     header_->setHighlightSections(false);
     header_->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
     setSelectionMode(ExtendedSelection);

@@ -28,7 +28,7 @@ class RecordsModel final : public QAbstractTableModel {
     Q_OBJECT
 
   public:
-    enum Column { trouble, number, time, session, channel, sender, queue, name, summary, latency, column_count };
+    enum Column { trouble, number, time, session, channel, sender, queue, latency, name, summary, column_count };
     enum Role {
         tone_role = Qt::UserRole,  // int of render::Tone
         kind_role,                 // int of trace::RecordType; invalid where the row is not known (yet)

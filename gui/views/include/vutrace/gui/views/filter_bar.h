@@ -26,7 +26,6 @@ class FilterBar final : public QWidget {
     void begin_typing();
     [[nodiscard]] QLineEdit* edit() const noexcept { return edit_; }
     [[nodiscard]] QString problem() const;  // as shown; empty where there is none
-    void set_status(const QString& text);
 
     [[nodiscard]] const QStringList& history() const noexcept { return history_; }
     void set_history(const QStringList& history);
@@ -50,7 +49,6 @@ class FilterBar final : public QWidget {
 
     QLineEdit* edit_;
     QLabel* problem_;
-    QLabel* status_;
     QCompleter* completer_;
     QStandardItemModel* candidates_;
     qsizetype candidates_begin_{0};  // characters, in the text
