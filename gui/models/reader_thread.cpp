@@ -1,8 +1,15 @@
 #include "vutrace/gui/models/reader_thread.h"
 
+#include <unistd.h>
+
 #include <utility>
 
 namespace vutrace::gui {
+
+void give_way() noexcept {
+    constexpr int less_urgent = 5;
+    (void)!::nice(less_urgent);  // of the calling thread, on Linux; that it fails only makes the window slower
+}
 
 ReaderThread::ReaderThread(std::shared_ptr<const index::TraceIndex> index, std::size_t most_waiting)
     : most_waiting_(most_waiting),

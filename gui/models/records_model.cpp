@@ -143,6 +143,7 @@ void RecordsModel::set_filter(std::optional<filter::Filter> filter) {
     inbox_ = std::make_shared<Inbox>();
     filtering_thread_ =
         std::jthread([index = document_.index(), filter = *filter_, inbox = inbox_](const std::stop_token& stop) {
+            give_way();
             const unsigned threads = std::max(1U, std::thread::hardware_concurrency());
             (void)index::match_rows(index, filter, threads, stop, [&](index::Matches&& found) {
                 const std::lock_guard lock(inbox->mutex);

@@ -1,5 +1,7 @@
 #include "vutrace/gui/models/trace_document.h"
 
+#include "vutrace/gui/models/reader_thread.h"
+
 #include <QFile>
 #include <QLocale>
 #include <QStringList>
@@ -18,6 +20,7 @@ TraceDocument::TraceDocument(const QString& path, QObject* parent)
       index_(std::make_shared<index::TraceIndex>(QFile::encodeName(path).toStdString())),
       shared_(index_) {
     indexing_thread_ = std::jthread([this, index = index_](const std::stop_token& stop) {
+        give_way();
         const Status built = index->build(stop);
         std::optional<Error> error;
         if (!built) {
@@ -85,6 +88,7 @@ void TraceDocument::search(std::uint64_t from, index::Direction direction, Predi
     const std::uint64_t number = ++search_number_;
     searching_thread_ = std::jthread(
         [this, from, direction, number, index = shared_, wanted = std::move(wanted)](const std::stop_token& stop) {
+            give_way();
             auto found = index::find_row(index, from, direction, wanted, stop);
             QMetaObject::invokeMethod(
                 this, [this, number, found = std::move(found)] { end_search(number, found); }, Qt::QueuedConnection);

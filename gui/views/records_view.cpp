@@ -110,7 +110,8 @@ void RecordsView::go_to(int row) {
     const QModelIndex index = model()->index(std::clamp(row, 0, model()->rowCount() - 1), column);
     const int top = verticalScrollBar()->value();
     const bool seen = index.row() >= top && index.row() < top + rows_seen();
-    setCurrentIndex(index);
+    // Not by setCurrentIndex, which would add to the selection while a shortcut's Control is held down.
+    selectionModel()->setCurrentIndex(index, QItemSelectionModel::ClearAndSelect | QItemSelectionModel::Rows);
     scrollTo(index, seen ? EnsureVisible : PositionAtCenter);
 }
 

@@ -173,6 +173,9 @@ TEST_F(WindowTest, ReturnGoesToTheRequestAndBackToItsReply) {
     EXPECT_TRUE(wait([this] { return window_->current_sequence() == 3; }));
     QTest::keyClick(window_, Qt::Key_Left, Qt::AltModifier);
     EXPECT_EQ(window_->current_sequence(), 2U);
+    QTest::keyClick(window_, Qt::Key_J, Qt::ControlModifier);
+    EXPECT_TRUE(wait([this] { return window_->current_sequence() == 3; }));
+    EXPECT_EQ(records().selectionModel()->selectedRows().size(), 1) << "also while Control is held down";
 }
 
 TEST_F(WindowTest, TextIsFoundForwardAndBackward) {

@@ -15,6 +15,9 @@
 
 namespace vutrace::gui {
 
+// For threads that work for the window beside it, and those that they start: the window's own goes first.
+void give_way() noexcept;
+
 // Used from the window's thread; jobs run on a thread of their own, one at a time. The destructor waits for the job
 // that runs: jobs must be short.
 class ReaderThread {
