@@ -1,4 +1,5 @@
 #include "vutrace/gui/models/details_model.h"
+#include "vutrace/gui/models/findings_model.h"
 #include "vutrace/gui/models/quick_filter.h"
 #include "vutrace/gui/models/records_model.h"
 #include "vutrace/gui/models/trace_document.h"
@@ -195,6 +196,34 @@ TEST_F(ModelsTest, EveryQuickFilterIsOneAndPicksItsOwnRow) {
         }
     }
     EXPECT_GT(made, 100);
+}
+
+TEST_F(ModelsTest, FindingsAreThoseOfCheckAndNameTheirRecords) {
+    TraceDocument document(QStringLiteral(VUTRACE_SAMPLES "/bug-iotlb-deadlock.pcap.zst"));
+    FindingsModel model(document);
+    const QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::Fatal);
+    ASSERT_TRUE(wait_for_end(document));
+    QSignalSpy checked(&model, &FindingsModel::checked);
+    model.check();
+    ASSERT_TRUE(checked.wait(patience));
+    const auto found = model.match(model.index(0, FindingsModel::rule), Qt::DisplayRole, QStringLiteral("STALL005"));
+    ASSERT_EQ(found.size(), 1);
+    const int row = found.first().row();
+    EXPECT_EQ(model.data(model.index(row, FindingsModel::violator)).toString(), QStringLiteral("front-end"));
+    EXPECT_GT(model.sequence_at(row), 0U);
+    EXPECT_LE(model.sequence_at(row), document.progress().rows);
+    EXPECT_FALSE(model.data(model.index(row, 0), Qt::ToolTipRole).toString().isEmpty());
+    EXPECT_EQ(model.sequence_at(model.rowCount()), 0U);
+}
+
+TEST_F(ModelsTest, ACheckThatIsStoppedSaysNothing) {
+    write_trace(5000);
+    TraceDocument document(path());
+    FindingsModel model(document);
+    ASSERT_TRUE(wait_for_end(document));
+    model.check();
+    model.stop();
+    EXPECT_EQ(model.rowCount(), 0);
 }
 
 TEST(DetailsModel, IsATreeOfItsLines) {

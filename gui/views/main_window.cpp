@@ -10,6 +10,7 @@
 #include <QApplication>
 #include <QClipboard>
 #include <QCloseEvent>
+#include <QDockWidget>
 #include <QDragEnterEvent>
 #include <QFileInfo>
 #include <QHBoxLayout>
@@ -36,6 +37,7 @@ constexpr std::size_t most_records_copied = 100000;
 constexpr std::size_t most_visited = 200;
 constexpr int most_recent_files = 10;
 constexpr int progress_steps = 1000;
+constexpr std::uint64_t most_bytes_checked_unasked = std::uint64_t{256} << 20U;
 
 // In the order of RecordsModel::Column, in characters.
 constexpr std::array<int, RecordsModel::column_count> column_widths{2, 9, 13, 7, 10, 9, 6, 9, 32, 60};
@@ -49,6 +51,7 @@ MainWindow::MainWindow(const QString& version, QWidget* parent)
     setWindowTitle(tr("vutrace"));
     make_find_bar();
     make_panes();
+    make_findings();
     make_status();
     make_actions();
     resize(1280, 800);
@@ -58,6 +61,8 @@ MainWindow::MainWindow(const QString& version, QWidget* parent)
 
 MainWindow::~MainWindow() {
     records_->setModel(nullptr);
+    findings_->setModel(nullptr);
+    findings_model_.reset();
     reader_.reset();
     model_.reset();
     document_.reset();
@@ -148,6 +153,38 @@ void MainWindow::make_panes() {
     connect(filter_bar_, &FilterBar::history_changed, this, &MainWindow::save_settings);
 }
 
+void MainWindow::make_findings() {
+    findings_ = new QTreeView(this);
+    findings_->setAccessibleName(tr("Findings"));
+    findings_->setRootIsDecorated(false);
+    findings_->setUniformRowHeights(true);
+    findings_->setAlternatingRowColors(true);
+    findings_dock_ = new QDockWidget(tr("Findings"), this);
+    findings_dock_->setObjectName(QStringLiteral("findings"));
+    findings_dock_->setWidget(findings_);
+    addDockWidget(Qt::BottomDockWidgetArea, findings_dock_);
+    findings_dock_->hide();
+    const auto go = [this](const QModelIndex& index) { go_to_sequence(findings_model_->sequence_at(index.row())); };
+    connect(findings_, &QAbstractItemView::activated, this, go);
+    connect(findings_, &QAbstractItemView::clicked, this, go);
+}
+
+// Without anything to show the place is the records'.
+void MainWindow::show_findings(bool whole) {
+    const int count = findings_model_->rowCount();
+    findings_dock_->setWindowTitle(findings_model_->more_than_shown() ? tr("Findings: the first %1").arg(count)
+                                                                      : tr("Findings: %1").arg(count));
+    findings_dock_->setVisible(count > 0);
+    for (int column = 0; column < FindingsModel::column_count; ++column) {
+        findings_->resizeColumnToContents(column);
+    }
+    resizeDocks({findings_dock_}, {std::min(6, count + 3) * fontMetrics().height() * 3 / 2}, Qt::Vertical);
+    statusBar()->showMessage(!whole       ? tr("The trace could not be read again: it was not checked")
+                             : count == 0 ? tr("Checked: no rule is seen to be broken")
+                                          : QString(),
+                             8000);
+}
+
 void MainWindow::make_status() {
     counts_ = new QLabel(this);
     progress_ = new QProgressBar(this);
@@ -181,9 +218,15 @@ void MainWindow::open(const QString& path) {
 
 void MainWindow::show_trace(const QString& path) {
     records_->setModel(nullptr);
+    findings_->setModel(nullptr);
+    findings_dock_->hide();
+    findings_model_.reset();
     reader_.reset();
     model_.reset();
     document_ = std::make_unique<TraceDocument>(path);
+    findings_model_ = std::make_unique<FindingsModel>(*document_);
+    findings_->setModel(findings_model_.get());
+    connect(findings_model_.get(), &FindingsModel::checked, this, &MainWindow::show_findings);
     model_ = std::make_unique<RecordsModel>(*document_);
     reader_ = std::make_unique<ReaderThread>(document_->index(), 4);
     details_model_->set_details({});
@@ -240,6 +283,9 @@ void MainWindow::show_end() {
     say(document_->trouble());
     if (!document_->failed()) {
         remember_file(document_->path());
+        if (document_->progress().bytes <= most_bytes_checked_unasked) {
+            findings_model_->check();
+        }
     }
     show_progress();
 }

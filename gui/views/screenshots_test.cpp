@@ -63,7 +63,7 @@ TEST_P(Screenshots, OfASample) {
     ASSERT_TRUE(QTest::qWaitFor([&] { return window->details().model()->rowCount() > 0; }, patience));
     // A line of the details is chosen, so that its bytes are marked.
     window->details().setCurrentIndex(window->details().model()->index(2, 0));
-    QTest::qWait(50);  // what is queued is painted
+    QTest::qWait(300);  // what is queued is painted, findings too
     const QImage image = window->grab().toImage();
     EXPECT_GT(count_colours(image), 20U);
     if (const QString folder = qEnvironmentVariable("VUTRACE_SCREENSHOTS"); !folder.isEmpty()) {

@@ -239,6 +239,22 @@ TEST_F(WindowTest, TimesChangeTheirFormatAndSettingsKeepIt) {
     EXPECT_FALSE(QSettings().value(QStringLiteral("recent_files")).toStringList().isEmpty());
 }
 
+TEST_F(WindowTest, AFindingIsShownAndLeadsToItsRecord) {
+    window_ = new MainWindow(QStringLiteral("test"));
+    window_->show();
+    window_->open(QStringLiteral(VUTRACE_SAMPLES "/bug-iotlb-deadlock.pcap.zst"));
+    QTreeView& findings = window_->findings();
+    ASSERT_TRUE(wait([&] { return findings.model() != nullptr && findings.model()->rowCount() > 0; }));
+    ASSERT_TRUE(wait([&] { return findings.isVisible(); }));
+    QTest::keyClick(window_, Qt::Key_E, Qt::ControlModifier);
+    const int last = findings.model()->rowCount() - 1;
+    findings.setCurrentIndex(findings.model()->index(last, 0));
+    QTest::keyClick(&findings, Qt::Key_Return);
+    const auto record = findings.model()->index(last, FindingsModel::record).data().toULongLong();
+    EXPECT_GT(record, 1U);
+    EXPECT_EQ(window_->current_sequence(), record);
+}
+
 TEST_F(WindowTest, ATornTraceIsShownWithANotice) {
     write_trace(5);
     std::filesystem::resize_file(path_, std::filesystem::file_size(path_) - 3);

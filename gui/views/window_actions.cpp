@@ -6,6 +6,7 @@
 #include <QAction>
 #include <QActionGroup>
 #include <QApplication>
+#include <QDockWidget>
 #include <QFileDialog>
 #include <QInputDialog>
 #include <QLineEdit>
@@ -14,6 +15,7 @@
 #include <QMessageBox>
 #include <QSettings>
 #include <QStatusBar>
+#include <QTreeView>
 #include <algorithm>
 #include <array>
 #include <climits>
@@ -66,6 +68,7 @@ void MainWindow::make_go_menu() {
     QMenu& menu = *menuBar()->addMenu(tr("&Go"));
     add(menu, tr("To the &request or its answer"), QKeySequence(tr("Ctrl+J")), &MainWindow::go_to_partner);
     add(menu, tr("To record &number …"), QKeySequence(tr("Ctrl+G")), &MainWindow::go_to_number);
+    add(menu, tr("&Check the trace"), QKeySequence(tr("Ctrl+E")), &MainWindow::check_trace);
     menu.addSeparator();
     add(menu, tr("&Back"), QKeySequence(tr("Alt+Left")), &MainWindow::go_back);
     add(menu, tr("&Forward"), QKeySequence(tr("Alt+Right")), &MainWindow::go_forward);
@@ -129,6 +132,19 @@ void MainWindow::begin_find() {
 
 void MainWindow::begin_filter() {
     filter_bar_->begin_typing();
+}
+
+// Of a large trace it takes some seconds, so that it waits to be asked for. What was found already is only gone to.
+void MainWindow::check_trace() {
+    if (document_ == nullptr || !document_->progress().complete) {
+        statusBar()->showMessage(tr("The trace is checked once all of it is read"), 8000);
+    } else if (findings_model_->rowCount() > 0) {
+        findings_dock_->show();
+        findings_->setFocus(Qt::ShortcutFocusReason);
+    } else {
+        statusBar()->showMessage(tr("Checking …"));
+        findings_model_->check();
+    }
 }
 
 void MainWindow::clear_filter() {

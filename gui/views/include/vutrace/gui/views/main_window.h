@@ -4,6 +4,7 @@
 #include "vutrace/gui/views/theme.h"
 
 #include <vutrace/gui/models/details_model.h>
+#include <vutrace/gui/models/findings_model.h>
 #include <vutrace/gui/models/quick_filter.h>
 #include <vutrace/gui/models/records_model.h>
 #include <vutrace/gui/models/trace_document.h>
@@ -13,6 +14,7 @@
 #include <memory>
 #include <vector>
 
+class QDockWidget;
 class QLabel;
 class QLineEdit;
 class QMenu;
@@ -41,6 +43,7 @@ class MainWindow final : public QMainWindow {
     [[nodiscard]] FilterBar& filter_bar() const noexcept { return *filter_bar_; }
     [[nodiscard]] QTreeView& details() const noexcept { return *details_; }
     [[nodiscard]] HexView& bytes() const noexcept { return *bytes_; }
+    [[nodiscard]] QTreeView& findings() const noexcept { return *findings_; }
     [[nodiscard]] RecordsModel* model() const noexcept { return model_.get(); }
     [[nodiscard]] TraceDocument* document() const noexcept { return document_.get(); }
     [[nodiscard]] std::uint64_t current_sequence() const noexcept { return current_; }
@@ -86,6 +89,7 @@ class MainWindow final : public QMainWindow {
     void find_previous() { find(index::Direction::backward); }
     void begin_find();
     void begin_filter();
+    void check_trace();
     void clear_filter();
     void next_time_format();
     void header_menu(const QPoint& place);
@@ -94,6 +98,8 @@ class MainWindow final : public QMainWindow {
     // main_window.cpp
     void make_panes();
     void make_find_bar();
+    void make_findings();
+    void show_findings(bool whole);
     void make_status();
     void restore_settings();
     void save_settings();
@@ -113,6 +119,7 @@ class MainWindow final : public QMainWindow {
     std::unique_ptr<TraceDocument> document_;
     std::unique_ptr<RecordsModel> model_;
     std::unique_ptr<ReaderThread> reader_;  // of details and copies
+    std::unique_ptr<FindingsModel> findings_model_;
     DetailsModel* details_model_;
 
     FilterBar* filter_bar_;
@@ -121,6 +128,8 @@ class MainWindow final : public QMainWindow {
     HexView* bytes_;
     QSplitter* upper_and_lower_;
     QSplitter* lower_;
+    QDockWidget* findings_dock_;
+    QTreeView* findings_;
     QWidget* find_bar_;
     QLineEdit* find_line_;
     QLabel* notice_;
