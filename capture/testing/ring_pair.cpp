@@ -44,6 +44,10 @@ void RingPair::write(std::uint64_t address, ByteView bytes) {
     std::memcpy(at<std::byte>(address), bytes.data(), bytes.size());
 }
 
+void RingPair::read(std::uint64_t address, MutableByteView bytes) const {
+    std::memcpy(bytes.data(), at<const std::byte>(address), bytes.size());
+}
+
 void RingPair::copy_ring(std::uint64_t by) {
     std::memcpy(at<std::byte>(guest_address + by), at<std::byte>(guest_address), ring_area);
 }

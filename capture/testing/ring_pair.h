@@ -31,6 +31,7 @@ class RingPair {
     // Guest memory.
     void write(std::uint64_t address, ByteView bytes);
     void write(std::uint64_t address, std::string_view text) { write(address, as_bytes(text)); }
+    void read(std::uint64_t address, MutableByteView bytes) const;
     template <PlainInteger T>
     void put(std::uint64_t address, T value) {
         __atomic_store_n(at<T>(address), value, __ATOMIC_RELEASE);

@@ -1,14 +1,19 @@
 #!/usr/bin/env python3
-"""What each data path mode costs a network device that polls, and what it loses: two testpmd, one that only sends and
-one that only receives, each with a core of its own on a machine of two (capture takes what they leave).
+"""What each data path mode costs a network device that polls, and what it loses.
 
-    tests/benchmarks/network_throughput.py [--pairs N] [--seconds S] [--modes 'tap' 'tap --budget 100' ...] [--packed]
+    tests/benchmarks/network_throughput.py [--peers two|loop] [--pairs N] [--seconds S] [--packed]
+                                           [--modes 'tap' 'tap --budget 100' ...] [--trace FILE]
+
+With `--peers two` one testpmd only sends and one only receives, each on a core of its own: on a machine of two, capture
+takes what they leave. With `loop` one testpmd is both ends, on the first core, and capture has the second to itself:
+frames go around in both directions.
 
 A pair is a session without capture and one with it, one after the other; the median of the pairs' ratios is printed, and
 of all sessions what the traces hold: chains seen, lost, and steps that are not `verified`. Frames are those that the
-receiver counts.
+receivers count. `--trace /dev/null` leaves out what the file costs, and the counts.
 """
 import argparse
+import os
 import re
 import shutil
 import statistics
@@ -20,51 +25,88 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "peers"))
 from harness import vutrace  # noqa: E402
 from harness.testpmd import TestPmdBackEnd, TestPmdFrontEnd, write_frames  # noqa: E402
+from harness.testpmd_loop import BURST, TestPmdLoop  # noqa: E402
 from harness.waiting import wait_until  # noqa: E402
 from harness.workspace import Workspace  # noqa: E402
 
 WARM_UP_SECONDS = 0.5
 
 
-def received(back_end):
-    """Frames the receiver has counted, and when."""
-    before = len(back_end.stdout)
-    back_end.command("show port stats 0")
-    pattern = re.compile(r"RX-packets: (\d+)")
-    count = int(wait_until(lambda: pattern.search(back_end.stdout, before), "the receiver's statistics", 10).group(1))
-    return count, time.monotonic()
+class TwoPeers:
+    """One end sends what the other receives."""
+
+    def __init__(self, workspace, stack):
+        self.workspace, self.stack = workspace, stack
+        self.nothing = write_frames(workspace.file("nothing.pcap"), [b"\xff" * 60])
+        self.back_end = stack.enter_context(TestPmdBackEnd(workspace, self.nothing))
+        self.socket = self.back_end.socket
+
+    def begin(self, socket, packed):
+        front_end = self.stack.enter_context(TestPmdFrontEnd(self.workspace, socket, self.nothing, packed=packed))
+        self.back_end.wait_for_queues(2)
+        for end, forward in ((self.back_end, "rxonly"), (front_end, "txonly")):
+            for command in (f"set fwd {forward}", "set portlist 0", "start"):
+                end.command(command)
+        self.ends = (front_end, self.back_end)
+
+    def received(self):
+        before = len(self.back_end.stdout)
+        self.back_end.command("show port stats 0")
+        pattern = re.compile(r"RX-packets: (\d+)")
+        found = wait_until(lambda: pattern.search(self.back_end.stdout, before), "the receiver's statistics", 10)
+        return int(found.group(1))
+
+    def end(self):
+        for end in self.ends:
+            end.finish()
 
 
-def session(number, mode, packed, seconds):
+class Loop:
+    """Both ends in one process. As many frames as a quarter of each ring holds: one more than there is room for is dropped."""
+
+    def __init__(self, workspace, stack):
+        self.testpmd = stack.enter_context(TestPmdLoop(workspace))
+        self.socket = self.testpmd.socket
+        self.received = self.testpmd.received
+        self.end = self.testpmd.finish
+
+    def begin(self, socket, packed):
+        self.testpmd.connect_front_end(socket, packed)
+        self.testpmd.start(self.testpmd.ring_size // BURST // 4)
+
+
+PEERS = {"two": TwoPeers, "loop": Loop}
+
+
+def session(number, mode, arguments):
     """Frames a second, and the summary of the trace; none without a mode."""
     workspace = Workspace(f"network-throughput-{number}")
     with ExitStack() as stack:
         stack.callback(workspace.close, False)
-        nothing = write_frames(workspace.file("nothing.pcap"), [b"\xff" * 60])
-        back_end = stack.enter_context(TestPmdBackEnd(workspace, nothing))
-        socket, capture = back_end.socket, None
+        peers = PEERS[arguments.peers](workspace, stack)
+        socket, capture = peers.socket, None
         if mode:
-            trace = Path("/dev/shm") / f"vutrace-network-{number}.pcap"
-            stack.callback(trace.unlink, missing_ok=True)
+            trace = arguments.trace or Path("/dev/shm") / f"vutrace-network-{number}.pcap"
+            if not arguments.trace:
+                stack.callback(trace.unlink, missing_ok=True)
             name, *options = mode.split()
             capture = stack.enter_context(vutrace.Capture(workspace, socket, *options, datapath=name, trace=trace))
+            if arguments.peers == "loop":
+                for thread in Path(f"/proc/{capture.pid}/task").iterdir():
+                    os.sched_setaffinity(int(thread.name), {1})
             socket = capture.front_end
-        front_end = stack.enter_context(TestPmdFrontEnd(workspace, socket, nothing, packed=packed))
-        back_end.wait_for_queues(2)
-        for end, forward in ((back_end, "rxonly"), (front_end, "txonly")):
-            for command in (f"set fwd {forward}", "set portlist 0", "start"):
-                end.command(command)
-        wait_until(lambda: received(back_end)[0] > 0, "a frame at the receiver", 20)
+        peers.begin(socket, arguments.packed)
+        wait_until(lambda: peers.received() > 0, "a frame at the receiver", 20)
         time.sleep(WARM_UP_SECONDS)
-        first, began = received(back_end)
-        time.sleep(seconds)
-        last, ended = received(back_end)
-        front_end.finish()
-        back_end.finish()
-        counts = None
+        first, began = peers.received(), time.monotonic()
+        time.sleep(arguments.seconds)
+        last, ended = peers.received(), time.monotonic()
+        peers.end()
+        counts = {}
         if capture:
             capture.finish(60)
-            counts = chains(vutrace.summary(workspace, capture.trace), capture.trace.stat().st_size)
+            if capture.trace.is_file():
+                counts = chains(vutrace.summary(workspace, capture.trace), capture.trace.stat().st_size)
         return (last - first) / (ended - began), counts
 
 
@@ -80,11 +122,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2)
-    parser.add_argument("--modes", nargs="+", default=["off", "tap", "tap --budget 100", "relay"])
+    parser.add_argument("--modes", nargs="+", default=["off", "tap", "tap --budget 100", "relay", "shadow"])
     parser.add_argument("--packed", action="store_true")
+    parser.add_argument("--peers", choices=PEERS, default="two")
+    parser.add_argument("--trace", type=Path, help="where all sessions write to; each its own in /dev/shm")
     arguments = parser.parse_args()
     free = shutil.disk_usage("/dev/shm").free
-    print(f"{'packed' if arguments.packed else 'split'} ring, {arguments.pairs} pairs of {arguments.seconds:g} s; "
+    print(f"{arguments.peers}, {'packed' if arguments.packed else 'split'} ring, {arguments.pairs} pairs of {arguments.seconds:g} s; "
           f"{free >> 20} MiB for the traces")
     print(f"{'mode':24} {'of plain':>9} {'frames/s':>11} {'seen':>11} {'lost':>11} {'not verified':>13} {'MB':>7}")
     number = 0
@@ -92,12 +136,12 @@ def main():
         ratios, rates = [], []
         total = {"seen": 0, "lost": 0, "steps": 0, "verified": 0, "bytes": 0}
         for _ in range(arguments.pairs):
-            plain, _none = session(number, None, arguments.packed, arguments.seconds)
-            rate, counts = session(number + 1, mode, arguments.packed, arguments.seconds)
+            plain, _none = session(number, None, arguments)
+            rate, counts = session(number + 1, mode, arguments)
             number += 2
             ratios.append(rate / plain)
             rates.append(rate)
-            total = {key: total[key] + counts[key] for key in total}
+            total = {key: total[key] + counts.get(key, 0) for key in total}
         late = 1 - total["verified"] / total["steps"] if total["steps"] else 0
         print(f"{mode:24} {statistics.median(ratios):9.3f} {statistics.median(rates):11,.0f} {total['seen']:11,} "
               f"{total['lost']:11,} {late:12.2%} {total['bytes'] / 1e6:7.1f}", flush=True)
