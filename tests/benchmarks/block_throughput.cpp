@@ -34,7 +34,7 @@ constexpr std::array workloads{Workload{"read 4 KiB, depth 1", RequestType::IN, 
 
 struct Options {
     std::string vutrace;
-    std::vector<std::string> ways{"off", "tap", "tap --budget 100", "relay"};
+    std::vector<std::string> ways{"off", "tap", "tap --budget 100", "relay", "shadow"};
     std::vector<std::size_t> rows{0, 1, 2, 3, 4};
     std::size_t pairs{9};
     double seconds{0.4};

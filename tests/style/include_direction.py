@@ -28,7 +28,8 @@ MAY_INCLUDE = {
     "capture": DECODER,
     "replay": DECODER | {"explain"},
     "gui-models": EXPLAINED,
-    "gui-views": EXPLAINED | {"gui-models"},
+    "gui-processes": {"base", "system"},
+    "gui-views": EXPLAINED | {"gui-models", "gui-processes"},
 }
 
 

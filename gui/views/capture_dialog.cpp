@@ -1,0 +1,138 @@
+#include "vutrace/gui/views/capture_dialog.h"
+
+#include <vutrace/gui/processes/vutrace_program.h>
+
+#include <QCheckBox>
+#include <QComboBox>
+#include <QDialogButtonBox>
+#include <QDir>
+#include <QFormLayout>
+#include <QLabel>
+#include <QLineEdit>
+#include <QPlainTextEdit>
+#include <QPushButton>
+#include <QSpinBox>
+#include <QVBoxLayout>
+#include <climits>
+
+namespace vutrace::gui {
+
+CaptureDialog::CaptureDialog(QWidget* parent) : QDialog(parent) {
+    setWindowTitle(tr("Capture a session"));
+    front_end_ = new QLineEdit(this);
+    front_end_->setPlaceholderText(tr("/run/vm.sock: made here, for QEMU's chardev"));
+    front_end_->setToolTip(tr("listen:PATH (a bare path means that) or connect:PATH"));
+    back_end_ = new QLineEdit(this);
+    back_end_->setPlaceholderText(tr("/run/back-end.sock: where the back-end listens"));
+    back_end_->setToolTip(tr("connect:PATH (a bare path means that) or listen:PATH"));
+    trace_ = new QLineEdit(QDir::home().filePath(QStringLiteral("session.pcap")), this);
+    datapath_ = new QComboBox(this);
+    datapath_->addItem(tr("tap: beside the path, within a budget; counts what it missed"), QStringLiteral("tap"));
+    datapath_->addItem(tr("relay: every notified request"), QStringLiteral("relay"));
+    datapath_->addItem(tr("shadow: everything, also of peers that poll"), QStringLiteral("shadow"));
+    datapath_->addItem(tr("off: messages only"), QStringLiteral("off"));
+    memory_ = new QComboBox(this);
+    memory_->addItem(tr("buffers: what the chains point to"), QStringLiteral("buffers"));
+    memory_->addItem(tr("rings: no payload"), QStringLiteral("rings"));
+    memory_->addItem(tr("full: all of the guest's memory, once"), QStringLiteral("full"));
+    memory_->addItem(tr("none"), QStringLiteral("none"));
+    snap_length_ = new QSpinBox(this);
+    snap_length_->setRange(0, INT_MAX);
+    snap_length_->setSpecialValueText(tr("all"));
+    snap_length_->setSuffix(tr(" bytes of each buffer"));
+    once_ = new QCheckBox(tr("End after the first session"), this);
+    warnings_ = new QLabel(this);
+    warnings_->setWordWrap(true);
+    warnings_->setTextFormat(Qt::PlainText);
+    command_ = new QLineEdit(this);
+    command_->setReadOnly(true);
+    said_ = new QPlainTextEdit(this);
+    said_->setReadOnly(true);
+    said_->setAccessibleName(tr("What the capture says"));
+    said_->setPlaceholderText(tr("A capture goes on when this window is closed."));
+
+    auto* form = new QFormLayout;
+    form->addRow(tr("&Front-end"), front_end_);
+    form->addRow(tr("&Back-end"), back_end_);
+    form->addRow(tr("&Trace"), trace_);
+    form->addRow(tr("&Queues"), datapath_);
+    form->addRow(tr("&Memory"), memory_);
+    form->addRow(tr("&Keep"), snap_length_);
+    form->addRow(QString(), once_);
+    form->addRow(tr("Cost"), warnings_);
+    form->addRow(tr("&Command"), command_);
+    auto* buttons = new QDialogButtonBox(QDialogButtonBox::Close, this);
+    start_ = buttons->addButton(tr("Start"), QDialogButtonBox::ActionRole);
+    follow_ = buttons->addButton(tr("Show its records"), QDialogButtonBox::ActionRole);
+    follow_->setEnabled(false);
+    start_->setDefault(true);
+    auto* layout = new QVBoxLayout(this);
+    layout->addLayout(form);
+    layout->addWidget(said_, 1);
+    layout->addWidget(buttons);
+    resize(640, 560);
+
+    for (const QLineEdit* line : {front_end_, back_end_, trace_}) {
+        connect(line, &QLineEdit::textChanged, this, &CaptureDialog::look_at_form);
+    }
+    for (const QComboBox* box : {datapath_, memory_}) {
+        connect(box, &QComboBox::currentIndexChanged, this, &CaptureDialog::look_at_form);
+    }
+    connect(snap_length_, &QSpinBox::valueChanged, this, &CaptureDialog::look_at_form);
+    connect(once_, &QCheckBox::toggled, this, &CaptureDialog::look_at_form);
+    connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::close);
+    connect(start_, &QPushButton::clicked, this, [this] { run_.is_running() ? run_.stop() : start(); });
+    connect(follow_, &QPushButton::clicked, this, [this] { Q_EMIT trace_wanted(run_.options().trace); });
+    connect(&run_, &CaptureRun::said_more, this, &CaptureDialog::show_lines);
+    connect(&run_, &CaptureRun::ended, this, &CaptureDialog::look_at_form);
+    look_at_form();
+}
+
+CaptureOptions CaptureDialog::options() const {
+    return {front_end_->text().trimmed(),
+            back_end_->text().trimmed(),
+            trace_->text().trimmed(),
+            datapath_->currentData().toString(),
+            memory_->isEnabled() ? memory_->currentData().toString() : QString(),
+            static_cast<std::uint64_t>(snap_length_->isEnabled() ? snap_length_->value() : 0),
+            once_->isChecked()};
+}
+
+void CaptureDialog::look_at_form() {
+    const bool queues = datapath_->currentData().toString() != QLatin1String("off");
+    memory_->setEnabled(queues);
+    snap_length_->setEnabled(queues && memory_->currentData().toString() == QLatin1String("buffers"));
+    const CaptureOptions chosen = options();
+    const bool running = run_.is_running();
+    warnings_->setText(running ? tr("It runs (process %1).").arg(run_.process())
+                               : capture_warnings(chosen).join(QLatin1Char('\n')));
+    command_->setText(command_line(QStringLiteral("vutrace"), capture_arguments(chosen)));
+    command_->setCursorPosition(0);
+    start_->setText(running ? tr("Stop") : tr("Start"));
+    start_->setEnabled(running ||
+                       (!chosen.front_end.isEmpty() && !chosen.back_end.isEmpty() && !chosen.trace.isEmpty()));
+    follow_->setEnabled(!run_.options().trace.isEmpty());
+}
+
+void CaptureDialog::start() {
+    if (run_.is_running()) {
+        return;
+    }
+    const QString program = find_vutrace();
+    if (program.isEmpty()) {
+        said_->setPlainText(
+            tr("The program vutrace is neither beside this window's nor in PATH: install it, or put it there."));
+        return;
+    }
+    if (!run_.start(program, options())) {
+        said_->setPlainText(tr("vutrace could not be started: %1").arg(run_.problem()));
+    }
+    look_at_form();
+}
+
+void CaptureDialog::show_lines() {
+    said_->setPlainText(run_.said().join(QLatin1Char('\n')));
+    said_->moveCursor(QTextCursor::End);
+}
+
+}  // namespace vutrace::gui

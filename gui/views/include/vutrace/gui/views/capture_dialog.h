@@ -1,0 +1,57 @@
+// Starts a capture, watches it and ends it. The capture goes on without the window.
+#pragma once
+
+#include <vutrace/gui/processes/capture_run.h>
+
+#include <QDialog>
+
+class QCheckBox;
+class QComboBox;
+class QLabel;
+class QLineEdit;
+class QPlainTextEdit;
+class QPushButton;
+class QSpinBox;
+
+namespace vutrace::gui {
+
+class CaptureDialog final : public QDialog {
+    Q_OBJECT
+
+  public:
+    explicit CaptureDialog(QWidget* parent = nullptr);
+
+    void start();
+    [[nodiscard]] CaptureRun& run() noexcept { return run_; }
+    [[nodiscard]] CaptureOptions options() const;
+    [[nodiscard]] QLineEdit& front_end() const noexcept { return *front_end_; }
+    [[nodiscard]] QLineEdit& back_end() const noexcept { return *back_end_; }
+    [[nodiscard]] QLineEdit& trace() const noexcept { return *trace_; }
+    [[nodiscard]] QComboBox& datapath() const noexcept { return *datapath_; }
+    [[nodiscard]] QLabel& warnings() const noexcept { return *warnings_; }
+    [[nodiscard]] QPushButton& start_button() const noexcept { return *start_; }
+
+  Q_SIGNALS:
+    // The trace of the capture that runs, to be followed.
+    void trace_wanted(const QString& path);
+
+  private:
+    void look_at_form();
+    void show_lines();
+
+    QLineEdit* front_end_;
+    QLineEdit* back_end_;
+    QLineEdit* trace_;
+    QComboBox* datapath_;
+    QComboBox* memory_;
+    QSpinBox* snap_length_;
+    QCheckBox* once_;
+    QLabel* warnings_;
+    QLineEdit* command_;
+    QPlainTextEdit* said_;
+    QPushButton* start_;
+    QPushButton* follow_;
+    CaptureRun run_;
+};
+
+}  // namespace vutrace::gui
