@@ -162,14 +162,16 @@ std::vector<FeatureBit> compare_features(FeatureKind kind, std::optional<std::ui
     return bits;
 }
 
-std::string mark_text(const MemoryMark& mark, bool packed) {
+std::string_view name_of(MarkKind kind, bool packed) noexcept {
     constexpr std::array<std::string_view, 6> split{"descriptor table", "available ring",  "used ring",
                                                     "readable buffer",  "writable buffer", "indirect table"};
     constexpr std::array<std::string_view, 6> of_packed{"descriptor ring", "driver event area", "device event area",
                                                         "readable buffer", "writable buffer",   "indirect table"};
-    std::string text = fmt::format("{} of queue {}: 0x{:x}, {}",
-                                   (packed ? of_packed : split)[static_cast<std::size_t>(mark.kind) % split.size()],
-                                   mark.queue, mark.address, count_text(mark.size, "byte"));
+    return (packed ? of_packed : split)[static_cast<std::size_t>(kind) % split.size()];
+}
+
+std::string mark_name(const MemoryMark& mark, bool packed) {
+    const std::string text = fmt::format("{} of queue {}", name_of(mark.kind, packed), mark.queue);
     return mark.record == 0 ? text : text + fmt::format(", in flight since record {}", mark.record);
 }
 

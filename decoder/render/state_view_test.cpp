@@ -59,8 +59,9 @@ TEST(StateView, ShowsRingsAndBuffersInTheirRegion) {
     EXPECT_EQ(marks[3].kind, MarkKind::readable);
     EXPECT_EQ(marks[5].kind, MarkKind::writable);
     EXPECT_EQ(marks[5].record, trace.records.back().sequence);
-    EXPECT_THAT(mark_text(marks[1], false), HasSubstr("available ring of queue 0: 0x2000"));
-    EXPECT_THAT(mark_text(marks[1], true), HasSubstr("driver event area"));
+    EXPECT_EQ(mark_name(marks[1], false), "available ring of queue 0");
+    EXPECT_EQ(mark_name(marks[1], true), "driver event area of queue 0");
+    EXPECT_THAT(mark_name(marks[5], false), HasSubstr("writable buffer of queue 0, in flight since record"));
     EXPECT_TRUE(view.outside.empty());
     EXPECT_EQ(view.epoch, 1U);
 }

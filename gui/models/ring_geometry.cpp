@@ -55,9 +55,9 @@ double RingGeometry::angle_before(std::uint32_t segment) const noexcept {
     return segments_ == 0 ? 0 : whole_turn * segment / segments_;
 }
 
-QPainterPath RingGeometry::path_of(std::uint32_t segment) const {
-    const QRectF outside(centre_.x() - outer_, centre_.y() - outer_, 2 * outer_, 2 * outer_);
-    const QRectF inside(centre_.x() - inner_, centre_.y() - inner_, 2 * inner_, 2 * inner_);
+QPainterPath RingGeometry::band_of(std::uint32_t segment, double inner, double outer) const {
+    const QRectF outside(centre_.x() - outer, centre_.y() - outer, 2 * outer, 2 * outer);
+    const QRectF inside(centre_.x() - inner, centre_.y() - inner, 2 * inner, 2 * inner);
     QPainterPath path;
     if (segments_ <= 1) {
         path.addEllipse(outside);

@@ -1,6 +1,7 @@
 #include "vutrace/gui/models/ring_picture.h"
 
 #include <QCoreApplication>
+#include <QRegularExpression>
 #include <QStringList>
 #include <algorithm>
 #include <array>
@@ -56,8 +57,15 @@ void draw_available(const RingView& ring, std::uint32_t size, DrawnRing& drawn) 
 void draw_used(const RingView& ring, std::uint32_t size, DrawnRing& drawn) {
     drawn.slots.assign(size, SlotLook::unknown);
     for (std::size_t i = 0; i < std::min<std::size_t>(size, ring.used_ring.size()); ++i) {
-        const auto& used = ring.used_ring[i];
-        drawn.slots[i] = !used ? SlotLook::unknown : used->id < size ? SlotLook::used : SlotLook::bad;
+        drawn.slots[i] = ring.used_ring[i] ? SlotLook::driver : SlotLook::unknown;
+    }
+    // What the device wrote as far as the trace saw it; what is older may be of before the queue began.
+    const std::uint64_t seen = std::min<std::uint64_t>(ring.chains_used, size);
+    for (std::uint64_t back = 1; ring.used_index && back <= seen; ++back) {
+        const auto slot = static_cast<std::uint16_t>(*ring.used_index - back) % size;
+        if (slot < ring.used_ring.size() && ring.used_ring[slot]) {
+            drawn.slots[slot] = ring.used_ring[slot]->id < size ? SlotLook::used : SlotLook::bad;
+        }
     }
     if (ring.used_index) {
         drawn.position = tr("index %1").arg(*ring.used_index);
@@ -75,7 +83,8 @@ void add_position(DrawnRing& drawn, const std::optional<std::uint16_t>& position
 void add_facts(const RingView& ring, RingPicture& picture) {
     const QString text = text_of(render::ring_facts(ring));
     for (const QString& line : text.split(QLatin1Char('\n'), Qt::SkipEmptyParts)) {
-        picture.facts.push_back(line.trimmed());
+        picture.facts.push_back(
+            QString(line).replace(QRegularExpression(QStringLiteral(" {3,}")), QStringLiteral("  ")).trimmed());
     }
 }
 

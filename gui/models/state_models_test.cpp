@@ -347,6 +347,7 @@ TEST_F(StateModelsTest, ASplitRingIsDrawnAsThree) {
     EXPECT_EQ(picture.rings[1].slots[2], SlotLook::device);
     EXPECT_EQ(picture.rings[1].slots[1], SlotLook::driver);
     EXPECT_EQ(picture.rings[2].slots[1], SlotLook::used);
+    EXPECT_EQ(picture.rings[2].slots[2], SlotLook::unknown);
     ASSERT_EQ(picture.rings[1].pointers.size(), 1U);
     EXPECT_EQ(picture.rings[1].pointers[0].slot, 3U);
     EXPECT_EQ(picture.rings[2].pointers[0].slot, 2U);
@@ -360,6 +361,22 @@ TEST_F(StateModelsTest, ASplitRingIsDrawnAsThree) {
     EXPECT_TRUE(slot_text(ring, DrawnRing::Part::used, 1).contains(QStringLiteral("head 4")));
     EXPECT_TRUE(slot_text(ring, DrawnRing::Part::used, 120).contains(QStringLiteral("not in the trace")));
     EXPECT_TRUE(picture.facts.front().contains(QStringLiteral("session 1 queue 0")));
+}
+
+TEST_F(StateModelsTest, WhatStoodInTheUsedRingBeforeIsNotTheDevices) {
+    BlockSession::start(builder_);
+    trace::MemoryRecord zeros;
+    zeros.part = trace::MemoryRecord::Part::used;
+    zeros.queue = 0;
+    zeros.address = BlockSession::used;
+    zeros.content.add_zeros(4 + 8 * BlockSession::queue_size);
+    builder_.add(zeros);
+    builder_.chains(0, {BlockSession::write_request(4, 0, 0, 0x100000, Bytes(8))});
+    builder_.chains(0, {used_entry(4, 0, literal(Bytes(1)))});
+    const RingPicture picture = draw_rings(view()->queues[0].ring);
+    EXPECT_EQ(picture.rings[2].slots[0], SlotLook::used);
+    EXPECT_EQ(picture.rings[2].slots[1], SlotLook::driver);
+    EXPECT_EQ(picture.rings[2].slots[127], SlotLook::driver);
 }
 
 TEST_F(StateModelsTest, AMalformedChainIsDrawnAsSuch) {

@@ -54,8 +54,9 @@ const std::vector<render::MemoryMark>& marks_of(const render::StateView& view, i
 
 TableRow region_row(const render::RegionView& region) {
     const virtio::Region& where = region.known.region;
-    return {{hex(where.guest_address), text_of(render::size_text(where.size)), hex(where.user_address),
-             hex(where.mmap_offset), tr("region, descriptor id %1").arg(region.known.descriptor_id)},
+    return {{hex(where.guest_address), text_of(render::size_text(where.size)),
+             tr("region, descriptor id %1").arg(region.known.descriptor_id), hex(where.user_address),
+             hex(where.mmap_offset)},
             Tone::strong,
             0,
             {}};
@@ -64,12 +65,12 @@ TableRow region_row(const render::RegionView& region) {
 TableRow mark_row(const render::StateView& view, const render::MemoryMark& mark, bool outside) {
     const bool wrong = outside && !view.translated;
     const QString before = !outside ? QStringLiteral("    ") : wrong ? QStringLiteral("!! ") : QString();
-    const QString text = text_of(render::mark_text(mark, view.packed));
+    const QString text = text_of(render::mark_name(mark, view.packed));
     return {{before + hex(mark.address),
              text_of(render::size_text(mark.size)),
+             wrong ? tr("in no region: %1").arg(text) : text,
              {},
-             {},
-             wrong ? tr("in no region: %1").arg(text) : text},
+             {}},
             wrong ? Tone::bad : Tone::plain,
             mark.record,
             {}};
@@ -184,7 +185,7 @@ QString feature_summary(const render::StateView& view) {
 }
 
 QStringList region_titles() {
-    return {tr("Guest address"), tr("Size"), tr("User address"), tr("File offset"), tr("What")};
+    return {tr("Guest address"), tr("Size"), tr("What"), tr("User address"), tr("File offset")};
 }
 
 TableRows region_rows(const StatePointer& view) {

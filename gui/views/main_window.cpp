@@ -42,7 +42,7 @@ constexpr int progress_steps = 1000;
 constexpr std::uint64_t most_bytes_checked_unasked = std::uint64_t{256} << 20U;
 
 // In the order of RecordsModel::Column, in characters.
-constexpr std::array<int, RecordsModel::column_count> column_widths{2, 9, 13, 7, 10, 9, 6, 9, 32, 60};
+constexpr std::array<int, RecordsModel::column_count> column_widths{2, 7, 13, 6, 9, 9, 5, 8, 25, 60};
 
 }  // namespace
 
@@ -105,6 +105,7 @@ void MainWindow::make_panes() {
     lower_->addWidget(details_);
     lower_->addWidget(bytes_);
     lower_->setStretchFactor(0, 1);
+    lower_->setStretchFactor(1, 1);
     upper_and_lower_ = new QSplitter(Qt::Vertical, this);
     upper_and_lower_->addWidget(records_);
     upper_and_lower_->addWidget(lower_);

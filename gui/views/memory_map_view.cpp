@@ -2,12 +2,20 @@
 
 #include "vutrace/gui/views/theme.h"
 
+#include <vutrace/render/phrases.h>
+
 #include <QHelpEvent>
 #include <QMouseEvent>
 #include <QPainter>
 #include <QToolTip>
 
 namespace vutrace::gui {
+namespace {
+
+constexpr int legend_columns = 3;
+constexpr int legend_rows = 2;
+
+}  // namespace
 
 MemoryMapView::MemoryMapView(QWidget* parent) : QWidget(parent) {
     setAccessibleName(tr("Memory map"));
@@ -34,7 +42,26 @@ void MemoryMapView::lay_out() {
 }
 
 QSize MemoryMapView::sizeHint() const {
-    return {320, std::max(static_cast<int>(map_.height()), fontMetrics().height() * 3)};
+    return {320, std::max(static_cast<int>(map_.height()) + legend_height(), fontMetrics().height() * 3)};
+}
+
+int MemoryMapView::legend_height() const {
+    return legend_rows * fontMetrics().height() + 4;
+}
+
+void MemoryMapView::paint_legend(QPainter& painter) const {
+    const int line = fontMetrics().height();
+    const int column = width() / legend_columns;
+    for (int i = 0; i < legend_rows * legend_columns; ++i) {
+        const auto kind = static_cast<render::MarkKind>(i);
+        const int x = 8 + i % legend_columns * column;
+        const int y = static_cast<int>(map_.height()) + i / legend_columns * line;
+        painter.fillRect(x, y + 3, line - 6, line - 6, mark_brush(palette(), kind));
+        painter.setPen(palette().color(QPalette::Text));
+        const std::string_view name = render::name_of(kind, view_->packed);
+        painter.drawText(QRect(x + line, y, column - line, line), Qt::AlignLeft | Qt::AlignVCenter,
+                         QString::fromUtf8(name.data(), static_cast<qsizetype>(name.size())));
+    }
 }
 
 void MemoryMapView::paintEvent(QPaintEvent* /*event*/) {
@@ -58,6 +85,7 @@ void MemoryMapView::paintEvent(QPaintEvent* /*event*/) {
         painter.fillRect(mark.place, mark_brush(palette(), mark.what->kind));
         chosen = mark.key == chosen_ ? &mark : chosen;
     }
+    paint_legend(painter);
     if (chosen != nullptr) {
         painter.setPen(QPen(palette().color(QPalette::Text), 2));
         painter.drawRect(chosen->place.adjusted(-2, -2, 2, 2));
@@ -69,8 +97,12 @@ bool MemoryMapView::event(QEvent* event) {
         const auto& help = static_cast<const QHelpEvent&>(*event);
         const MemoryMap::Mark* mark = map_.mark_at(help.pos());
         if (mark != nullptr) {
-            const std::string text = render::mark_text(*mark->what, view_->packed);
-            QToolTip::showText(help.globalPos(), QString::fromStdString(text), this);
+            QToolTip::showText(help.globalPos(),
+                               QStringLiteral("%1\n0x%2, %3")
+                                   .arg(QString::fromStdString(render::mark_name(*mark->what, view_->packed)))
+                                   .arg(mark->what->address, 0, 16)
+                                   .arg(QString::fromStdString(render::count_text(mark->what->size, "byte"))),
+                               this);
         } else {
             QToolTip::hideText();
         }

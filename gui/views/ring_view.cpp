@@ -18,6 +18,9 @@ constexpr double pointer_room = 16;  // around a circle, for what points at it
 constexpr double pointer_length = 9;
 constexpr double pointer_width = 5;
 constexpr int legend_columns = 2;
+constexpr double upright = 0.6;  // of the width
+constexpr double large = 0.58;   // of the width
+constexpr double band = 4;       // that marks slots, inside of the circle
 constexpr std::array legend_looks{SlotLook::device, SlotLook::part, SlotLook::used,
                                   SlotLook::driver, SlotLook::bad,  SlotLook::unknown};
 
@@ -58,15 +61,35 @@ QSize RingDiagram::minimumSizeHint() const {
     return {240, 180};
 }
 
+int RingDiagram::title_height() const {
+    return 2 * fontMetrics().height();
+}
+
+// Side by side, or, where there is height for it, the descriptors large and the two others beside them.
+std::vector<QRectF> RingDiagram::cells() const {
+    const double legend = fontMetrics().height() * static_cast<double>(legend_looks.size() / legend_columns) + 6;
+    const double w = width();
+    const double h = height() - legend;
+    const std::size_t count = picture_.rings.size();
+    std::vector<QRectF> cells;
+    if (count == 3 && h > w * upright) {
+        const double left = w * large;
+        return {QRectF(0, 0, left, h), QRectF(left, 0, w - left, h / 2), QRectF(left, h / 2, w - left, h / 2)};
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+        const double each = w / static_cast<double>(count);
+        cells.emplace_back(each * static_cast<double>(i), 0, each, h);
+    }
+    return cells;
+}
+
 void RingDiagram::lay_out() {
+    cells_ = cells();
     geometries_.clear();
-    const auto count = static_cast<double>(std::max<std::size_t>(picture_.rings.size(), 1));
-    const double line = fontMetrics().height();
-    const double legend = line * static_cast<double>(legend_looks.size() / legend_columns) + 6;
-    const double room = std::min(width() / count, height() - legend) / 2 - pointer_room;
-    for (std::size_t i = 0; i < picture_.rings.size(); ++i) {
-        const QPointF centre(width() / count * (static_cast<double>(i) + 0.5), (height() - legend) / 2);
-        geometries_.emplace_back(centre, room, static_cast<std::uint32_t>(picture_.rings[i].slots.size()));
+    for (std::size_t i = 0; i < cells_.size(); ++i) {
+        const QRectF room = cells_[i].adjusted(0, title_height(), 0, 0);
+        const double outer = std::min(room.width(), room.height()) / 2 - pointer_room;
+        geometries_.emplace_back(room.center(), outer, static_cast<std::uint32_t>(picture_.rings[i].slots.size()));
     }
     update();
 }
@@ -109,30 +132,36 @@ void RingDiagram::paint_ring(QPainter& painter, std::size_t number) const {
         painter.setBrush(slot_brush(palette(), look));
         painter.drawPath(geometry.path_of(segment));
     }
-    const double inside = geometry.inner() * 1.3;
-    const QRectF middle(geometry.centre().x() - inside / 2, geometry.centre().y() - inside / 2, inside, inside);
+    // Above the circle, as close as the pointers let it.
+    const double above =
+        std::max(cells_[number].top(), geometry.centre().y() - geometry.outer() - pointer_room - title_height());
+    const QRectF head(cells_[number].left(), above, cells_[number].width(), title_height());
     QFont title = font();
     title.setBold(true);
     painter.setPen(palette().color(QPalette::Text));
     painter.setFont(title);
-    painter.drawText(middle.adjusted(0, 0, 0, -inside / 2), Qt::AlignHCenter | Qt::AlignBottom, ring.title);
+    painter.drawText(head, Qt::AlignHCenter | Qt::AlignTop, ring.title);
     painter.setFont(font());
-    painter.drawText(middle.adjusted(0, inside / 2, 0, 0), Qt::AlignHCenter | Qt::AlignTop, ring.position);
+    painter.drawText(head, Qt::AlignHCenter | Qt::AlignBottom, ring.position);
 }
 
+// Beside the slots, so that their looks stay to be seen: the chosen record's chain, then the slot that is chosen.
 void RingDiagram::paint_outlines(QPainter& painter, std::size_t number) const {
     const DrawnRing& ring = picture_.rings[number];
     const RingGeometry& geometry = geometries_[number];
-    painter.setBrush(Qt::NoBrush);
+    const auto mark = [&](std::uint32_t slot, const QColor& colour, double away) {
+        painter.setPen(QPen(colour, 1.5));
+        painter.setBrush(colour);
+        const double outer = geometry.inner() - away;
+        painter.drawPath(geometry.band_of(geometry.segment_of(slot), outer - band, outer));
+    };
     if (marked_) {
-        painter.setPen(QPen(palette().color(QPalette::Text), 2));
         for (const std::uint32_t slot : slots_of_chain(*ring_, ring.part, *marked_)) {
-            painter.drawPath(geometry.path_of(geometry.segment_of(slot)));
+            mark(slot, palette().color(QPalette::Text), 2);
         }
     }
     if (chosen_ && ring.part == DrawnRing::Part::descriptors) {
-        painter.setPen(QPen(palette().color(QPalette::Highlight), 3));
-        painter.drawPath(geometry.path_of(geometry.segment_of(*chosen_)));
+        mark(*chosen_, palette().color(QPalette::Highlight), 2 * band);
     }
 }
 

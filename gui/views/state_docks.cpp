@@ -16,7 +16,7 @@ StateDocks::StateDocks(QMainWindow& window)
       state_dock_(make_dock(window, state_, tr("State"), QStringLiteral("state"))),
       rings_dock_(make_dock(window, rings_, tr("Rings"), QStringLiteral("rings"))) {
     window.tabifyDockWidget(state_dock_, rings_dock_);
-    window.resizeDocks({state_dock_}, {460}, Qt::Horizontal);
+    window.resizeDocks({state_dock_}, {440}, Qt::Horizontal);
     state_dock_->raise();
     connect(state_, &StatePanel::scrubbed, this, &StateDocks::scrubbed);
     connect(state_, &StatePanel::record_wanted, this, &StateDocks::record_wanted);

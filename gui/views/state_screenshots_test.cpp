@@ -62,17 +62,17 @@ TEST_P(StateScreenshots, OfASample) {
 
 INSTANTIATE_TEST_SUITE_P(
     OfSamples, StateScreenshots,
-    ::testing::Values(
-        Picture{"state-features-light", "qemu-7.2-linux-blk.pcap.zst", 119, Pane::features, Theme::light},
-        Picture{"state-memory-light", "qemu-7.2-linux-blk.pcap.zst", 119, Pane::memory, Theme::light},
-        Picture{"state-memory-dark", "qemu-7.2-linux-blk.pcap.zst", 119, Pane::memory, Theme::dark},
-        Picture{"state-queues-dark", "qemu-7.2-linux-blk.pcap.zst", 119, Pane::queues, Theme::dark},
-        Picture{"state-descriptors-light", "qemu-7.2-reconnect-blk.pcap.zst", 60, Pane::descriptors, Theme::light},
-        Picture{"rings-split-light", "qemu-7.2-linux-blk.pcap.zst", 119, Pane::ring, Theme::light},
-        Picture{"rings-split-dark", "dpdk-22.11-split.pcap.zst", 299, Pane::ring, Theme::dark},
-        Picture{"rings-request-light", "qemu-7.2-linux-blk.pcap.zst", 119, Pane::request, Theme::light},
-        Picture{"rings-packet-dark", "dpdk-22.11-split.pcap.zst", 303, Pane::packet, Theme::dark},
-        Picture{"rings-packed-light", "dpdk-22.11-packed.pcap.zst", 35, Pane::ring, Theme::light}),
+    ::testing::Values(Picture{"state-features-light", "qemu-7.2-linux-blk.pcap.zst", 119, Pane::features, Theme::light},
+                      Picture{"state-memory-light", "qemu-7.2-linux-blk.pcap.zst", 119, Pane::memory, Theme::light},
+                      Picture{"state-memory-dark", "qemu-7.2-linux-blk.pcap.zst", 119, Pane::memory, Theme::dark},
+                      Picture{"state-queues-dark", "qemu-7.2-linux-blk.pcap.zst", 119, Pane::queues, Theme::dark},
+                      Picture{"state-descriptors-light", "qemu-7.2-reconnect-blk.pcap.zst", 60, Pane::descriptors,
+                              Theme::light},
+                      Picture{"rings-split-light", "qemu-7.2-linux-blk.pcap.zst", 119, Pane::ring, Theme::light},
+                      Picture{"rings-split-dark", "dpdk-22.11-split.pcap.zst", 299, Pane::ring, Theme::dark},
+                      Picture{"rings-request-light", "qemu-7.2-linux-blk.pcap.zst", 119, Pane::request, Theme::light},
+                      Picture{"rings-packet-dark", "dpdk-22.11-split.pcap.zst", 303, Pane::packet, Theme::dark},
+                      Picture{"rings-packed-light", "dpdk-22.11-packed.pcap.zst", 35, Pane::ring, Theme::light}),
     [](const auto& test) {
         std::string name = test.param.name;
         std::replace(name.begin(), name.end(), '-', '_');

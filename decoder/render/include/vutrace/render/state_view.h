@@ -51,8 +51,10 @@ struct MemoryMark {
     std::uint32_t queue{0};
     std::uint64_t record{0};  // of buffers: that offered the chain
 };
-// "descriptor table of queue 0", "readable buffer of queue 1, head 7".
-[[nodiscard]] std::string mark_text(const MemoryMark& mark, bool packed);
+// "descriptor table of queue 0", "readable buffer of queue 1, in flight since record 7".
+[[nodiscard]] std::string mark_name(const MemoryMark& mark, bool packed);
+// "descriptor table": what marks of a kind are.
+[[nodiscard]] std::string_view name_of(MarkKind kind, bool packed) noexcept;
 
 struct RegionView {
     session::KnownRegion known;

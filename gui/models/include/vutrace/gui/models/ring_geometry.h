@@ -28,7 +28,9 @@ class RingGeometry {
     [[nodiscard]] QPointF centre() const noexcept { return centre_; }
     [[nodiscard]] double inner() const noexcept { return inner_; }
     [[nodiscard]] double outer() const noexcept { return outer_; }
-    [[nodiscard]] QPainterPath path_of(std::uint32_t segment) const;
+    [[nodiscard]] QPainterPath path_of(std::uint32_t segment) const { return band_of(segment, inner_, outer_); }
+    // The same between other distances from the centre: for marks beside a segment.
+    [[nodiscard]] QPainterPath band_of(std::uint32_t segment, double inner, double outer) const;
     // On the line that leads through the middle of a slot, `radius` from the centre.
     [[nodiscard]] QPointF point_at(std::uint32_t slot, double radius) const noexcept;
 

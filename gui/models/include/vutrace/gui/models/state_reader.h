@@ -20,10 +20,10 @@ struct QueueEvent {
     enum class Kind { none, available, used, kick, call, err };
     Kind kind{Kind::none};
     std::uint32_t queue{0};
-    std::uint16_t head{0};                // of chains
-    std::uint64_t offered{0};             // of used chains: the record that made it available; 0 where it is not known
-    // Of used chains the call that is nearest in time, of calls the nearest used chain: a call is recorded before what it
-    // announces, or behind it, as the mode of capture has it. 0 where none is near.
+    std::uint16_t head{0};     // of chains
+    std::uint64_t offered{0};  // of used chains: the record that made it available; 0 where it is not known
+    // Of used chains the call that is nearest in time, of calls the nearest used chain: a call is recorded before what
+    // it announces, or behind it, as the mode of capture has it. 0 where none is near.
     std::uint64_t nearby{0};
     QString problem;                      // of chains: why the walk stopped; empty where all is well
     std::vector<render::Detail> request;  // of chains, decoded

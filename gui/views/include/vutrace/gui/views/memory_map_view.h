@@ -31,6 +31,8 @@ class MemoryMapView final : public QWidget {
 
   private:
     void lay_out();
+    [[nodiscard]] int legend_height() const;
+    void paint_legend(QPainter& painter) const;
 
     std::shared_ptr<const render::StateView> view_;
     MemoryMap map_;

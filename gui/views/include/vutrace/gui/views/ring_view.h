@@ -4,6 +4,7 @@
 #include <vutrace/gui/models/ring_geometry.h>
 #include <vutrace/gui/models/ring_picture.h>
 
+#include <QRectF>
 #include <QWidget>
 #include <cstdint>
 #include <memory>
@@ -47,6 +48,8 @@ class RingDiagram final : public QWidget {
         std::uint32_t slot;
     };
     void lay_out();
+    [[nodiscard]] std::vector<QRectF> cells() const;  // one for each ring
+    [[nodiscard]] int title_height() const;
     [[nodiscard]] std::optional<Hit> hit_at(QPointF point) const;
     void paint_ring(QPainter& painter, std::size_t number) const;
     void paint_outlines(QPainter& painter, std::size_t number) const;
@@ -56,6 +59,7 @@ class RingDiagram final : public QWidget {
 
     std::shared_ptr<const render::RingView> ring_;
     RingPicture picture_;
+    std::vector<QRectF> cells_;
     std::vector<RingGeometry> geometries_;
     std::optional<std::uint16_t> marked_;
     std::optional<std::uint32_t> chosen_;
