@@ -84,6 +84,7 @@ const Annotation& Annotator::annotate(const trace::Record& record) {
         annotation_.start_time = record.time;
     }
     annotation_.record = &record;
+    annotation_.state = tracker_.session(record.session);
     annotation_.queue = queue_of(record.body);
     annotation_.entries.clear();
     annotation_.area = {};
@@ -101,8 +102,8 @@ const Annotation& Annotator::annotate(const trace::Record& record) {
         lineages_.add(annotation_);
     }
     if (const auto* memory = std::get_if<trace::MemoryRecord>(&record.body)) {
-        if (const session::SessionState* state = tracker_.session(record.session)) {
-            annotation_.area = explain_shared_area(*memory, state->device);
+        if (annotation_.state != nullptr) {
+            annotation_.area = explain_shared_area(*memory, annotation_.state->device);
         }
     }
     if (const auto* chain = std::get_if<trace::ChainRecord>(&record.body)) {

@@ -43,8 +43,49 @@ Result<bool> Cursor::next() {
     }
     ++records_read_;
     record_ = std::move(*record);
+    const std::uint64_t last = record_->sequence + trace::sequence_count(*record_) - 1;
+    if (inside_ != 0 && inside_ < last) {  // its last entry lies behind the row, or it does as a whole
+        before_ = annotator_.tracker();
+        inside_ = 0;
+    }
     annotation_ = &annotator_.annotate(*record_);
     return true;
+}
+
+Result<session::Tracker> Cursor::state_after(std::uint64_t row) {
+    if (row == 0 || row > index_->progress().rows) {
+        return fail(ErrorCode::usage, "there is no such row");
+    }
+    const bool is_last = holds(row) && row + 1 == record_->sequence + trace::sequence_count(*record_);
+    if (is_last) {
+        return annotator_.tracker();
+    }
+    before_.reset();
+    inside_ = row;
+    Status read = go_before(row);
+    record_.reset();
+    annotation_ = nullptr;
+    while (read && reader_->position().next_sequence <= row) {
+        const auto more = next();
+        read = more ? Status() : tl::unexpected(more.error());
+        if (more && !*more) {
+            break;
+        }
+    }
+    inside_ = 0;
+    if (!read) {
+        reader_.reset();  // its place is not known
+        return tl::unexpected(read.error());
+    }
+    if (!before_) {
+        return annotator_.tracker();
+    }
+    session::Tracker tracker = std::move(*before_);
+    before_.reset();
+    if (record_ && record_->sequence <= row) {
+        (void)tracker.apply_first(*record_, static_cast<std::size_t>(row - record_->sequence + 1));
+    }
+    return tracker;
 }
 
 Status Cursor::visit(std::uint64_t first, std::uint64_t last, const Visit& visit) {

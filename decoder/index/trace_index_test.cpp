@@ -180,5 +180,40 @@ TEST_F(TraceIndexTest, GivesUpCheckpointsRatherThanMemory) {
     EXPECT_GE(index.checkpoint_count(), 2U);
 }
 
+TEST_F(TraceIndexTest, TheStateAfterAnyRowIsThatOfASinglePass) {
+    write_trace(60);
+    const auto index = make_index();
+    ASSERT_TRUE(index->build({}));
+    std::vector<std::size_t> open(1);  // chains in flight after each row
+    session::Tracker tracker;
+    for (const trace::Record& record : builder_.records()) {
+        const session::Tracker before = tracker;
+        for (std::size_t entry = 1; entry <= trace::sequence_count(record); ++entry) {
+            tracker = before;
+            (void)tracker.apply_first(record, entry);
+            const auto& queues = tracker.session(1)->queues;
+            open.push_back(queues.empty() ? 0 : queues.begin()->second.open.size());
+        }
+    }
+    const std::uint64_t last = builder_.last_sequence();
+    ASSERT_EQ(open.size(), last + 1);
+    for (const std::uint64_t stride : {std::uint64_t{1}, last - 1, std::uint64_t{37}}) {
+        Cursor cursor(index);
+        for (std::uint64_t i = 0; i < last; ++i) {
+            const std::uint64_t row = i * stride % last + 1;
+            const auto state = cursor.state_after(row);
+            ASSERT_TRUE(state) << describe(state.error());
+            const auto& queues = state->session(1)->queues;
+            ASSERT_EQ(queues.empty() ? 0 : queues.begin()->second.open.size(), open[row]) << row;
+            if (i % 5 == 0) {  // reading rows in between does no harm
+                ASSERT_EQ(visit(cursor, row, row).size(), 1U);
+            }
+        }
+    }
+    Cursor cursor(index);
+    EXPECT_EQ(cursor.state_after(0).error().code, ErrorCode::usage);
+    EXPECT_EQ(cursor.state_after(last + 1).error().code, ErrorCode::usage);
+}
+
 }  // namespace
 }  // namespace vutrace::index

@@ -27,15 +27,6 @@ std::string hex(std::uint64_t value) {
     return fmt::format("0x{:x}", value);
 }
 
-// "17, wrap counter 1"
-std::string position_text(const std::optional<std::uint16_t>& position) {
-    if (!position) {
-        return "unknown";
-    }
-    const auto at = virtio::PackedPosition::parse(*position);
-    return fmt::format("{}, wrap counter {}", at.offset, at.wrap ? 1 : 0);
-}
-
 std::string event_text(const std::optional<std::uint16_t>& flags, const std::optional<std::uint16_t>& position) {
     if (!flags) {
         return "unknown";
@@ -114,6 +105,16 @@ void append_packed(std::string& out, const RingView& ring) {
     }
 }
 
+void append_facts(std::string& out, const RingView& ring, const Style& style) {
+    append_header(out, ring, style);
+    ring.packed ? append_packed(out, ring) : append_rings(out, ring);
+    for (const std::string& problem : ring.problems) {
+        out += "  ";
+        style.append(out, Tone::bad, "!! " + problem);
+        out += '\n';
+    }
+}
+
 void append_open(std::string& out, const RingView& ring, const Style& style) {
     if (ring.open.empty()) {
         const bool seen = ring.chains_available + ring.chains_used != 0;
@@ -131,8 +132,7 @@ void append_open(std::string& out, const RingView& ring, const Style& style) {
                        chain.sequence, trace::name_of(chain.proof));
         if (chain.problem != 0) {
             out += "  ";
-            style.append(out, Tone::bad,
-                         fmt::format("!! {}", virtio::name_of(static_cast<virtio::ChainProblem>(chain.problem))));
+            style.append(out, Tone::bad, "!! " + chain_problem_text(chain.problem));
         }
         out += '\n';
         for (const TableEntry& entry : chain.table) {
@@ -184,7 +184,7 @@ Json open_json(const OpenChainView& chain, bool packed) {
         json["wrap"] = virtio::PackedPosition::parse(chain.index).wrap;
     }
     if (chain.problem != 0) {
-        json["problem"] = virtio::name_of(static_cast<virtio::ChainProblem>(chain.problem));
+        json["problem"] = chain_problem_text(chain.problem);
     }
     return json;
 }
@@ -259,11 +259,36 @@ void add_split(Json& json, const RingView& ring) {
 
 }  // namespace
 
+std::string position_text(const std::optional<std::uint16_t>& position) {
+    if (!position) {
+        return "unknown";
+    }
+    const auto at = virtio::PackedPosition::parse(*position);
+    return fmt::format("{}, wrap counter {}", at.offset, at.wrap ? 1 : 0);
+}
+
+std::string base_text(std::uint32_t base, bool packed) {
+    if (!packed) {
+        return fmt::format("{}", base);
+    }
+    const auto both = virtio::PackedBase::parse(base);
+    return fmt::format("{}; used {}", position_text(both.available.value()), position_text(both.used.value()));
+}
+
+std::string chain_problem_text(std::uint16_t problem) {
+    return problem == 0 ? "" : virtio::name_of(static_cast<virtio::ChainProblem>(problem));
+}
+
 std::string ring_text(const RingView& ring, const Style& style) {
     std::string out;
-    append_header(out, ring, style);
-    ring.packed ? append_packed(out, ring) : append_rings(out, ring);
+    append_facts(out, ring, style);
     append_open(out, ring, style);
+    return out;
+}
+
+std::string ring_facts(const RingView& ring) {
+    std::string out;
+    append_facts(out, ring, Style(false));
     return out;
 }
 
@@ -283,6 +308,9 @@ std::string ring_json(const RingView& ring) {
         open.push_back(open_json(chain, ring.packed));
     }
     json["open"] = std::move(open);
+    if (!ring.problems.empty()) {
+        json["problems"] = ring.problems;
+    }
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

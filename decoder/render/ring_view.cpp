@@ -1,10 +1,15 @@
 #include <vutrace/protocol/features.h>
 #include <vutrace/render/ring_view.h>
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <map>
 
 namespace vutrace::render {
 namespace {
+
+constexpr std::size_t most_problems = 20;
 
 // Reads from captured memory and remembers byte by byte what of it is known.
 class KnownBytes {
@@ -123,6 +128,56 @@ void read_packed_memory(const session::SparseMemory& memory, RingView& view) {
     view.used_flags = device.get<std::uint16_t>(2);
 }
 
+// Who owns which descriptor of a split ring: the open chains say it, as long as none is missing.
+void judge_split_slots(RingView& view) {
+    const bool whole = view.chains_available + view.chains_used != 0 && view.chains_lost == 0;
+    view.slots.assign(view.layout->size, whole ? SlotState::free : SlotState::unknown);
+    for (const OpenChainView& chain : view.open) {
+        for (std::size_t i = 0; i < chain.table.size(); ++i) {
+            if (chain.table[i].index < view.slots.size()) {
+                view.slots[chain.table[i].index] = i == 0 ? SlotState::available : SlotState::part;
+            }
+        }
+    }
+}
+
+// What stands in the rings and cannot be meant. Slots that no entry of this session reached are not judged: they may
+// hold anything.
+void find_problems(RingView& view) {
+    const std::uint32_t size = view.layout->size;
+    const auto add = [&](std::string text) {
+        if (view.problems.size() < most_problems) {
+            view.problems.push_back(std::move(text));
+        }
+    };
+    for (const OpenChainView& chain : view.open) {
+        if (chain.head >= size) {
+            add(fmt::format("available ring, index {}: head {} is none, the queue has {} descriptors", chain.index,
+                            chain.head, size));
+        } else if (chain.problem != 0) {
+            add(fmt::format("head {}, available index {}: {}", chain.head, chain.index,
+                            chain_problem_text(chain.problem)));
+        }
+    }
+    const std::uint64_t seen = std::min<std::uint64_t>(view.chains_used, size);
+    for (std::uint64_t back = 1; view.used_index && back <= seen; ++back) {
+        const auto index = static_cast<std::uint16_t>(*view.used_index - back);
+        const auto& used = view.used_ring[index & (size - 1)];
+        if (used && used->id >= size) {
+            add(fmt::format("used ring, index {}: id {} is none, the queue has {} descriptors", index, used->id, size));
+        }
+    }
+}
+
+void find_packed_problems(RingView& view) {
+    for (const OpenChainView& chain : view.open) {
+        if (chain.problem != 0 && view.problems.size() < most_problems) {
+            view.problems.push_back(fmt::format("buffer {}, available at {}: {}", chain.head,
+                                                position_text(chain.index), chain_problem_text(chain.problem)));
+        }
+    }
+}
+
 // Who owns which descriptor, by the driver's position: what is before it is of its round, the rest of the one before.
 void judge_slots(RingView& view) {
     const std::uint32_t size = view.packed_layout->size;
@@ -200,6 +255,10 @@ RingView view_ring(const session::SessionState& state, std::uint32_t queue) {
     }
     if (view.packed_layout) {
         judge_slots(view);
+        find_packed_problems(view);
+    } else if (view.layout) {
+        judge_split_slots(view);
+        find_problems(view);
     }
     return view;
 }
@@ -220,6 +279,49 @@ const char* name_of(SlotState state) noexcept {
             break;
     }
     return "unknown";
+}
+
+const char* owner_text(SlotState state, bool packed) noexcept {
+    switch (state) {
+        case SlotState::free:
+            return packed ? "driver" : "driver, or used and not taken back";
+        case SlotState::available:
+            return "device, head of a chain";
+        case SlotState::used:
+            return "driver, used by the device";
+        case SlotState::part:
+            return "device, more of a chain";
+        case SlotState::unknown:
+            break;
+    }
+    return "unknown";
+}
+
+const OpenChainView* RingView::chain_at(std::uint32_t slot) const noexcept {
+    const auto holds = [&](const OpenChainView& chain) {
+        return std::any_of(chain.table.begin(), chain.table.end(),
+                           [&](const TableEntry& entry) { return entry.index == slot; });
+    };
+    const auto found = std::find_if(open.rbegin(), open.rend(), holds);
+    return found == open.rend() ? nullptr : &*found;
+}
+
+std::vector<TableEntry> RingView::table_with_open() const {
+    std::map<std::uint16_t, trace::ChainDescriptor> entries;
+    for (const TableEntry& entry : table) {
+        entries.emplace(entry.index, entry.descriptor);
+    }
+    for (const OpenChainView& chain : open) {
+        for (const TableEntry& entry : chain.table) {
+            entries.emplace(entry.index, entry.descriptor);
+        }
+    }
+    std::vector<TableEntry> all;
+    all.reserve(entries.size());
+    for (const auto& [index, descriptor] : entries) {
+        all.push_back({index, descriptor});
+    }
+    return all;
 }
 
 std::vector<RingView> view_rings(const session::SessionState& state, std::optional<std::uint32_t> queue) {

@@ -8,6 +8,7 @@
 #include <vutrace/render/details.h>
 #include <vutrace/render/hexdump.h>
 #include <vutrace/render/phrases.h>
+#include <vutrace/render/state_view.h>
 #include <vutrace/virtio/packed_ring.h>
 
 #include <fmt/format.h>
@@ -35,18 +36,18 @@ class Details {
         return detail;
     }
     void marked(Tone tone, std::string_view text) { line({}, text).tone = tone; }
-    void field(const protocol::Field& field, std::uint32_t device, std::size_t depth);
+    void field(const protocol::Field& field, const explain::Annotation& annotation, std::size_t depth);
     [[nodiscard]] std::vector<Detail> take() && { return std::move(lines_); }
 
   private:
     using OtherMeaning = std::string_view (*)(unsigned bit) noexcept;
     static std::string_view no_other_meaning(unsigned /*bit*/) noexcept { return {}; }
-    void bits(std::uint64_t mask, const std::vector<std::string>& names, std::size_t depth, OtherMeaning other);
+    void bits(FeatureKind kind, std::uint64_t mask, const explain::Annotation& annotation, std::size_t depth);
 
     std::vector<Detail> lines_;
 };
 
-void Details::field(const protocol::Field& field, std::uint32_t device, std::size_t depth) {
+void Details::field(const protocol::Field& field, const explain::Annotation& annotation, std::size_t depth) {
     std::string value;
     if (field.format == protocol::FieldFormat::bytes) {
         value = field.text.empty() ? "(no bytes)" : field.text;
@@ -59,33 +60,55 @@ void Details::field(const protocol::Field& field, std::uint32_t device, std::siz
         detail.bytes = {protocol::header_size + std::uint64_t{field.offset}, field.size};
     }
     if (field.format == protocol::FieldFormat::features) {
-        bits(field.number, protocol::feature_names(field.number, device), depth + 1, no_other_meaning);
+        bits(FeatureKind::virtio, field.number, annotation, depth + 1);
     } else if (field.format == protocol::FieldFormat::protocol_features) {
-        bits(field.number, protocol::protocol_feature_names(field.number), depth + 1,
-             protocol::other_meaning_of_protocol_feature);
+        bits(FeatureKind::vhost_user, field.number, annotation, depth + 1);
     }
     for (const protocol::Field& child : field.children) {
-        this->field(child, device, depth + 1);
+        this->field(child, annotation, depth + 1);
     }
 }
 
-void Details::bits(std::uint64_t mask, const std::vector<std::string>& names, std::size_t depth, OtherMeaning other) {
-    std::size_t next = 0;
-    for (unsigned bit = 0; bit < 64 && next < names.size(); ++bit) {
-        if (((mask >> bit) & 1U) != 0) {
-            const std::string number = fmt::format("bit {}", bit);
-            const std::string& name = names[next++];
-            const std::string elsewhere = other(bit).empty() ? "" : fmt::format("  (elsewhere {})", other(bit));
-            line(number, (name == number ? "unknown" : name) + elsewhere, depth);
+// With what the other side said of each bit: of an offer whether it was accepted before, of what is accepted whether it
+// was offered, and what was offered and is not accepted.
+void Details::bits(FeatureKind kind, std::uint64_t mask, const explain::Annotation& annotation, std::size_t depth) {
+    const bool is_virtio = kind == FeatureKind::virtio;
+    const OtherMeaning other = is_virtio ? no_other_meaning : protocol::other_meaning_of_protocol_feature;
+    const session::DeviceState nothing;
+    const session::DeviceState& known = annotation.state == nullptr ? nothing : annotation.state->device;
+    const bool asks = annotation.message.asks;
+    const auto offered = !asks ? mask : is_virtio ? known.offered_features() : known.offered_protocol_features();
+    const auto before = is_virtio                         ? known.features()
+                        : known.protocol_features_given() ? std::optional(known.protocol_features())
+                                                          : std::nullopt;
+    for (const FeatureBit& bit : compare_features(kind, offered, asks ? mask : before, annotation.device)) {
+        if (!asks && !protocol::has(mask, bit.bit)) {
+            continue;
         }
+        const std::string number = fmt::format("bit {}", bit.bit);
+        std::string text = bit.name == number ? "unknown" : bit.name;
+        if (!other(bit.bit).empty()) {
+            text += fmt::format("  (elsewhere {})", other(bit.bit));
+        }
+        const bool noted =
+            asks && bit.standing != FeatureStanding::accepted && bit.standing != FeatureStanding::offer_unknown;
+        if (noted) {
+            text += fmt::format("  ({})", name_of(bit.standing));
+        }
+        Detail& detail = line(number, text, depth);
+        detail.tone = noted ? tone_of(bit.standing) : Tone::plain;
+        detail.meaning = noted ? "" : name_of(bit.standing);
     }
 }
 
-std::string joined(const std::vector<std::string>& parts) {
-    return fmt::format("{}", fmt::join(parts, ", "));
+// What it was passed for, and what became of it.
+void life_details(Details& details, const session::DescriptorLife& life) {
+    details.line("for", use_text(life), 1);
+    details.line("life", end_text(life), 1).record = life.ended;
 }
 
-void message_details(Details& details, const trace::MessageRecord& record, const explain::Annotation& annotation) {
+void message_details(Details& details, const trace::MessageRecord& record, const explain::Annotation& annotation,
+                     const session::History* history) {
     const explain::MessageAnnotation& message = annotation.message;
     details.line("channel", name_of(record.channel));
     if (message.header) {
@@ -108,22 +131,18 @@ void message_details(Details& details, const trace::MessageRecord& record, const
         details.line("answers", fmt::format("record {}", message.answers)).record = message.answers;
     }
     for (const protocol::Field& field : message.fields) {
-        details.field(field, annotation.device, 0);
+        details.field(field, annotation, 0);
     }
     if (!message.parsed && !message.payload.empty() && record.offset == 0) {
         details.line("payload", hex(message.payload)).bytes = {protocol::header_size, message.payload.size()};
     }
     for (const trace::Descriptor& descriptor : record.descriptors) {
-        const DescriptorDescription& what = descriptor.description;
-        std::string text = fmt::format("{}  id {}  inode {}  device {}:{}", name_of(what.kind), descriptor.id,
-                                       what.inode, what.device >> 8U, what.device & 0xffU);
-        if (what.size != 0) {
-            text += fmt::format("  size {} ({})", what.size, size_text(what.size));
+        details.line("fd", descriptor_text(descriptor));
+        const session::DescriptorLife* life =
+            history == nullptr ? nullptr : history->find(annotation.record->session, descriptor.id);
+        if (life != nullptr) {
+            life_details(details, *life);
         }
-        if (what.seals != 0) {
-            text += "  seals " + joined(seal_names(what.seals));
-        }
-        details.line("fd", text);
     }
     for (const protocol::Problem& problem : message.problems) {
         details.marked(Tone::bad, "!! " + printable(problem.text));
@@ -146,11 +165,24 @@ void doubt(Details& details, const std::array<std::string_view, 3>& doubts, trac
 }
 
 std::string index_text(std::uint16_t index, bool packed) {
-    if (!packed) {
-        return fmt::format("{}", index);
+    return packed ? position_text(index) : fmt::format("{}", index);
+}
+
+// Each with the bytes of its buffer, as far as the entry's content is of that side's buffers.
+void descriptor_details(Details& details, const std::vector<trace::ChainDescriptor>& descriptors,
+                        const trace::ChainEntry& entry) {
+    const bool written = entry.state == trace::ChainEntry::State::used;
+    std::uint64_t offset = 0;
+    for (const trace::ChainDescriptor& descriptor : descriptors) {
+        Detail& line = details.line("descriptor", fmt::format("0x{:x} +{}  {}", descriptor.address, descriptor.length,
+                                                              descriptor_flags_text(descriptor.flags)));
+        const bool writable = (descriptor.flags & virtio::descriptor_write) != 0;
+        const bool buffer = (descriptor.flags & virtio::descriptor_indirect) == 0;
+        if (buffer && writable == written && offset < entry.content.size()) {
+            line.bytes = {offset, std::min<std::uint64_t>(descriptor.length, entry.content.size() - offset)};
+            offset += line.bytes.size;
+        }
     }
-    const auto at = virtio::PackedPosition::parse(index);
-    return fmt::format("{}, wrap counter {}", at.offset, at.wrap ? 1 : 0);
 }
 
 void chain_details(Details& details, const trace::ChainRecord& record, std::size_t index,
@@ -176,16 +208,15 @@ void chain_details(Details& details, const trace::ChainRecord& record, std::size
     if (!known.role.name.empty()) {
         details.line("role", known.role.name);
     }
+    if (entry.problem != 0) {
+        details.marked(Tone::bad, "!! " + chain_problem_text(entry.problem));
+    }
     if (known.request) {
         for (const RequestLine& line : request_lines(*known.request)) {
             details.line(line.name, line.value, line.depth);
         }
     }
-    for (const trace::ChainDescriptor& descriptor :
-         entry.descriptors.empty() ? known.context.descriptors : entry.descriptors) {
-        details.line("descriptor", fmt::format("0x{:x} +{}  {}", descriptor.address, descriptor.length,
-                                               descriptor_flags_text(descriptor.flags)));
-    }
+    descriptor_details(details, entry.descriptors.empty() ? known.context.descriptors : entry.descriptors, entry);
     if (index == 0 && known.packed) {
         const trace::RingFields& fields = record.fields;
         details.line("driver", fmt::format("at {}  event area: flags {}, {}", index_text(fields.available_index, true),
@@ -229,8 +260,8 @@ void append_content(std::string& out, const Style& style, const trace::Content& 
     }
 }
 
-// As on paper: the name in a column, marked where it is a remark, and which bytes of the payload it is.
-void append_line(std::string& out, const Style& style, const Detail& detail) {
+// As on paper: the name in a column, marked where it is a remark, and of a message which bytes of the payload it is.
+void append_line(std::string& out, const Style& style, const Detail& detail, bool of_message) {
     out.append(base_indent + 2 * detail.depth, ' ');
     if (detail.name.empty()) {
         style.append(out, detail.tone, detail.value);
@@ -240,7 +271,7 @@ void append_line(std::string& out, const Style& style, const Detail& detail) {
         style.append(out, Tone::faint, fmt::format("{:<{}}", detail.name, width));
         out += detail.value;
     }
-    if (detail.bytes.size != 0 && detail.bytes.offset >= protocol::header_size) {
+    if (of_message && detail.bytes.size != 0 && detail.bytes.offset >= protocol::header_size) {
         const std::uint64_t first = detail.bytes.offset - protocol::header_size;
         const std::uint64_t last = first + detail.bytes.size - 1;
         style.append(out, Tone::faint,
@@ -249,7 +280,10 @@ void append_line(std::string& out, const Style& style, const Detail& detail) {
     out += '\n';
 }
 
-void copy_content(const trace::Content& content, RawBytes& out) {
+// At most the first `limit` bytes.
+void copy_content(const trace::Content& content, std::size_t limit, RawBytes& out) {
+    out.size = content.size();
+    out.bytes.resize(static_cast<std::size_t>(std::min<std::uint64_t>(out.size, limit)));
     std::uint64_t offset = 0;
     if (content.missing() != 0) {
         out.known.assign(out.bytes.size(), true);
@@ -267,14 +301,15 @@ void copy_content(const trace::Content& content, RawBytes& out) {
 
 }  // namespace
 
-std::vector<Detail> details_of(const explain::Annotation& annotation, std::size_t entry) {
+std::vector<Detail> details_of(const explain::Annotation& annotation, std::size_t entry,
+                               const session::History* history) {
     const trace::RecordBody& body = annotation.record->body;
     Details details;
     details.line("time", absolute_time_text(trace::time_of(*annotation.record, entry)));
     if (const auto* chain = std::get_if<trace::ChainRecord>(&body)) {
         chain_details(details, *chain, entry, annotation);
     } else if (const auto* message = std::get_if<trace::MessageRecord>(&body)) {
-        message_details(details, *message, annotation);
+        message_details(details, *message, annotation, history);
     } else if (const auto* session = std::get_if<trace::SessionRecord>(&body)) {
         for (const auto& [key, value] : session->attributes) {
             details.line(printable(key), printable(value));
@@ -303,16 +338,34 @@ RawBytes raw_bytes_of(const explain::Annotation& annotation, std::size_t entry, 
         content = &memory->content;
     }
     if (content != nullptr) {
-        raw.size = content->size();
-        raw.bytes.resize(static_cast<std::size_t>(std::min<std::uint64_t>(raw.size, limit)));
-        copy_content(*content, raw);
+        copy_content(*content, limit, raw);
     }
     return raw;
 }
 
+RawBytes readable_bytes_of(const explain::Annotation& annotation, std::size_t entry, std::size_t limit) {
+    RawBytes raw;
+    if (const auto* chain = std::get_if<trace::ChainRecord>(&annotation.record->body)) {
+        const bool used = chain->entries[entry].state == trace::ChainEntry::State::used;
+        copy_content(used ? annotation.entries[entry].context.readable : chain->entries[entry].content, limit, raw);
+    }
+    return raw;
+}
+
+std::vector<Detail> request_details(const explain::Annotation& annotation, std::size_t entry) {
+    Details details;
+    if (entry < annotation.entries.size() && annotation.entries[entry].request) {
+        for (const RequestLine& line : request_lines(*annotation.entries[entry].request)) {
+            details.line(line.name, line.value, line.depth);
+        }
+    }
+    return std::move(details).take();
+}
+
 void append_details(std::string& out, const Style& style, const explain::Annotation& annotation, std::size_t entry) {
+    const bool of_message = std::holds_alternative<trace::MessageRecord>(annotation.record->body);
     for (const Detail& detail : details_of(annotation, entry)) {
-        append_line(out, style, detail);
+        append_line(out, style, detail, of_message);
     }
 }
 

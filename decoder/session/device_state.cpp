@@ -150,6 +150,7 @@ void DeviceState::set_features(const Message& message, Change& change) {
 void DeviceState::set_protocol_features(const Message& message, Change& change) {
     if (const auto value = protocol::parse_u64(message.payload)) {
         protocol_features_ = *value;
+        protocol_features_given_ = true;
         change.features = true;
     }
 }
@@ -362,6 +363,7 @@ void DeviceState::set_vring_kick(const Message& message, Change& change) {
     const auto kick = protocol::parse_vring_descriptor(message.payload);
     if (QueueState* queue = kick ? queue_to_change(kick->queue(), change) : nullptr) {
         queue->polling = kick->no_descriptor();
+        queue->kick_descriptor = id_at(message.descriptor_ids, 0);
         if (!queue->started) {
             queue->started = true;
             change.queue_started = kick->queue();
@@ -398,12 +400,14 @@ void DeviceState::set_vring_call(const Message& message, Change& change) {
     const auto call = protocol::parse_vring_descriptor(message.payload);
     if (QueueState* queue = call ? queue_to_change(call->queue(), change) : nullptr) {
         queue->has_call = !call->no_descriptor();
+        queue->call_descriptor = id_at(message.descriptor_ids, 0);
     }
 }
 
 void DeviceState::set_vring_error(const Message& message, Change& change) {
-    if (const auto err = protocol::parse_vring_descriptor(message.payload)) {
-        (void)queue_to_change(err->queue(), change);
+    const auto err = protocol::parse_vring_descriptor(message.payload);
+    if (QueueState* queue = err ? queue_to_change(err->queue(), change) : nullptr) {
+        queue->err_descriptor = id_at(message.descriptor_ids, 0);
     }
 }
 
@@ -419,6 +423,7 @@ void DeviceState::vring_base_answered(const Pending& pending, ByteView payload, 
         queue.base_given = true;
     }
     queue.has_call = false;
+    queue.kick_descriptor = queue.call_descriptor = 0;
     change.queue_changed = pending.queue;
     if (queue.started) {
         queue.started = false;

@@ -16,27 +16,34 @@ bool ends_after(const trace::Record& record, std::uint64_t sequence) noexcept {
 
 }  // namespace
 
-Timeline::Timeline(std::string path, CheckpointPolicy policy, trace::Reader reader)
-    : path_(std::move(path)), reader_(std::move(reader)), checkpoints_(policy, reader_.position(), tracker_) {}
+Timeline::Timeline(std::string path, CheckpointPolicy policy, trace::Reader reader, MemoryTracking memory)
+    : path_(std::move(path)),
+      reader_(std::move(reader)),
+      tracker_(memory),
+      checkpoints_(policy, reader_.position(), tracker_) {}
 
-Result<Timeline> Timeline::open(const std::string& path, CheckpointPolicy policy) {
+Result<Timeline> Timeline::open(const std::string& path, CheckpointPolicy policy, MemoryTracking memory) {
     auto reader = trace::Reader::open(path);
     if (!reader) {
         return tl::unexpected(reader.error());
     }
-    return Timeline(path, policy, std::move(*reader));
+    return Timeline(path, policy, std::move(*reader), memory);
 }
 
-Result<Tracker> Timeline::state_after(std::uint64_t sequence, const Progress& progress) {
+Result<Tracker> Timeline::state_after(std::uint64_t sequence, const Progress& progress, const std::stop_token& stop) {
     if (sequence == 0) {
         return fail(ErrorCode::usage, "records are numbered from 1");
     }
-    return sequence >= reader_.position().next_sequence ? advance(sequence, progress) : read_again(sequence);
+    return sequence >= reader_.position().next_sequence ? advance(sequence, progress, stop)
+                                                        : read_again(sequence, stop);
 }
 
 // Reads on where nobody has read before.
-Result<Tracker> Timeline::advance(std::uint64_t sequence, const Progress& progress) {
+Result<Tracker> Timeline::advance(std::uint64_t sequence, const Progress& progress, const std::stop_token& stop) {
     for (;;) {
+        if (stop.stop_requested()) {
+            return fail(ErrorCode::limit, "stopped");
+        }
         const trace::Position before = reader_.position();
         auto record = reader_.next();
         if (!record) {
@@ -107,13 +114,16 @@ Status Timeline::go_back_to(const trace::Position& position) {
     return {};
 }
 
-Result<Tracker> Timeline::read_again(std::uint64_t sequence) {
+Result<Tracker> Timeline::read_again(std::uint64_t sequence, const std::stop_token& stop) {
     const Checkpoint from = nearest(sequence);
     if (Status there = go_back_to(from.position); !there) {
         return tl::unexpected(there.error());
     }
     Tracker tracker = *from.state;
     while (again_->position().next_sequence <= sequence) {
+        if (stop.stop_requested()) {
+            return fail(ErrorCode::limit, "stopped");
+        }
         const trace::Position before = again_->position();
         auto record = again_->next();
         if (!record) {

@@ -189,5 +189,55 @@ TEST_F(TimelineTest, ReadsCompressedTracesFromTheFront) {
     std::filesystem::remove(compressed);
 }
 
+TEST_F(TimelineTest, AStopEndsAQueryAndTheNextGoesOnFromThere) {
+    write_trace(3000);
+    auto timeline = Timeline::open(path_);
+    std::stop_source stop;
+    const auto stopped = timeline->state_after(
+        builder_.last_sequence(), [&](std::uint64_t, std::uint64_t) { stop.request_stop(); }, stop.get_token());
+    ASSERT_FALSE(stopped);
+    EXPECT_EQ(stopped.error().code, ErrorCode::limit);
+    const std::uint64_t known = timeline->records_known();
+    EXPECT_GT(known, 0U);
+    EXPECT_LT(known, builder_.last_sequence());
+    EXPECT_FALSE(timeline->state_after(known / 2, {}, stop.get_token()));
+    ASSERT_TRUE(timeline->state_after(builder_.last_sequence()));
+    EXPECT_EQ(timeline->records_known(), builder_.last_sequence());
+    EXPECT_EQ(timeline->records_read(), builder_.records().size()) << "nothing was read twice";
+}
+
+TEST_F(TimelineTest, OfTheRingsAloneItKeepsTheRingsAndNoBuffers) {
+    write_trace(30);
+    trace::MemoryRecord page;
+    page.address = BlockSession::descriptor;
+    page.content.add_literal(Bytes(4096, std::byte{7}));
+    builder_.add(page);
+    page.address = 0x200000;
+    builder_.add(page);
+    ASSERT_TRUE(builder_.write_to(path_));
+    auto whole = Timeline::open(path_);
+    auto rings = Timeline::open(path_, {}, MemoryTracking::rings);
+    const std::uint64_t last = builder_.last_sequence();
+    for (std::uint64_t sequence = 1; sequence <= last; sequence += 3) {
+        const auto expected = whole->state_after(sequence);
+        const auto actual = rings->state_after(sequence);
+        ASSERT_TRUE(expected && actual);
+        for (const std::uint64_t address : {BlockSession::descriptor, BlockSession::available, BlockSession::used}) {
+            Bytes given(0x800);
+            Bytes wanted(0x800);
+            std::vector<bool> given_known;
+            std::vector<bool> wanted_known;
+            actual->session(1)->memory.read_known(address, given, given_known);
+            expected->session(1)->memory.read_known(address, wanted, wanted_known);
+            ASSERT_EQ(given_known, wanted_known) << sequence;
+            ASSERT_EQ(given, wanted) << sequence;
+        }
+    }
+    Bytes byte(1);
+    EXPECT_TRUE(whole->state_after(last)->session(1)->memory.read(0x200000, byte));
+    EXPECT_FALSE(rings->state_after(last)->session(1)->memory.read(0x200000, byte));
+    EXPECT_FALSE(rings->state_after(last)->session(1)->memory.read(0x101000, byte)) << "a buffer";
+}
+
 }  // namespace
 }  // namespace vutrace::session

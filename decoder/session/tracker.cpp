@@ -36,6 +36,27 @@ void forget_removed(SparseMemory& memory, const std::vector<KnownRegion>& before
     }
 }
 
+bool overlap(std::uint64_t a, std::uint64_t a_size, std::uint64_t b, std::uint64_t b_size) noexcept {
+    return a < b ? b - a < a_size : a - b < b_size;
+}
+
+// Whether a part of any ring lies in a piece of memory.
+bool holds_ring(const DeviceState& device, const trace::MemoryRecord& memory) {
+    const auto in_it = [&](std::uint64_t address, std::uint64_t bytes) {
+        return overlap(memory.address, memory.content.size(), address, bytes);
+    };
+    return std::any_of(device.queues().begin(), device.queues().end(), [&](const auto& queue) {
+        if (const auto split = device.split_ring(queue.first)) {
+            return in_it(split->descriptor, split->descriptor_bytes()) ||
+                   in_it(split->available, split->available_bytes()) || in_it(split->used, split->used_bytes());
+        }
+        const auto packed = device.packed_ring(queue.first);
+        return packed && (in_it(packed->descriptor, packed->descriptor_bytes()) ||
+                          in_it(packed->driver_event, virtio::packed_event_bytes) ||
+                          in_it(packed->device_event, virtio::packed_event_bytes));
+    });
+}
+
 // A queue that starts where it did not stop has nothing in flight any more.
 void start_queue(SessionState& session, std::uint32_t index) {
     QueueProgress& queue = session.queues[static_cast<std::uint16_t>(index)];
@@ -63,13 +84,14 @@ void apply_change(SessionState& session, const Change& change) {
 // One pass over a ring: its entries one by one.
 class ChainPass {
   public:
-    ChainPass(SessionState& session, const trace::Record& record, std::uint16_t queue, bool with_memory)
+    ChainPass(SessionState& session, const trace::Record& record, std::uint16_t queue, MemoryTracking memory)
         : session_(session),
           record_(record),
           queue_(session.queues[queue]),
-          ring_(with_memory ? session.device.ring(queue) : std::nullopt),
+          ring_(memory != MemoryTracking::off ? session.device.ring(queue) : std::nullopt),
           packed_(session.device.has_feature(protocol::feature::RING_PACKED)),
-          keeps_buffers_(with_memory && !session.device.has_feature(protocol::feature::ACCESS_PLATFORM)) {
+          keeps_buffers_(memory == MemoryTracking::on &&
+                         !session.device.has_feature(protocol::feature::ACCESS_PLATFORM)) {
         const QueueState* state = session.device.queue(queue);
         size_ =
             state != nullptr && state->size ? std::min(*state->size, virtio::max_queue_size) : virtio::max_queue_size;
@@ -296,7 +318,11 @@ void Tracker::take(SessionState& session, const trace::EventRecord& record) {
 }
 
 void Tracker::take(SessionState& session, const trace::MemoryRecord& record) {
-    if (memory_ == MemoryTracking::on && trace::is_guest_memory(record.part)) {
+    if (memory_ == MemoryTracking::off || !trace::is_guest_memory(record.part)) {
+        return;
+    }
+    const bool of_region = record.part == trace::MemoryRecord::Part::region;
+    if (memory_ == MemoryTracking::on || !of_region || holds_ring(session.device, record)) {
         session.memory.apply(record.address, record.content);
     }
 }
@@ -312,7 +338,7 @@ std::vector<ChainContext> Tracker::take(SessionState& session, const trace::Reco
     std::vector<ChainContext> contexts;
     const std::size_t count = std::min(entries, chains.entries.size());
     contexts.reserve(count);
-    ChainPass pass(session, record, chains.queue, memory_ == MemoryTracking::on);
+    ChainPass pass(session, record, chains.queue, memory_);
     for (std::size_t i = 0; i < count; ++i) {
         contexts.push_back(pass.take(chains.entries[i], record.sequence + i));
     }

@@ -3,6 +3,8 @@
 #include "vutrace/gui/views/filter_bar.h"
 #include "vutrace/gui/views/hex_view.h"
 #include "vutrace/gui/views/records_view.h"
+#include "vutrace/gui/views/state_docks.h"
+#include "vutrace/gui/views/tone_delegate.h"
 
 #include <vutrace/render/json.h>
 #include <vutrace/render/text.h>
@@ -40,7 +42,7 @@ constexpr int progress_steps = 1000;
 constexpr std::uint64_t most_bytes_checked_unasked = std::uint64_t{256} << 20U;
 
 // In the order of RecordsModel::Column, in characters.
-constexpr std::array<int, RecordsModel::column_count> column_widths{2, 9, 13, 7, 10, 9, 6, 9, 32, 60};
+constexpr std::array<int, RecordsModel::column_count> column_widths{2, 7, 13, 6, 9, 9, 5, 8, 25, 60};
 
 }  // namespace
 
@@ -52,6 +54,7 @@ MainWindow::MainWindow(const QString& version, QWidget* parent)
     make_find_bar();
     make_panes();
     make_findings();
+    make_state_docks();
     make_status();
     make_actions();
     resize(1280, 800);
@@ -60,6 +63,7 @@ MainWindow::MainWindow(const QString& version, QWidget* parent)
 }
 
 MainWindow::~MainWindow() {
+    docks_->set_document(nullptr);
     records_->setModel(nullptr);
     findings_->setModel(nullptr);
     findings_model_.reset();
@@ -95,11 +99,13 @@ void MainWindow::make_panes() {
     details_->setAccessibleName(tr("Details of the record"));
     details_->setAlternatingRowColors(true);
     details_->setUniformRowHeights(true);
+    details_->setItemDelegate(new ToneDelegate(Qt::UserRole, details_));
     bytes_ = new HexView(this);
     lower_ = new QSplitter(Qt::Horizontal, this);
     lower_->addWidget(details_);
     lower_->addWidget(bytes_);
     lower_->setStretchFactor(0, 1);
+    lower_->setStretchFactor(1, 1);
     upper_and_lower_ = new QSplitter(Qt::Vertical, this);
     upper_and_lower_->addWidget(records_);
     upper_and_lower_->addWidget(lower_);
@@ -185,6 +191,30 @@ void MainWindow::show_findings(bool whole) {
                              8000);
 }
 
+void MainWindow::make_state_docks() {
+    docks_ = new StateDocks(*this);
+    connect(this, &MainWindow::record_selected, docks_, &StateDocks::set_record);
+    connect(docks_, &StateDocks::record_wanted, this, &MainWindow::go_to_sequence);
+    connect(docks_, &StateDocks::search_wanted, this, &MainWindow::search);
+    connect(docks_, &StateDocks::scrubbed, this, &MainWindow::scrub_to);
+    connect(docks_, &StateDocks::said, this, [this](const QString& text) { statusBar()->showMessage(text, 8000); });
+    connect(docks_, &StateDocks::history_read, this, [this] {
+        const QModelIndex first = details_model_->index(0, DetailsModel::name);
+        const bool has_descriptors =
+            first.isValid() && !details_model_->match(first, Qt::DisplayRole, QStringLiteral("fd")).isEmpty();
+        if (has_descriptors) {
+            show_current(records_->current_row());  // their lives are known now
+        }
+    });
+}
+
+// To the record, or the next one that the filter shows; not a jump that one goes back from.
+void MainWindow::scrub_to(std::uint64_t sequence) {
+    if (model_ != nullptr && model_->rowCount() > 0) {
+        records_->go_to(std::min(model_->row_of(sequence), model_->rowCount() - 1));
+    }
+}
+
 void MainWindow::make_status() {
     counts_ = new QLabel(this);
     progress_ = new QProgressBar(this);
@@ -219,6 +249,7 @@ void MainWindow::open(const QString& path) {
 void MainWindow::show_trace(const QString& path) {
     records_->setModel(nullptr);
     findings_->setModel(nullptr);
+    docks_->set_document(nullptr);
     findings_dock_->hide();
     findings_model_.reset();
     reader_.reset();
@@ -227,6 +258,7 @@ void MainWindow::show_trace(const QString& path) {
     findings_model_ = std::make_unique<FindingsModel>(*document_);
     findings_->setModel(findings_model_.get());
     connect(findings_model_.get(), &FindingsModel::checked, this, &MainWindow::show_findings);
+    docks_->set_document(document_.get());
     model_ = std::make_unique<RecordsModel>(*document_);
     reader_ = std::make_unique<ReaderThread>(document_->index(), 4);
     details_model_->set_details({});
@@ -298,12 +330,13 @@ void MainWindow::show_current(int row) {
     }
     current_ = sequence;
     wanted_ = 0;  // whoever moved wants to be here
+    Q_EMIT record_selected(sequence);
     reader_->forget_all();
-    reader_->post(sequence, [this, sequence, generation](index::Cursor& cursor) {
+    reader_->post(sequence, [this, sequence, generation, history = docks_->history()](index::Cursor& cursor) {
         std::vector<render::Detail> details;
         render::RawBytes bytes;
         const Status read = cursor.visit(sequence, sequence, [&](const auto& annotation, std::size_t entry) {
-            details = render::details_of(annotation, entry);
+            details = render::details_of(annotation, entry, history.get());
             bytes = render::raw_bytes_of(annotation, entry, most_bytes_shown);
             return true;
         });
@@ -380,13 +413,18 @@ void MainWindow::go_to_partner() {
         statusBar()->showMessage(tr("Record %1 neither asks nor answers").arg(row->sequence), 8000);
         return;
     }
-    search_was_for_ = tr("Nothing answers record %1 in this trace").arg(row->sequence);
-    document_->search(row->sequence, index::Direction::forward,
-                      [wanted = row->sequence](const explain::Annotation& annotation, std::size_t entry) {
-                          return annotation.message.answers == wanted ||
-                                 (entry < annotation.entries.size() &&
-                                  annotation.entries[entry].context.available_sequence == wanted);
-                      });
+    search({index::Direction::forward,
+            [wanted = row->sequence](const explain::Annotation& annotation, std::size_t entry) {
+                return annotation.message.answers == wanted ||
+                       (entry < annotation.entries.size() &&
+                        annotation.entries[entry].context.available_sequence == wanted);
+            },
+            tr("Nothing answers record %1 in this trace").arg(row->sequence)});
+}
+
+void MainWindow::search(const RecordSearch& search) {
+    search_was_for_ = search.nothing;
+    document_->search(current_, search.direction, search.wanted);
     show_progress();
 }
 
@@ -539,6 +577,7 @@ void MainWindow::restore_settings() {
     filter_bar_->set_history(settings.value(QStringLiteral("filter_history")).toStringList());
     if (model_ == nullptr) {
         restoreGeometry(settings.value(QStringLiteral("geometry")).toByteArray());
+        restoreState(settings.value(QStringLiteral("docks")).toByteArray());
         if (!upper_and_lower_->restoreState(settings.value(QStringLiteral("panes")).toByteArray())) {
             upper_and_lower_->setSizes({460, 260});
         }
@@ -562,6 +601,7 @@ void MainWindow::save_settings() {
     QSettings settings;
     settings.setValue(QStringLiteral("filter_history"), filter_bar_->history());
     settings.setValue(QStringLiteral("geometry"), saveGeometry());
+    settings.setValue(QStringLiteral("docks"), saveState());
     settings.setValue(QStringLiteral("panes"), upper_and_lower_->saveState());
     settings.setValue(QStringLiteral("lower_panes"), lower_->saveState());
     if (model_ != nullptr) {

@@ -72,4 +72,61 @@ QColor text_colour(const QPalette& palette, trace::RecordType kind, bool answers
     return {};
 }
 
+QColor tone_colour(const QPalette& palette, render::Tone tone) {
+    const bool dark = is_dark(palette);
+    switch (tone) {
+        case render::Tone::bad:
+        case render::Tone::doubtful:
+            return text_colour(palette, trace::RecordType::message, false, tone);
+        case render::Tone::faint:
+            return palette.color(QPalette::PlaceholderText);
+        case render::Tone::good:
+        case render::Tone::name:
+            return dark ? QColor(0x8c, 0xc4, 0xf5) : QColor(0x0b, 0x4f, 0x8a);
+        case render::Tone::plain:
+        case render::Tone::strong:
+            break;
+    }
+    return {};
+}
+
+// Okabe and Ito's colours, which people with any colour blindness tell apart; orange is the device's.
+QBrush slot_brush(const QPalette& palette, SlotLook look) {
+    const bool dark = is_dark(palette);
+    switch (look) {
+        case SlotLook::device:
+            return QColor(0xe6, 0x9f, 0x00);
+        case SlotLook::part:
+            return {QColor(0xe6, 0x9f, 0x00), Qt::Dense4Pattern};
+        case SlotLook::used:
+            return QColor(0x56, 0xb4, 0xe9);
+        case SlotLook::driver:
+            return dark ? QColor(0x4a, 0x52, 0x5c) : QColor(0xc4, 0xcb, 0xd3);
+        case SlotLook::bad:
+            return {QColor(0xd5, 0x5e, 0x00), Qt::DiagCrossPattern};
+        case SlotLook::unknown:
+            break;
+    }
+    return {dark ? QColor(0x4a, 0x52, 0x5c) : QColor(0xc4, 0xcb, 0xd3), Qt::BDiagPattern};
+}
+
+QBrush mark_brush(const QPalette& palette, render::MarkKind kind) {
+    const bool dark = is_dark(palette);
+    switch (kind) {
+        case render::MarkKind::descriptors:
+            return dark ? QColor(0xd0, 0xd4, 0xd8) : QColor(0x40, 0x46, 0x4d);
+        case render::MarkKind::driver_part:
+            return QColor(0x00, 0x9e, 0x73);
+        case render::MarkKind::device_part:
+            return QColor(0x56, 0xb4, 0xe9);
+        case render::MarkKind::readable:
+            return QColor(0xe6, 0x9f, 0x00);
+        case render::MarkKind::writable:
+            return QColor(0xcc, 0x79, 0xa7);
+        case render::MarkKind::indirect:
+            break;
+    }
+    return QColor(0xf0, 0xe4, 0x42);
+}
+
 }  // namespace vutrace::gui

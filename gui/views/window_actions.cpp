@@ -2,6 +2,7 @@
 #include "vutrace/gui/views/filter_bar.h"
 #include "vutrace/gui/views/main_window.h"
 #include "vutrace/gui/views/records_view.h"
+#include "vutrace/gui/views/state_docks.h"
 
 #include <QAction>
 #include <QActionGroup>
@@ -72,12 +73,14 @@ void MainWindow::make_go_menu() {
     menu.addSeparator();
     add(menu, tr("&Back"), QKeySequence(tr("Alt+Left")), &MainWindow::go_back);
     add(menu, tr("&Forward"), QKeySequence(tr("Alt+Right")), &MainWindow::go_forward);
+    docks_->add_steps(menu);
 }
 
 void MainWindow::make_view_menu() {
     QMenu& menu = *menuBar()->addMenu(tr("&View"));
     add(menu, tr("&Time: relative, absolute or since the row before"), QKeySequence(tr("Ctrl+T")),
         &MainWindow::next_time_format);
+    docks_->add_views(menu);
     QMenu& themes = *menu.addMenu(tr("T&heme"));
     auto* group = new QActionGroup(this);
     const int current = QSettings().value(QStringLiteral("theme")).toInt();

@@ -67,6 +67,8 @@ struct Annotation {
     MessageAnnotation message;             // message records only
     std::vector<EntryAnnotation> entries;  // chain records only: one per entry
     SharedAreaAnnotation area;             // memory records of the in-flight area or the dirty log only
+    // Its session after the record, without guest memory; null for what belongs to the whole trace.
+    const session::SessionState* state{nullptr};
 };
 
 // Wraps for times that no clock shows, instead of overflowing.

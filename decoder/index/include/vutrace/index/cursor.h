@@ -27,6 +27,10 @@ class Cursor {
     // not visited. Errors: system (read error, the file became shorter).
     [[nodiscard]] Status visit(std::uint64_t first, std::uint64_t last, const Visit& visit);
 
+    // What messages and chains tell of every session after row `row`, without guest memory; of a row that cannot be
+    // decoded what was before it. Errors: usage (a row that is not indexed), system.
+    [[nodiscard]] Result<session::Tracker> state_after(std::uint64_t row);
+
     [[nodiscard]] std::uint64_t records_read() const noexcept { return records_read_; }  // for tests of the cost
 
   private:
@@ -39,6 +43,8 @@ class Cursor {
     explain::Annotator annotator_;
     std::optional<trace::Record> record_;  // the last one read
     const explain::Annotation* annotation_{nullptr};
+    std::uint64_t inside_{0};                 // a row whose record is to be kept apart from what was before it
+    std::optional<session::Tracker> before_;  // that, once the record was read
     std::uint64_t records_read_{0};
 };
 

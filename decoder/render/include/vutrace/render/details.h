@@ -3,6 +3,7 @@
 
 #include <vutrace/explain/annotation.h>
 #include <vutrace/render/style.h>
+#include <vutrace/session/history.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -28,8 +29,12 @@ struct Detail {
     std::uint64_t record{0};  // the record that it speaks of, where it speaks of one
 };
 
-// In the order in which they are shown. `entry` as for `append_json`.
-[[nodiscard]] std::vector<Detail> details_of(const explain::Annotation& annotation, std::size_t entry);
+// In the order in which they are shown. `entry` as for `append_json`. With a history descriptors have their lives below
+// them: what for, until when.
+[[nodiscard]] std::vector<Detail> details_of(const explain::Annotation& annotation, std::size_t entry,
+                                             const session::History* history = nullptr);
+// What the device's decoder made of a chain; empty where that is nothing, and for other records.
+[[nodiscard]] std::vector<Detail> request_details(const explain::Annotation& annotation, std::size_t entry);
 
 // What was captured of an entry: a message with its header, a chain's buffers, memory.
 struct RawBytes {
@@ -40,5 +45,7 @@ struct RawBytes {
 };
 // At most the first `limit` bytes.
 [[nodiscard]] RawBytes raw_bytes_of(const explain::Annotation& annotation, std::size_t entry, std::size_t limit);
+// Of a chain, used or not, what the device reads; nothing for other records.
+[[nodiscard]] RawBytes readable_bytes_of(const explain::Annotation& annotation, std::size_t entry, std::size_t limit);
 
 }  // namespace vutrace::render

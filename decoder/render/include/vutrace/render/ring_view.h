@@ -17,9 +17,12 @@ struct TableEntry {
     trace::ChainDescriptor descriptor;
 };
 
-// What a descriptor of a packed ring is, seen from both positions.
+// What a descriptor is. Of a packed ring seen from both positions; of a split one nobody can see whether the driver has
+// taken it back: what is no open chain's is `free`, and `unknown` where chains were lost or none was seen.
 enum class SlotState : std::uint8_t { unknown, free, available, used, part };  // part: of a chain that begins before it
 [[nodiscard]] const char* name_of(SlotState state) noexcept;
+// Whose it is, for people: "device, head of a chain".
+[[nodiscard]] const char* owner_text(SlotState state, bool packed) noexcept;
 
 // A chain that the device owns. Its buffers are the device's until it is used.
 struct OpenChainView {
@@ -40,11 +43,11 @@ struct RingView {
     bool configured{false};  // the messages mentioned the queue
     bool started{false};
     bool enabled{false};
-    bool packed{false};       // negotiated packed: `layout` and both rings by slot stay empty
+    bool packed{false};       // negotiated packed: `layout` and the two rings stay empty
     bool event_index{false};  // RING_EVENT_IDX negotiated: the event fields count, the flags do not
     std::optional<virtio::SplitRingLayout> layout;  // in guest physical addresses
     std::optional<virtio::PackedRingLayout> packed_layout;
-    std::vector<SlotState> slots;  // packed only: by place in the ring
+    std::vector<SlotState> slots;  // by place in the ring, or in the descriptor table
     // In a packed ring the indices are positions, available flags and used event the driver's event area, used flags
     // and available event the device's.
     std::optional<std::uint16_t> available_index, available_flags, used_event;
@@ -58,12 +61,26 @@ struct RingView {
     };
     std::vector<std::optional<Used>> used_ring;  // by slot, from captured memory
     std::uint64_t chains_available{0}, chains_used{0}, chains_lost{0};
+    std::vector<std::string> problems;  // what is wrong in the rings, with the values; bounded
+
+    // The open chain that a descriptor belongs to; null where there is none. Of several the one offered last.
+    [[nodiscard]] const OpenChainView* chain_at(std::uint32_t slot) const noexcept;
+    // `table` and what only the open chains tell, by index.
+    [[nodiscard]] std::vector<TableEntry> table_with_open() const;
 };
 
 // The rings of a session, of all its queues or of one; empty where it has none such. Bounded by the queue sizes.
 [[nodiscard]] std::vector<RingView> view_rings(const session::SessionState& state, std::optional<std::uint32_t> queue);
 
 [[nodiscard]] std::string ring_text(const RingView& ring, const Style& style);
+// The lines of `ring_text` without its open chains, plain.
+[[nodiscard]] std::string ring_facts(const RingView& ring);
+// "17, wrap counter 1": a position of a packed ring; "unknown".
+[[nodiscard]] std::string position_text(const std::optional<std::uint16_t>& position);
+// The value of SET_VRING_BASE or GET_VRING_BASE: "17"; packed "17, wrap counter 1; used 16, wrap counter 1".
+[[nodiscard]] std::string base_text(std::uint32_t base, bool packed);
+// Why a chain could not be walked to its end; empty for 0.
+[[nodiscard]] std::string chain_problem_text(std::uint16_t problem);
 // One JSON object without a newline: unknown values are null.
 [[nodiscard]] std::string ring_json(const RingView& ring);
 

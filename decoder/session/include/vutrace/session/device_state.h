@@ -25,6 +25,8 @@ struct QueueState {
     bool enabled{false};
     bool polling{false};  // SET_VRING_KICK without a descriptor
     bool has_call{false};
+    // Ids as given to `apply`; 0 where there is none. Those of kick and call are given up where the queue stops.
+    std::uint32_t kick_descriptor{0}, call_descriptor{0}, err_descriptor{0};
 };
 
 // What one message changed, for who must act on it. A set of bits.
@@ -61,6 +63,7 @@ class DeviceState {
         return offered_protocol_features_;
     }
     [[nodiscard]] std::uint64_t protocol_features() const noexcept { return protocol_features_; }
+    [[nodiscard]] bool protocol_features_given() const noexcept { return protocol_features_given_; }  // SET_…, ever
     [[nodiscard]] std::optional<std::uint64_t> queue_count() const noexcept { return queue_count_; }  // GET_QUEUE_NUM
     [[nodiscard]] const Bytes& configuration() const noexcept { return configuration_; }  // GET_CONFIG answers
     [[nodiscard]] bool has_feature(unsigned bit) const noexcept;
@@ -155,6 +158,7 @@ class DeviceState {
     std::optional<std::uint64_t> features_;
     std::optional<std::uint64_t> offered_protocol_features_;
     std::uint64_t protocol_features_{0};
+    bool protocol_features_given_{false};
     std::optional<std::uint64_t> queue_count_;
     Bytes configuration_;  // bounded: 4096 bytes
     std::uint64_t epoch_{0};

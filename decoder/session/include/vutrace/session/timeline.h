@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <unordered_set>
 #include <utility>
@@ -59,8 +60,9 @@ struct ChainContext {
     trace::Content readable;                   // for used entries: the readable bytes recorded when available
 };
 
-// Whether a tracker keeps guest memory. Without, each session's `memory` stays empty, and records cost half.
-enum class MemoryTracking : std::uint8_t { on, off };
+// Whether a tracker keeps guest memory. Without, each session's `memory` stays empty, and records cost half. `rings`
+// keeps what lies in the rings that run or ran, and no buffers: a small part of it.
+enum class MemoryTracking : std::uint8_t { on, off, rings };
 
 // Applies records in order. Copyable: copies share guest memory until one of them goes on.
 class Tracker {
@@ -106,13 +108,18 @@ class Tracker {
 // re-reading from the nearest one. One thread.
 class Timeline {
   public:
-    [[nodiscard]] static Result<Timeline> open(const std::string& path, CheckpointPolicy policy = {});
+    [[nodiscard]] static Result<Timeline> open(const std::string& path, CheckpointPolicy policy = {},
+                                               MemoryTracking memory = MemoryTracking::on);
 
     // The state after record `sequence`. Errors: usage (0, or beyond the last record: the text says how many there
-    // are), system. `progress` is called now and then with bytes read and bytes in the file, and may be empty.
-    // Records that cannot be decoded have numbers too: the state after one is that before it.
+    // are), system, limit (stopped: what was read until then stays known, so that asking again goes on from there).
+    // `progress` is called now and then with bytes read and bytes in the file, and may be empty. Records that cannot be
+    // decoded have numbers too: the state after one is that before it.
     using Progress = std::function<void(std::uint64_t, std::uint64_t)>;
-    [[nodiscard]] Result<Tracker> state_after(std::uint64_t sequence, const Progress& progress = {});
+    [[nodiscard]] Result<Tracker> state_after(std::uint64_t sequence, const Progress& progress = {},
+                                              const std::stop_token& stop = {});
+    // Up to which record it has read: states up to there are quick to have.
+    [[nodiscard]] std::uint64_t records_known() const noexcept { return reader_.position().next_sequence - 1; }
     [[nodiscard]] std::size_t checkpoint_count() const noexcept { return checkpoints_.size(); }
     [[nodiscard]] std::uint64_t records_read() const noexcept {
         return records_read_;
@@ -122,9 +129,10 @@ class Timeline {
 
   private:
     using Checkpoint = Checkpoints<Tracker>::Checkpoint;
-    Timeline(std::string path, CheckpointPolicy policy, trace::Reader reader);
-    [[nodiscard]] Result<Tracker> advance(std::uint64_t sequence, const Progress& progress);
-    [[nodiscard]] Result<Tracker> read_again(std::uint64_t sequence);
+    Timeline(std::string path, CheckpointPolicy policy, trace::Reader reader, MemoryTracking memory);
+    [[nodiscard]] Result<Tracker> advance(std::uint64_t sequence, const Progress& progress,
+                                          const std::stop_token& stop);
+    [[nodiscard]] Result<Tracker> read_again(std::uint64_t sequence, const std::stop_token& stop);
     [[nodiscard]] Status go_back_to(const trace::Position& position);
     [[nodiscard]] const Checkpoint& nearest(std::uint64_t sequence) const noexcept;
 

@@ -28,6 +28,8 @@ namespace vutrace::gui {
 class FilterBar;
 class HexView;
 class RecordsView;
+class StateDocks;
+struct RecordSearch;
 
 class MainWindow final : public QMainWindow {
     Q_OBJECT
@@ -43,6 +45,7 @@ class MainWindow final : public QMainWindow {
     [[nodiscard]] FilterBar& filter_bar() const noexcept { return *filter_bar_; }
     [[nodiscard]] QTreeView& details() const noexcept { return *details_; }
     [[nodiscard]] HexView& bytes() const noexcept { return *bytes_; }
+    [[nodiscard]] StateDocks& docks() const noexcept { return *docks_; }
     [[nodiscard]] QTreeView& findings() const noexcept { return *findings_; }
     [[nodiscard]] RecordsModel* model() const noexcept { return model_.get(); }
     [[nodiscard]] TraceDocument* document() const noexcept { return document_.get(); }
@@ -57,8 +60,13 @@ class MainWindow final : public QMainWindow {
     void go_to_sequence(std::uint64_t sequence);
     void go_to_partner();
     void find(index::Direction direction);
+    // Goes to the nearest record of that kind, and says so where there is none.
+    void search(const RecordSearch& search);
     void quick_filter(Joined how);
     void apply_filter(const QString& text);
+
+  Q_SIGNALS:
+    void record_selected(quint64 sequence);  // that of `current_sequence`
 
   protected:
     void dragEnterEvent(QDragEnterEvent* event) override;
@@ -99,6 +107,8 @@ class MainWindow final : public QMainWindow {
     void make_panes();
     void make_find_bar();
     void make_findings();
+    void make_state_docks();
+    void scrub_to(std::uint64_t sequence);
     void show_findings(bool whole);
     void make_status();
     void restore_settings();
@@ -128,6 +138,7 @@ class MainWindow final : public QMainWindow {
     HexView* bytes_;
     QSplitter* upper_and_lower_;
     QSplitter* lower_;
+    StateDocks* docks_;
     QDockWidget* findings_dock_;
     QTreeView* findings_;
     QWidget* find_bar_;

@@ -1,0 +1,310 @@
+#include "vutrace/gui/models/state_tables.h"
+
+#include <vutrace/explain/annotation.h>
+#include <vutrace/protocol/requests.h>
+#include <vutrace/render/phrases.h>
+
+#include <QCoreApplication>
+#include <algorithm>
+#include <map>
+#include <utility>
+#include <vector>
+
+namespace vutrace::gui {
+namespace {
+
+using render::Tone;
+
+QString tr(const char* text) {
+    return QCoreApplication::translate("StateTables", text);
+}
+QString text_of(std::string_view text) {
+    return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
+}
+QString hex(std::uint64_t value) {
+    return QStringLiteral("0x%1").arg(value, 0, 16);
+}
+QString number(std::uint64_t value) {
+    return QString::number(value);
+}
+template <class T>
+QString or_unknown(const std::optional<T>& value) {
+    return value ? number(*value) : tr("unknown");
+}
+
+void add_features(std::vector<TableRow>& rows, const std::vector<render::FeatureBit>& bits, const QString& kind) {
+    using render::FeatureStanding;
+    for (const render::FeatureBit& bit : bits) {
+        const bool offered =
+            bit.standing != FeatureStanding::never_offered && bit.standing != FeatureStanding::offer_unknown;
+        const bool accepted = bit.standing != FeatureStanding::missing && bit.standing != FeatureStanding::offered;
+        const QString unknown = bit.standing == FeatureStanding::offer_unknown ? QStringLiteral("?") : QString();
+        rows.push_back({{kind, number(bit.bit), text_of(bit.name), offered ? QStringLiteral("✓") : unknown,
+                         accepted ? QStringLiteral("✓") : QString(), text_of(render::name_of(bit.standing))},
+                        render::tone_of(bit.standing),
+                        0,
+                        {}});
+    }
+}
+
+const std::vector<render::MemoryMark>& marks_of(const render::StateView& view, int region) {
+    const auto number = static_cast<std::size_t>(region);
+    return number < view.regions.size() ? view.regions[number].marks : view.outside;
+}
+
+TableRow region_row(const render::RegionView& region) {
+    const virtio::Region& where = region.known.region;
+    return {{hex(where.guest_address), text_of(render::size_text(where.size)),
+             tr("region, descriptor id %1").arg(region.known.descriptor_id), hex(where.user_address),
+             hex(where.mmap_offset)},
+            Tone::strong,
+            0,
+            {}};
+}
+
+TableRow mark_row(const render::StateView& view, const render::MemoryMark& mark, bool outside) {
+    const bool wrong = outside && !view.translated;
+    const QString before = !outside ? QStringLiteral("    ") : wrong ? QStringLiteral("!! ") : QString();
+    const QString text = text_of(render::mark_name(mark, view.packed));
+    return {{before + hex(mark.address),
+             text_of(render::size_text(mark.size)),
+             wrong ? tr("in no region: %1").arg(text) : text,
+             {},
+             {}},
+            wrong ? Tone::bad : Tone::plain,
+            mark.record,
+            {}};
+}
+
+QString indices_of(const render::RingView& ring, const std::optional<std::uint16_t>& index) {
+    return ring.packed ? text_of(render::position_text(index)) : or_unknown(index);
+}
+
+QString descriptor_text(std::uint32_t id) {
+    return id == 0 ? tr("none") : tr("id %1").arg(id);
+}
+
+TableRow queue_row(const render::QueueView& queue) {
+    const render::RingView& ring = queue.ring;
+    const bool bad = !ring.problems.empty();
+    const session::QueueState setup = queue.setup.value_or(session::QueueState());
+    const auto address = [&](std::uint64_t protocol::VringAddress::*place) {
+        return setup.addresses ? hex((*setup.addresses).*place) : tr("not set");
+    };
+    QStringList problems;
+    for (const std::string& problem : ring.problems) {
+        problems += text_of(problem);
+    }
+    const QString state =
+        QStringLiteral("%1%2, %3")
+            .arg(bad ? QStringLiteral("!! ") : QString(), ring.started ? tr("started") : tr("stopped"),
+                 ring.enabled ? tr("enabled") : tr("not enabled"));
+    return {{number(queue.number), text_of(queue.role), state, or_unknown(setup.size),
+             indices_of(ring, ring.available_index), indices_of(ring, ring.used_index), number(ring.open.size()),
+             setup.base_given ? text_of(render::base_text(setup.base, ring.packed)) : tr("not set"),
+             setup.polling ? tr("polling") : descriptor_text(setup.kick_descriptor),
+             descriptor_text(setup.call_descriptor), number(queue.kicks), number(queue.calls), number(ring.chains_lost),
+             address(&protocol::VringAddress::descriptor), address(&protocol::VringAddress::available),
+             address(&protocol::VringAddress::used)},
+            bad                            ? Tone::bad
+            : ring.started && ring.enabled ? Tone::plain
+                                           : Tone::faint,
+            0,
+            problems.join(QLatin1Char('\n')),
+            static_cast<int>(queue.number)};
+}
+
+TableRow open_row(const render::InFlightChain& open, std::int64_t now) {
+    const QString problem = text_of(render::chain_problem_text(open.chain.problem));
+    return {{number(open.chain.sequence), number(open.queue), number(open.chain.head),
+             text_of(render::duration_text(explain::elapsed(open.chain.time, now))),
+             text_of(render::count_text(open.readable, "byte")), text_of(render::count_text(open.writable, "byte")),
+             QString::fromLatin1(trace::name_of(open.chain.proof)),
+             problem.isEmpty() ? QString() : QStringLiteral("!! ") + problem},
+            problem.isEmpty() ? Tone::plain : Tone::bad,
+            open.chain.sequence,
+            problem};
+}
+
+TableRow life_row(const session::DescriptorLife& life, bool in_use) {
+    return {{number(life.descriptor.id), QString::fromLatin1(vutrace::name_of(life.descriptor.description.kind)),
+             text_of(render::use_text(life)), QString::fromLatin1(vutrace::name_of(life.sender)), number(life.passed),
+             text_of(render::end_text(life)), text_of(render::descriptor_text(life.descriptor))},
+            in_use ? Tone::plain : Tone::faint,
+            life.passed,
+            {}};
+}
+
+TableRow ring_row(const render::RingView& ring, const render::TableEntry& entry, const render::OpenChainView* chain) {
+    const auto state = entry.index < ring.slots.size() ? ring.slots[entry.index] : render::SlotState::unknown;
+    const QString problem = chain == nullptr ? QString() : text_of(render::chain_problem_text(chain->problem));
+    const trace::ChainDescriptor& descriptor = entry.descriptor;
+    const bool linked = ring.packed || (descriptor.flags & virtio::descriptor_next) != 0;
+    return {{number(entry.index), text_of(render::owner_text(state, ring.packed)), hex(descriptor.address),
+             number(descriptor.length), text_of(render::descriptor_flags_text(descriptor.flags)),
+             linked ? number(descriptor.next) : QString(),
+             chain == nullptr ? QString() : tr("record %1").arg(chain->sequence),
+             problem.isEmpty() ? QString() : QStringLiteral("!! ") + problem},
+            !problem.isEmpty() ? Tone::bad
+            : chain != nullptr ? Tone::plain
+                               : Tone::faint,
+            chain == nullptr ? 0 : chain->sequence,
+            problem,
+            static_cast<int>(entry.index)};
+}
+
+}  // namespace
+
+QStringList feature_titles() {
+    return {tr("Of"), tr("Bit"), tr("Feature"), tr("Offered"), tr("Accepted"), tr("Standing")};
+}
+
+TableRows feature_rows(const StatePointer& view) {
+    std::vector<TableRow> rows;
+    add_features(rows, view->features, tr("virtio"));
+    add_features(rows, view->protocol_features, tr("vhost-user"));
+    return rows_of(std::move(rows));
+}
+
+QString feature_summary(const render::StateView& view) {
+    std::size_t accepted = 0;
+    std::size_t missing = 0;
+    std::size_t wrong = 0;
+    for (const auto* bits : {&view.features, &view.protocol_features}) {
+        for (const render::FeatureBit& bit : *bits) {
+            accepted += bit.standing == render::FeatureStanding::accepted ? 1 : 0;
+            missing += bit.standing == render::FeatureStanding::missing ? 1 : 0;
+            wrong += bit.standing == render::FeatureStanding::never_offered ? 1 : 0;
+        }
+    }
+    if (view.features.empty() && view.protocol_features.empty()) {
+        return tr("No features were offered or accepted so far.");
+    }
+    QString text = tr("%1 accepted, %2 offered and not accepted.").arg(accepted).arg(missing);
+    return wrong == 0 ? text : tr("!! %1 accepted that were never offered.").arg(wrong) + QLatin1Char(' ') + text;
+}
+
+QStringList region_titles() {
+    return {tr("Guest address"), tr("Size"), tr("What"), tr("User address"), tr("File offset")};
+}
+
+TableRows region_rows(const StatePointer& view) {
+    // Which region, and which mark of it: -1 for itself. Those outside have the region behind the last.
+    std::vector<std::pair<int, int>> places;
+    const int regions = static_cast<int>(view->regions.size());
+    for (int region = 0; region <= regions; ++region) {
+        const auto& marks = marks_of(*view, region);
+        if (region < regions) {
+            places.emplace_back(region, -1);
+        }
+        for (int mark = 0; mark < static_cast<int>(marks.size()); ++mark) {
+            places.emplace_back(region, mark);
+        }
+    }
+    const int count = static_cast<int>(places.size());
+    return {count,
+            [view, places = std::move(places)](int row) {
+                const auto [region, mark] = places[static_cast<std::size_t>(row)];
+                TableRow made = mark < 0 ? region_row(view->regions[static_cast<std::size_t>(region)])
+                                         : mark_row(*view, marks_of(*view, region)[static_cast<std::size_t>(mark)],
+                                                    region == static_cast<int>(view->regions.size()));
+                made.key = row;
+                return made;
+            },
+            [count](int key) { return key < count ? key : -1; }};
+}
+
+QStringList queue_titles() {
+    return {tr("Queue"),     tr("Role"),        tr("State"),       tr("Size"),       tr("Available"), tr("Used"),
+            tr("In flight"), tr("Base"),        tr("Kick"),        tr("Call"),       tr("Kicks"),     tr("Calls"),
+            tr("Lost"),      tr("Descriptors"), tr("Driver part"), tr("Device part")};
+}
+
+TableRows queue_rows(const StatePointer& view) {
+    return {static_cast<int>(view->queues.size()),
+            [view](int row) { return queue_row(view->queues[static_cast<std::size_t>(row)]); },
+            {}};
+}
+
+QStringList open_titles() {
+    return {tr("Since record"), tr("Queue"),    tr("Head"),    tr("Waits for"),
+            tr("Readable"),     tr("Writable"), tr("Content"), tr("Problem")};
+}
+
+TableRows open_rows(const StatePointer& view) {
+    return {static_cast<int>(view->open.size()),
+            [view](int row) { return open_row(view->open[static_cast<std::size_t>(row)], view->time); },
+            {}};
+}
+
+QStringList descriptor_titles() {
+    return {tr("Id"), tr("Kind"), tr("For"), tr("Passed by"), tr("Record"), tr("Life"), tr("File")};
+}
+
+TableRows descriptor_rows(const std::shared_ptr<const session::History>& history, std::uint32_t session,
+                          std::uint64_t sequence) {
+    std::vector<std::size_t> lives;
+    const auto& all = history->descriptors();
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        if (all[i].session == session && all[i].passed <= sequence) {
+            lives.push_back(i);
+        }
+    }
+    std::stable_partition(lives.begin(), lives.end(), [&](std::size_t life) { return all[life].in_use(sequence); });
+    const int count = static_cast<int>(lives.size());
+    return {count,
+            [history, sequence, lives = std::move(lives)](int row) {
+                const auto& life = history->descriptors()[lives[static_cast<std::size_t>(row)]];
+                return life_row(life, life.in_use(sequence));
+            },
+            {}};
+}
+
+QStringList ring_titles() {
+    return {tr("Slot"),  tr("Owner"),      tr("Address"), tr("Length"),
+            tr("Flags"), tr("Next or id"), tr("Chain"),   tr("Problem")};
+}
+
+TableRows ring_rows(const std::shared_ptr<const render::RingView>& ring) {
+    // By slot, so that neither has to be looked for: those that are known, and whose they are.
+    const auto entries = std::make_shared<const std::vector<render::TableEntry>>(ring->table_with_open());
+    std::map<std::uint16_t, const render::OpenChainView*> chains;
+    for (const render::OpenChainView& chain : ring->open) {
+        for (const render::TableEntry& entry : chain.table) {
+            chains[entry.index] = &chain;
+        }
+    }
+    return {static_cast<int>(entries->size()),
+            [ring, entries, chains = std::move(chains)](int row) {
+                const render::TableEntry& entry = (*entries)[static_cast<std::size_t>(row)];
+                const auto chain = chains.find(entry.index);
+                return ring_row(*ring, entry, chain == chains.end() ? nullptr : chain->second);
+            },
+            [entries](int key) {
+                const auto found = std::lower_bound(
+                    entries->begin(), entries->end(), key,
+                    [](const render::TableEntry& entry, int index) { return int{entry.index} < index; });
+                return found == entries->end() || int{found->index} != key ? -1
+                                                                           : static_cast<int>(found - entries->begin());
+            }};
+}
+
+EpochPlace epoch_at(const session::History& history, std::uint32_t session, std::uint64_t sequence) {
+    EpochPlace place;
+    for (const session::MemoryEpoch& epoch : history.epochs()) {
+        if (epoch.session != session) {
+            continue;
+        }
+        ++place.count;
+        if (epoch.first <= sequence) {
+            place.before = place.first;
+            place.first = epoch.first;
+            place.number = place.count;
+        } else if (place.next == 0) {
+            place.next = epoch.first;
+        }
+    }
+    return place;
+}
+
+}  // namespace vutrace::gui
