@@ -27,6 +27,9 @@ class Cursor {
     // not visited. Errors: system (read error, the file became shorter).
     [[nodiscard]] Status visit(std::uint64_t first, std::uint64_t last, const Visit& visit);
 
+    // During a visit: with the whole record of the row taken in.
+    [[nodiscard]] const explain::Annotator& annotator() const noexcept { return annotator_; }
+
     [[nodiscard]] std::uint64_t records_read() const noexcept { return records_read_; }  // for tests of the cost
 
   private:
