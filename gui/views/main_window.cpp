@@ -3,6 +3,7 @@
 #include "vutrace/gui/views/filter_bar.h"
 #include "vutrace/gui/views/hex_view.h"
 #include "vutrace/gui/views/records_view.h"
+#include "vutrace/gui/views/time_docks.h"
 
 #include <vutrace/render/json.h>
 #include <vutrace/render/text.h>
@@ -53,6 +54,7 @@ MainWindow::MainWindow(const QString& version, QWidget* parent)
     make_panes();
     make_findings();
     make_status();
+    make_time_docks();
     make_actions();
     resize(1280, 800);
     restore_settings();
@@ -60,6 +62,7 @@ MainWindow::MainWindow(const QString& version, QWidget* parent)
 }
 
 MainWindow::~MainWindow() {
+    time_docks_->set_document(nullptr, nullptr);
     records_->setModel(nullptr);
     findings_->setModel(nullptr);
     findings_model_.reset();
@@ -148,6 +151,7 @@ void MainWindow::make_panes() {
         }
         wanted_ = current_;
         model_->set_filter(filter);
+        time_docks_->set_filter(filter, filter_bar_->text());
         records_->setFocus();
     });
     connect(filter_bar_, &FilterBar::history_changed, this, &MainWindow::save_settings);
@@ -161,7 +165,19 @@ void MainWindow::make_findings() {
     findings_->setAlternatingRowColors(true);
     findings_dock_ = new QDockWidget(tr("Findings"), this);
     findings_dock_->setObjectName(QStringLiteral("findings"));
-    findings_dock_->setWidget(findings_);
+    verdict_ = new QLabel(this);
+    verdict_->setWordWrap(true);
+    verdict_->setMargin(4);
+    verdict_->setTextFormat(Qt::PlainText);
+    verdict_->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
+    verdict_->setAccessibleName(tr("Verdict"));
+    auto* content = new QWidget(this);
+    auto* layout = new QVBoxLayout(content);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(0);
+    layout->addWidget(verdict_);
+    layout->addWidget(findings_, 1);
+    findings_dock_->setWidget(content);
     addDockWidget(Qt::BottomDockWidgetArea, findings_dock_);
     findings_dock_->hide();
     const auto go = [this](const QModelIndex& index) { go_to_sequence(findings_model_->sequence_at(index.row())); };
@@ -175,14 +191,28 @@ void MainWindow::show_findings(bool whole) {
     findings_dock_->setWindowTitle(findings_model_->more_than_shown() ? tr("Findings: the first %1").arg(count)
                                                                       : tr("Findings: %1").arg(count));
     findings_dock_->setVisible(count > 0);
+    verdict_->setText(findings_model_->verdict());
+    verdict_->setVisible(!verdict_->text().isEmpty());
+    model_->set_findings(findings_model_->findings());
     for (int column = 0; column < FindingsModel::column_count; ++column) {
         findings_->resizeColumnToContents(column);
     }
     resizeDocks({findings_dock_}, {std::min(6, count + 3) * fontMetrics().height() * 3 / 2}, Qt::Vertical);
+    time_docks_->make_room_beside(*findings_dock_);
     statusBar()->showMessage(!whole       ? tr("The trace could not be read again: it was not checked")
                              : count == 0 ? tr("Checked: no rule is seen to be broken")
                                           : QString(),
                              8000);
+}
+
+void MainWindow::make_time_docks() {
+    time_docks_ = new TimeDocks(*this);
+    connect(this, &MainWindow::record_selected, time_docks_, &TimeDocks::set_record);
+    connect(time_docks_, &TimeDocks::record_wanted, this, &MainWindow::go_to_sequence);
+    connect(time_docks_, &TimeDocks::filter_wanted, this, [this](const QString& expression, Joined how) {
+        filter_bar_->apply(join_filters(filter_bar_->text(), expression, how));
+    });
+    connect(time_docks_, &TimeDocks::said, this, [this](const QString& text) { statusBar()->showMessage(text, 8000); });
 }
 
 void MainWindow::make_status() {
@@ -217,6 +247,7 @@ void MainWindow::open(const QString& path) {
 }
 
 void MainWindow::show_trace(const QString& path) {
+    time_docks_->set_document(nullptr, nullptr);
     records_->setModel(nullptr);
     findings_->setModel(nullptr);
     findings_dock_->hide();
@@ -228,6 +259,7 @@ void MainWindow::show_trace(const QString& path) {
     findings_->setModel(findings_model_.get());
     connect(findings_model_.get(), &FindingsModel::checked, this, &MainWindow::show_findings);
     model_ = std::make_unique<RecordsModel>(*document_);
+    time_docks_->set_document(document_.get(), findings_model_.get());
     reader_ = std::make_unique<ReaderThread>(document_->index(), 4);
     details_model_->set_details({});
     bytes_->set_bytes({});
@@ -297,6 +329,7 @@ void MainWindow::show_current(int row) {
         return;
     }
     current_ = sequence;
+    Q_EMIT record_selected(sequence);
     wanted_ = 0;  // whoever moved wants to be here
     reader_->forget_all();
     reader_->post(sequence, [this, sequence, generation](index::Cursor& cursor) {

@@ -2,6 +2,7 @@
 #include "vutrace/gui/views/filter_bar.h"
 #include "vutrace/gui/views/main_window.h"
 #include "vutrace/gui/views/records_view.h"
+#include "vutrace/gui/views/time_docks.h"
 
 #include <QAction>
 #include <QActionGroup>
@@ -89,6 +90,7 @@ void MainWindow::make_view_menu() {
         group->addAction(action);
         connect(action, &QAction::triggered, this, [this, i] { choose_theme(static_cast<Theme>(i)); });
     }
+    time_docks_->add_views(menu);
 }
 
 void MainWindow::make_help_menu() {

@@ -28,6 +28,7 @@ namespace vutrace::gui {
 class FilterBar;
 class HexView;
 class RecordsView;
+class TimeDocks;
 
 class MainWindow final : public QMainWindow {
     Q_OBJECT
@@ -47,6 +48,8 @@ class MainWindow final : public QMainWindow {
     [[nodiscard]] RecordsModel* model() const noexcept { return model_.get(); }
     [[nodiscard]] TraceDocument* document() const noexcept { return document_.get(); }
     [[nodiscard]] std::uint64_t current_sequence() const noexcept { return current_; }
+    [[nodiscard]] TimeDocks& time_docks() const noexcept { return *time_docks_; }
+    [[nodiscard]] QLabel& verdict() const noexcept { return *verdict_; }
     [[nodiscard]] QLabel& notice() const noexcept { return *notice_; }
     [[nodiscard]] QLineEdit& find_line() const noexcept { return *find_line_; }
 
@@ -59,6 +62,9 @@ class MainWindow final : public QMainWindow {
     void find(index::Direction direction);
     void quick_filter(Joined how);
     void apply_filter(const QString& text);
+
+  Q_SIGNALS:
+    void record_selected(quint64 sequence);  // that of `current_sequence`
 
   protected:
     void dragEnterEvent(QDragEnterEvent* event) override;
@@ -100,6 +106,7 @@ class MainWindow final : public QMainWindow {
     void make_find_bar();
     void make_findings();
     void show_findings(bool whole);
+    void make_time_docks();
     void make_status();
     void restore_settings();
     void save_settings();
@@ -130,6 +137,8 @@ class MainWindow final : public QMainWindow {
     QSplitter* lower_;
     QDockWidget* findings_dock_;
     QTreeView* findings_;
+    QLabel* verdict_;
+    TimeDocks* time_docks_;
     QWidget* find_bar_;
     QLineEdit* find_line_;
     QLabel* notice_;
