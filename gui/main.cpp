@@ -25,7 +25,10 @@ int main(int argc, char** argv) {
         QStringLiteral("filter"),
         QCoreApplication::translate("main", "Show the records that a filter picks; see vutrace-filter(7)."),
         QStringLiteral("EXPR"));
-    options.addOptions({theme, filter});
+    const QCommandLineOption follow(
+        QStringLiteral("follow"),
+        QCoreApplication::translate("main", "Go on with what is written to the traces: of a capture that runs."));
+    options.addOptions({theme, filter, follow});
     options.process(application);
 
     const QStringList themes{QStringLiteral("system"), QStringLiteral("light"), QStringLiteral("dark")};
@@ -40,7 +43,7 @@ int main(int argc, char** argv) {
     auto* window = new vutrace::gui::MainWindow(QApplication::applicationVersion());  // deletes itself when closed
     window->show();
     for (const QString& path : options.positionalArguments()) {
-        window->open(path);
+        window->open(path, options.isSet(follow));
     }
     if (options.isSet(filter)) {
         window->apply_filter(options.value(filter));

@@ -1,6 +1,7 @@
 #include "vutrace/index/trace_index.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace vutrace::index {
@@ -9,9 +10,13 @@ namespace {
 // The lock is taken, and who waits is woken, once for so many records: the first ones are shown sooner.
 constexpr std::uint64_t records_between_publishing = 512;
 
+// At a trace that grows.
+constexpr std::chrono::milliseconds between_looks_at_size{100};
+
 }  // namespace
 
-TraceIndex::TraceIndex(std::string path, session::CheckpointPolicy policy) : path_(std::move(path)), policy_(policy) {}
+TraceIndex::TraceIndex(std::string path, session::CheckpointPolicy policy, AtEnd at_end)
+    : path_(std::move(path)), policy_(policy), at_end_(at_end) {}
 
 Status TraceIndex::open(const std::stop_token& stop) {
     auto file = trace::SeekableFile::open(path_, stop, [this](std::uint64_t done, std::uint64_t /*total*/) {
@@ -26,11 +31,11 @@ Status TraceIndex::open(const std::stop_token& stop) {
     return {};
 }
 
-Status TraceIndex::build(const std::stop_token& stop) {
+Status TraceIndex::build(const std::stop_token& stop, const Observer& observer) {
     Status done = open(stop);
     if (done) {
         if (auto reader = trace::Reader::open(readable_path()); reader) {
-            done = read(*reader, stop);
+            done = read(*reader, stop, observer);
         } else {
             done = tl::unexpected(reader.error());
         }
@@ -39,7 +44,7 @@ Status TraceIndex::build(const std::stop_token& stop) {
     return done;
 }
 
-Status TraceIndex::read(trace::Reader& reader, const std::stop_token& stop) {
+Status TraceIndex::read(trace::Reader& reader, const std::stop_token& stop, const Observer& observer) {
     explain::Annotator annotator;
     {
         const std::lock_guard lock(mutex_);
@@ -53,10 +58,17 @@ Status TraceIndex::read(trace::Reader& reader, const std::stop_token& stop) {
             return tl::unexpected(record.error());
         }
         if (!*record) {
+            const auto more = at_end_ == AtEnd::stop ? Result<bool>(false) : wait_for_growth(reader, stop);
+            if (more && *more) {
+                continue;
+            }
             publish(reader, true);
-            return {};
+            return more ? Status{} : tl::unexpected(more.error());
         }
-        (void)annotator.annotate(**record);
+        const explain::Annotation& annotation = annotator.annotate(**record);
+        if (observer) {
+            observer(annotation, annotator);
+        }
         if (count == 1) {
             const std::lock_guard lock(mutex_);
             start_time_ = (*record)->time;
@@ -73,6 +85,27 @@ Status TraceIndex::read(trace::Reader& reader, const std::stop_token& stop) {
             }
         }
     }
+}
+
+// False: nobody wants more. What is written is whole records as a rule; one that is not is read again when there is
+// more of it.
+Result<bool> TraceIndex::wait_for_growth(trace::Reader& reader, const std::stop_token& stop) {
+    const trace::Position here = reader.position();
+    const std::uint64_t size = reader.file_size();
+    publish(reader, false);
+    std::unique_lock lock(mutex_);
+    progress_.total_bytes = here.offset;
+    while (!stop.stop_requested()) {
+        if (reader.file_size() != size) {
+            lock.unlock();
+            if (const Status back = reader.seek(here); !back) {
+                return tl::unexpected(back.error());
+            }
+            return true;
+        }
+        (void)changed_.wait_for(lock, stop, between_looks_at_size, [] { return false; });
+    }
+    return false;
 }
 
 void TraceIndex::publish(const trace::Reader& reader, bool complete) {

@@ -215,5 +215,41 @@ TEST_F(TraceIndexTest, TheStateAfterAnyRowIsThatOfASinglePass) {
     EXPECT_EQ(cursor.state_after(last + 1).error().code, ErrorCode::usage);
 }
 
+// Wherever the writer has come to, in the middle of a record too.
+TEST_F(TraceIndexTest, GoesOnWithWhatIsWrittenToATraceThatGrows) {
+    write_trace(100);
+    const std::vector<Seen> expected = single_pass();
+    std::ifstream file(path_, std::ios::binary);
+    const std::string all{std::istreambuf_iterator<char>(file), {}};
+    std::filesystem::resize_file(path_, all.size() / 3);
+
+    auto index = std::make_shared<TraceIndex>(path_, session::CheckpointPolicy{32, UINT64_MAX, 1024, UINT64_MAX},
+                                              TraceIndex::AtEnd::wait_for_more);
+    Status built;
+    std::jthread indexing([&](const std::stop_token& stop) { built = index->build(stop); });
+    std::uint64_t rows = index->wait_for_more(0, {}).rows;
+    EXPECT_LT(rows, expected.size());
+    for (const std::size_t until : {all.size() / 2 + 1, all.size() * 2 / 3 + 2, all.size()}) {
+        std::ofstream more(path_, std::ios::binary | std::ios::app);
+        const std::size_t written = std::filesystem::file_size(path_);
+        more << all.substr(written, until - written);
+        more.close();
+        const Progress progress = index->wait_for_more(rows, {});
+        EXPECT_GT(progress.rows, rows);
+        EXPECT_FALSE(progress.complete);
+        rows = progress.rows;
+    }
+    while (index->progress().rows < expected.size()) {
+        (void)index->wait_for_more(index->progress().rows, {});
+    }
+    Cursor cursor(index);
+    EXPECT_EQ(visit(cursor, 1, expected.size()), expected);
+    indexing.request_stop();
+    indexing.join();
+    EXPECT_TRUE(built);
+    EXPECT_TRUE(index->progress().complete);
+    EXPECT_FALSE(index->problems().torn);
+}
+
 }  // namespace
 }  // namespace vutrace::index

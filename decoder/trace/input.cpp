@@ -18,10 +18,13 @@ constexpr std::size_t buffer_size = std::size_t{256} << 10U;  // stays in a seco
 
 class PlainInput final : public Input {
   public:
-    PlainInput(FileDescriptor file, bool regular, std::uint64_t file_size)
-        : Input(file_size), file_(std::move(file)), regular_(regular) {}
+    PlainInput(FileDescriptor file, bool regular) : file_(std::move(file)), regular_(regular) {}
 
     [[nodiscard]] bool can_seek() const noexcept override { return regular_; }
+    [[nodiscard]] std::uint64_t file_size() const noexcept override {
+        struct stat now {};
+        return regular_ && ::fstat(file_.number(), &now) == 0 ? static_cast<std::uint64_t>(now.st_size) : 0;
+    }
 
   protected:
     std::size_t read_some(MutableByteView out) override {
@@ -53,11 +56,12 @@ class PlainInput final : public Input {
 class CompressedInput final : public Input {
   public:
     explicit CompressedInput(std::unique_ptr<Input> source)
-        : Input(source->file_size()), source_(std::move(source)), stream_(ZSTD_createDStream()) {
+        : source_(std::move(source)), stream_(ZSTD_createDStream()) {
         compressed_.resize(ZSTD_DStreamInSize());
     }
 
     [[nodiscard]] bool can_seek() const noexcept override { return false; }
+    [[nodiscard]] std::uint64_t file_size() const noexcept override { return source_->file_size(); }
 
   protected:
     std::size_t read_some(MutableByteView out) override {
@@ -156,8 +160,7 @@ Result<std::unique_ptr<Input>> Input::open(const std::string& path) {
         return fail_errno(fmt::format("cannot look at '{}'", path));
     }
     const bool regular = S_ISREG(status.st_mode);
-    const auto size = regular ? static_cast<std::uint64_t>(status.st_size) : 0;
-    std::unique_ptr<Input> input = std::make_unique<PlainInput>(std::move(file), regular, size);
+    std::unique_ptr<Input> input = std::make_unique<PlainInput>(std::move(file), regular);
     input->read_start();
     const bool compressed = is_compressed(*input, path);
     if (input->problem()) {

@@ -33,13 +33,13 @@ class Input {
     [[nodiscard]] ByteView start() const noexcept { return ByteView(start_).first(start_size_); }
     [[nodiscard]] virtual bool can_seek() const noexcept = 0;
 
-    // Bytes of the file when opened, 0 for a pipe.
-    [[nodiscard]] std::uint64_t file_size() const noexcept { return file_size_; }
+    // Bytes of the file now, compressed ones of a compressed file; 0 for a pipe.
+    [[nodiscard]] virtual std::uint64_t file_size() const noexcept = 0;
     // system for a read error, torn or bad_input for a compressed file that ends early or is damaged.
     [[nodiscard]] const std::optional<Error>& problem() const noexcept { return problem_; }
 
   protected:
-    explicit Input(std::uint64_t file_size) noexcept : file_size_(file_size) {}
+    Input() noexcept = default;
     friend class CompressedInput;  // reads from another one
     // Some bytes into `out`, which is not empty; 0 at the end and after an error, which goes to `problem_`.
     virtual std::size_t read_some(MutableByteView out) = 0;
@@ -59,7 +59,6 @@ class Input {
     std::array<std::byte, file_header_size> start_{};
     std::size_t start_size_{0};
     std::uint64_t position_{0};  // of the next byte that `read` gives
-    std::uint64_t file_size_;
     std::unique_ptr<char[]> stream_buffer_;
 };
 

@@ -14,14 +14,19 @@ constexpr int milliseconds_between_looks = 20;
 
 }  // namespace
 
-TraceDocument::TraceDocument(const QString& path, QObject* parent)
+TraceDocument::TraceDocument(const QString& path, AtEnd at_end, QObject* parent)
     : QObject(parent),
       path_(path),
-      index_(std::make_shared<index::TraceIndex>(QFile::encodeName(path).toStdString())),
-      shared_(index_) {
-    indexing_thread_ = std::jthread([this, index = index_](const std::stop_token& stop) {
+      at_end_(at_end),
+      index_(std::make_shared<index::TraceIndex>(QFile::encodeName(path).toStdString(),
+                                                 index::TraceIndex::default_policy, at_end)),
+      shared_(index_),
+      overview_(std::make_shared<overview::OverviewBuilder>()) {
+    indexing_thread_ = std::jthread([this, index = index_, overview = overview_](const std::stop_token& stop) {
         give_way();
-        const Status built = index->build(stop);
+        const Status built = index->build(
+            stop, [&](const auto& annotation, const auto& annotator) { overview->add(annotation, annotator); });
+        overview->publish();
         std::optional<Error> error;
         if (!built) {
             error = built.error();
@@ -47,6 +52,11 @@ TraceDocument::~TraceDocument() {
 
 void TraceDocument::stop_indexing() {
     indexing_thread_.request_stop();
+}
+
+bool TraceDocument::waits_for_more() const noexcept {
+    return at_end_ == AtEnd::wait_for_more && !progress_.complete && progress_.bytes != 0 &&
+           progress_.bytes >= progress_.total_bytes;
 }
 
 void TraceDocument::look_at_index() {

@@ -1,9 +1,11 @@
 #include "vutrace/gui/views/main_window.h"
 
+#include "vutrace/gui/views/capture_and_replay.h"
 #include "vutrace/gui/views/filter_bar.h"
 #include "vutrace/gui/views/hex_view.h"
 #include "vutrace/gui/views/records_view.h"
 #include "vutrace/gui/views/state_docks.h"
+#include "vutrace/gui/views/time_docks.h"
 #include "vutrace/gui/views/tone_delegate.h"
 
 #include <vutrace/render/json.h>
@@ -56,6 +58,8 @@ MainWindow::MainWindow(const QString& version, QWidget* parent)
     make_findings();
     make_state_docks();
     make_status();
+    make_time_docks();
+    make_capture_and_replay();
     make_actions();
     resize(1280, 800);
     restore_settings();
@@ -64,6 +68,7 @@ MainWindow::MainWindow(const QString& version, QWidget* parent)
 
 MainWindow::~MainWindow() {
     docks_->set_document(nullptr);
+    time_docks_->set_document(nullptr, nullptr);
     records_->setModel(nullptr);
     findings_->setModel(nullptr);
     findings_model_.reset();
@@ -154,6 +159,7 @@ void MainWindow::make_panes() {
         }
         wanted_ = current_;
         model_->set_filter(filter);
+        time_docks_->set_filter(filter, filter_bar_->text());
         records_->setFocus();
     });
     connect(filter_bar_, &FilterBar::history_changed, this, &MainWindow::save_settings);
@@ -167,7 +173,19 @@ void MainWindow::make_findings() {
     findings_->setAlternatingRowColors(true);
     findings_dock_ = new QDockWidget(tr("Findings"), this);
     findings_dock_->setObjectName(QStringLiteral("findings"));
-    findings_dock_->setWidget(findings_);
+    verdict_ = new QLabel(this);
+    verdict_->setWordWrap(true);
+    verdict_->setMargin(4);
+    verdict_->setTextFormat(Qt::PlainText);
+    verdict_->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
+    verdict_->setAccessibleName(tr("Verdict"));
+    auto* content = new QWidget(this);
+    auto* layout = new QVBoxLayout(content);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(0);
+    layout->addWidget(verdict_);
+    layout->addWidget(findings_, 1);
+    findings_dock_->setWidget(content);
     addDockWidget(Qt::BottomDockWidgetArea, findings_dock_);
     findings_dock_->hide();
     const auto go = [this](const QModelIndex& index) { go_to_sequence(findings_model_->sequence_at(index.row())); };
@@ -181,10 +199,14 @@ void MainWindow::show_findings(bool whole) {
     findings_dock_->setWindowTitle(findings_model_->more_than_shown() ? tr("Findings: the first %1").arg(count)
                                                                       : tr("Findings: %1").arg(count));
     findings_dock_->setVisible(count > 0);
+    verdict_->setText(findings_model_->verdict());
+    verdict_->setVisible(!verdict_->text().isEmpty());
+    model_->set_findings(findings_model_->findings());
     for (int column = 0; column < FindingsModel::column_count; ++column) {
         findings_->resizeColumnToContents(column);
     }
     resizeDocks({findings_dock_}, {std::min(6, count + 3) * fontMetrics().height() * 3 / 2}, Qt::Vertical);
+    time_docks_->make_room_beside(*findings_dock_);
     statusBar()->showMessage(!whole       ? tr("The trace could not be read again: it was not checked")
                              : count == 0 ? tr("Checked: no rule is seen to be broken")
                                           : QString(),
@@ -215,6 +237,22 @@ void MainWindow::scrub_to(std::uint64_t sequence) {
     }
 }
 
+void MainWindow::make_time_docks() {
+    time_docks_ = new TimeDocks(*this);
+    connect(this, &MainWindow::record_selected, time_docks_, &TimeDocks::set_record);
+    connect(time_docks_, &TimeDocks::record_wanted, this, &MainWindow::go_to_sequence);
+    connect(time_docks_, &TimeDocks::filter_wanted, this, [this](const QString& expression, Joined how) {
+        filter_bar_->apply(join_filters(filter_bar_->text(), expression, how));
+    });
+    connect(time_docks_, &TimeDocks::said, this, [this](const QString& text) { statusBar()->showMessage(text, 8000); });
+}
+
+void MainWindow::make_capture_and_replay() {
+    capture_and_replay_ = new CaptureAndReplay(*this);
+    connect(capture_and_replay_, &CaptureAndReplay::record_wanted, this, &MainWindow::go_to_sequence);
+    connect(capture_and_replay_, &CaptureAndReplay::trace_wanted, this, &MainWindow::open);
+}
+
 void MainWindow::make_status() {
     counts_ = new QLabel(this);
     progress_ = new QProgressBar(this);
@@ -235,18 +273,26 @@ void MainWindow::say(const QString& text) {
     notice_->setVisible(!text.isEmpty());
 }
 
-void MainWindow::open(const QString& path) {
+void MainWindow::open(const QString& path, bool grows) {
     if (document_ == nullptr || document_->failed()) {
-        show_trace(path);
+        show_trace(path, grows);
         return;
     }
     auto* other = new MainWindow(version_);
     other->move(pos() + QPoint(24, 24));
     other->show();
-    other->open(path);
+    other->open(path, grows);
 }
 
-void MainWindow::show_trace(const QString& path) {
+// The same trace from its beginning, and on with what is written to it.
+void MainWindow::follow() {
+    if (document_ != nullptr) {
+        show_trace(document_->path(), true);
+    }
+}
+
+void MainWindow::show_trace(const QString& path, bool grows) {
+    time_docks_->set_document(nullptr, nullptr);
     records_->setModel(nullptr);
     findings_->setModel(nullptr);
     docks_->set_document(nullptr);
@@ -254,12 +300,15 @@ void MainWindow::show_trace(const QString& path) {
     findings_model_.reset();
     reader_.reset();
     model_.reset();
-    document_ = std::make_unique<TraceDocument>(path);
+    document_ = std::make_unique<TraceDocument>(
+        path, grows ? index::TraceIndex::AtEnd::wait_for_more : index::TraceIndex::AtEnd::stop);
+    capture_and_replay_->set_trace(path);
     findings_model_ = std::make_unique<FindingsModel>(*document_);
     findings_->setModel(findings_model_.get());
     connect(findings_model_.get(), &FindingsModel::checked, this, &MainWindow::show_findings);
     docks_->set_document(document_.get());
     model_ = std::make_unique<RecordsModel>(*document_);
+    time_docks_->set_document(document_.get(), findings_model_.get());
     reader_ = std::make_unique<ReaderThread>(document_->index(), 4);
     details_model_->set_details({});
     bytes_->set_bytes({});
@@ -267,6 +316,7 @@ void MainWindow::show_trace(const QString& path) {
     visited_at_ = 0;
     current_ = 0;
     wanted_ = 1;
+    last_row_ = 0;
     say({});
     setWindowTitle(tr("%1 — vutrace").arg(QFileInfo(path).fileName()));
     setWindowFilePath(path);
@@ -285,7 +335,10 @@ void MainWindow::show_progress() {
     const index::Progress progress = document_->progress();
     const bool busy = !progress.complete || model_->is_filtering() || document_->is_searching();
     const QLocale locale;
-    if (!progress.complete) {
+    if (document_->waits_for_more()) {
+        progress_->setRange(0, 0);
+        progress_->setFormat(tr("Waiting for more"));
+    } else if (!progress.complete) {
         progress_->setRange(0, progress.total_bytes == 0 ? 0 : progress_steps);
         progress_->setValue(
             progress.total_bytes == 0 ? 0 : static_cast<int>(progress.bytes * progress_steps / progress.total_bytes));
@@ -302,6 +355,7 @@ void MainWindow::show_progress() {
     const QString all = locale.toString(qulonglong{progress.rows});
     counts_->setText(model_->filter() ? tr("%1 of %2 records").arg(locale.toString(model_->rowCount()), all)
                                       : tr("%1 records").arg(all));
+    keep_at_end();
     if (wanted_ != 0 && model_->rowCount() > 0) {
         const int row = model_->row_of(wanted_);
         if (row < model_->rowCount() || !busy) {
@@ -309,6 +363,16 @@ void MainWindow::show_progress() {
             wanted_ = 0;
         }
     }
+}
+
+// Who stands on the last record of a trace that grows stays on the last; whoever goes elsewhere is left there.
+void MainWindow::keep_at_end() {
+    const int last = model_->rowCount() - 1;
+    const bool stood_there = last_row_ > 0 && records_->current_row() == last_row_;
+    if (document_->waits_for_more() && stood_there && last > last_row_) {
+        records_->go_to(last);
+    }
+    last_row_ = last;
 }
 
 void MainWindow::show_end() {

@@ -1,8 +1,10 @@
 // What can be done in the window, by menu and keyboard.
+#include "vutrace/gui/views/capture_and_replay.h"
 #include "vutrace/gui/views/filter_bar.h"
 #include "vutrace/gui/views/main_window.h"
 #include "vutrace/gui/views/records_view.h"
 #include "vutrace/gui/views/state_docks.h"
+#include "vutrace/gui/views/time_docks.h"
 
 #include <QAction>
 #include <QActionGroup>
@@ -46,6 +48,9 @@ void MainWindow::make_file_menu() {
     add(menu, tr("&New window"), QKeySequence::New, &MainWindow::new_window);
     recent_ = menu.addMenu(tr("Open &recent"));
     connect(recent_, &QMenu::aboutToShow, this, &MainWindow::fill_recent_files);
+    add(menu, tr("Show what is &written to it"), QKeySequence(tr("Ctrl+Shift+F")), &MainWindow::follow);
+    menu.addSeparator();
+    capture_and_replay_->add_actions(menu);
     menu.addSeparator();
     connect(menu.addAction(tr("&Close"), QKeySequence::Close), &QAction::triggered, this, &QWidget::close);
     connect(menu.addAction(tr("&Quit"), QKeySequence(tr("Ctrl+Q"))), &QAction::triggered, qApp,
@@ -92,6 +97,7 @@ void MainWindow::make_view_menu() {
         group->addAction(action);
         connect(action, &QAction::triggered, this, [this, i] { choose_theme(static_cast<Theme>(i)); });
     }
+    time_docks_->add_views(menu);
 }
 
 void MainWindow::make_help_menu() {

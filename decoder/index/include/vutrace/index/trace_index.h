@@ -10,6 +10,7 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -34,12 +35,19 @@ class TraceIndex {
     // Re-annotates at most so many records for a query: some milliseconds.
     static constexpr session::CheckpointPolicy default_policy{8192, 8U << 20U, 8192, 64U << 20U};
 
-    explicit TraceIndex(std::string path, session::CheckpointPolicy policy = default_policy);
+    // At the end of what is written: a trace that somebody writes has more, later.
+    enum class AtEnd : std::uint8_t { stop, wait_for_more };
+
+    explicit TraceIndex(std::string path, session::CheckpointPolicy policy = default_policy,
+                        AtEnd at_end = AtEnd::stop);
+
+    // Told of every record as it is indexed, on that thread; the annotator has just taken it in.
+    using Observer = std::function<void(const explain::Annotation&, const explain::Annotator&)>;
 
     // Indexes the trace from front to back, once, on the thread that calls; what is indexed can be read at once.
     // Errors: system, bad_input (no trace); limit (stopped): what was indexed stays readable. A torn trace is none: see
-    // `problems`.
-    [[nodiscard]] Status build(const std::stop_token& stop);
+    // `problems`. `observer` may be empty.
+    [[nodiscard]] Status build(const std::stop_token& stop, const Observer& observer = {});
 
     [[nodiscard]] Progress progress() const;
     // Of what was indexed so far.
@@ -60,12 +68,14 @@ class TraceIndex {
 
   private:
     [[nodiscard]] Status open(const std::stop_token& stop);
-    [[nodiscard]] Status read(trace::Reader& reader, const std::stop_token& stop);
+    [[nodiscard]] Status read(trace::Reader& reader, const std::stop_token& stop, const Observer& observer);
     void publish(const trace::Reader& reader, bool complete);
+    [[nodiscard]] Result<bool> wait_for_growth(trace::Reader& reader, const std::stop_token& stop);
     void end();
 
     const std::string path_;
     const session::CheckpointPolicy policy_;
+    const AtEnd at_end_;
 
     mutable std::mutex mutex_;  // of all below
     mutable std::condition_variable_any changed_;

@@ -47,12 +47,12 @@ class Reader {
 
     // Where the next record begins, and going there. The offset counts decompressed bytes. Only positions that this
     // reader gave are records' beginnings; what is met again is counted again in `problems()`, and a torn end is
-    // forgotten. Error: usage (offset outside the file as opened, compressed file, pipe), system.
+    // forgotten. Error: usage (offset outside the file, compressed file, pipe), system.
     [[nodiscard]] Position position() const noexcept;
     [[nodiscard]] Status seek(const Position& position);
 
     [[nodiscard]] const ReadProblems& problems() const noexcept;
-    // For progress: bytes when opened, compressed ones of a compressed file, 0 for a pipe.
+    // Bytes now, compressed ones of a compressed file; 0 for a pipe.
     [[nodiscard]] std::uint64_t file_size() const noexcept;
 
   private:

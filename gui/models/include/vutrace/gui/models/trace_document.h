@@ -4,6 +4,7 @@
 #include <vutrace/filter/filter.h>
 #include <vutrace/index/matching.h>
 #include <vutrace/index/trace_index.h>
+#include <vutrace/overview/overview.h>
 
 #include <QObject>
 #include <QString>
@@ -21,17 +22,22 @@ class TraceDocument final : public QObject {
 
   public:
     // Begins to index at once.
-    explicit TraceDocument(const QString& path, QObject* parent = nullptr);
+    using AtEnd = index::TraceIndex::AtEnd;
+    explicit TraceDocument(const QString& path, AtEnd at_end = AtEnd::stop, QObject* parent = nullptr);
     ~TraceDocument() override;
 
     [[nodiscard]] const QString& path() const noexcept { return path_; }
     [[nodiscard]] const std::shared_ptr<const index::TraceIndex>& index() const noexcept { return shared_; }
+    // Along its time, as far as it is indexed; never null.
+    [[nodiscard]] std::shared_ptr<const overview::Overview> overview() const { return overview_->published(); }
     [[nodiscard]] index::Progress progress() const { return progress_; }
     // Why there are no rows, or fewer than the trace had: an error, a torn end, records that cannot be decoded. Empty
     // where all is well, and while it is not known.
     [[nodiscard]] QString trouble() const;
     [[nodiscard]] bool failed() const noexcept { return error_.has_value(); }
     void stop_indexing();
+    // All that is there is indexed, and more is waited for until `stop_indexing`.
+    [[nodiscard]] bool waits_for_more() const noexcept;
 
     using Predicate = std::function<bool(const explain::Annotation&, std::size_t)>;
     // Looks for the nearest row from `from` on; `searched` tells the end of it. A search that runs is stopped first.
@@ -50,8 +56,10 @@ class TraceDocument final : public QObject {
     void end_search(std::uint64_t number, const Result<std::optional<std::uint64_t>>& found);
 
     const QString path_;
+    const AtEnd at_end_;
     std::shared_ptr<index::TraceIndex> index_;
     std::shared_ptr<const index::TraceIndex> shared_;
+    std::shared_ptr<overview::OverviewBuilder> overview_;
     index::Progress progress_;
     std::optional<Error> error_;  // of indexing, once it ended
     QTimer timer_;

@@ -25,11 +25,13 @@ class QTreeView;
 
 namespace vutrace::gui {
 
+class CaptureAndReplay;
 class FilterBar;
 class HexView;
 class RecordsView;
 class StateDocks;
 struct RecordSearch;
+class TimeDocks;
 
 class MainWindow final : public QMainWindow {
     Q_OBJECT
@@ -38,9 +40,11 @@ class MainWindow final : public QMainWindow {
     explicit MainWindow(const QString& version, QWidget* parent = nullptr);
     ~MainWindow() override;
 
-    // In this window if it is empty, otherwise in another one.
-    void open(const QString& path);
+    // In this window if it is empty, otherwise in another one. `grows`: somebody writes it, and what is written is
+    // shown until `cancel`.
+    void open(const QString& path, bool grows = false);
 
+    [[nodiscard]] CaptureAndReplay& capture_and_replay() const noexcept { return *capture_and_replay_; }
     [[nodiscard]] RecordsView& records() const noexcept { return *records_; }
     [[nodiscard]] FilterBar& filter_bar() const noexcept { return *filter_bar_; }
     [[nodiscard]] QTreeView& details() const noexcept { return *details_; }
@@ -50,6 +54,8 @@ class MainWindow final : public QMainWindow {
     [[nodiscard]] RecordsModel* model() const noexcept { return model_.get(); }
     [[nodiscard]] TraceDocument* document() const noexcept { return document_.get(); }
     [[nodiscard]] std::uint64_t current_sequence() const noexcept { return current_; }
+    [[nodiscard]] TimeDocks& time_docks() const noexcept { return *time_docks_; }
+    [[nodiscard]] QLabel& verdict() const noexcept { return *verdict_; }
     [[nodiscard]] QLabel& notice() const noexcept { return *notice_; }
     [[nodiscard]] QLineEdit& find_line() const noexcept { return *find_line_; }
 
@@ -84,6 +90,7 @@ class MainWindow final : public QMainWindow {
     void make_help_menu();
     QAction* add(QMenu& menu, const QString& text, const QKeySequence& keys, void (MainWindow::*act)());
     void choose_file();
+    void follow();
     void new_window();
     void fill_recent_files();
     void go_to_number();
@@ -110,13 +117,16 @@ class MainWindow final : public QMainWindow {
     void make_state_docks();
     void scrub_to(std::uint64_t sequence);
     void show_findings(bool whole);
+    void make_time_docks();
+    void make_capture_and_replay();
     void make_status();
     void restore_settings();
     void save_settings();
     void choose_theme(Theme theme);
     void remember_file(const QString& path);
-    void show_trace(const QString& path);
+    void show_trace(const QString& path, bool grows);
     void show_progress();
+    void keep_at_end();
     void show_end();
     void show_current(int row);
     void show_details(std::uint64_t generation, std::vector<render::Detail>&& details, render::RawBytes&& bytes);
@@ -141,6 +151,9 @@ class MainWindow final : public QMainWindow {
     StateDocks* docks_;
     QDockWidget* findings_dock_;
     QTreeView* findings_;
+    QLabel* verdict_;
+    TimeDocks* time_docks_;
+    CaptureAndReplay* capture_and_replay_;
     QWidget* find_bar_;
     QLineEdit* find_line_;
     QLabel* notice_;
@@ -152,6 +165,7 @@ class MainWindow final : public QMainWindow {
     std::uint64_t current_{0};
     std::uint64_t wanted_{0};  // selected once it is there
     std::uint64_t generation_{0};
+    int last_row_{0};  // when it was looked at last
     std::vector<std::uint64_t> visited_;
     std::size_t visited_at_{0};
     QString search_was_for_;
