@@ -27,11 +27,17 @@ class Variant:
     sizes: tuple  # of frames, without addresses and type
     features: int  # of those that are chosen here
     packed: bool = False
+    broken: frozenset = frozenset()  # rules that virtio-user breaks
 
     @property
     def vectorised(self):
         return "vectorized=1" in self.options
 
+
+# Bugs of virtio-user of DPDK 22.11 with indirect tables of packed rings: the header's descriptor has the WRITE flag, which
+# the tables are initialised with; without IN_ORDER the id of the ring's descriptor is not written at all.
+WRITABLE_HEADER = frozenset({"VU073"})
+INDIRECT_BUGS = WRITABLE_HEADER | {"VU080"}
 
 VARIANTS = [
     Variant("split", ",mrg_rxbuf=0,in_order=0", SMALL, 0),
@@ -39,8 +45,9 @@ VARIANTS = [
     Variant("split-in-order", ",mrg_rxbuf=0,in_order=1", SMALL, IN_ORDER),
     Variant("split-mergeable-in-order", ",mrg_rxbuf=1,in_order=1", LARGE, MRG_RXBUF | IN_ORDER),
     Variant("split-vectorised", ",mrg_rxbuf=0,in_order=0,vectorized=1", SMALL, 0),
-    Variant("packed-mergeable", ",mrg_rxbuf=1,in_order=0", LARGE, MRG_RXBUF | RING_PACKED, True),
-    Variant("packed-mergeable-in-order", ",mrg_rxbuf=1,in_order=1", LARGE, MRG_RXBUF | IN_ORDER | RING_PACKED, True),
+    Variant("packed-mergeable", ",mrg_rxbuf=1,in_order=0", LARGE, MRG_RXBUF | RING_PACKED, True, INDIRECT_BUGS),
+    Variant("packed-mergeable-in-order", ",mrg_rxbuf=1,in_order=1", LARGE, MRG_RXBUF | IN_ORDER | RING_PACKED, True,
+            WRITABLE_HEADER),
     Variant("packed-vectorised", ",mrg_rxbuf=0,in_order=1,vectorized=1", SMALL, IN_ORDER | RING_PACKED, True),
 ]
 # As testpmd says it: without a processor that can, it uses another path, and the test goes on with that.
@@ -97,7 +104,7 @@ class NetworkVariants(PeerTestCase):
             used.setdefault(int(port), []).append(path)
         for number, (capture, variant) in enumerate(zip(captures, VARIANTS)):
             with self.subTest(datapath=datapath, variant=variant.name):
-                vutrace.require_healthy(self.workspace, capture.trace, name=f"check-{capture.name}")
+                vutrace.require_healthy(self.workspace, capture.trace, f"check-{capture.name}", variant.broken)
                 records = vutrace.decode(self.workspace, capture.trace, "--raw", name=f"decode-{capture.name}")
                 self.assertEqual(self.chosen(records), variant.features)
                 print(f"{capture.name}: {', '.join(used[2 * number])}: {assert_recorded(records, variant)}",
@@ -111,6 +118,10 @@ class NetworkVariants(PeerTestCase):
         return taken[-1] & (MRG_RXBUF | IN_ORDER | RING_PACKED)
 
     def assert_all(self, records, variant):
+        """The bugs among it."""
+        trace = self.workspace.file(f"shadow-{variant.name}.pcap")
+        self.assertEqual({finding["rule"] for finding in vutrace.findings(self.workspace, trace, "check-all")},
+                         variant.broken)
         self.assertEqual(ask.of_type(records, "gap"), [])
         self.assertEqual(set(ask.content_counts(records)), {"verified"})
         self.assertEqual(transmitted(records), frames(2, variant.sizes))
@@ -122,7 +133,9 @@ class NetworkVariants(PeerTestCase):
     def assert_counted(self, records, variant):
         """Both ends poll, and reuse their buffers at once: what is proven is right, what was not seen is counted."""
         seen = transmitted(records)
-        self.assertEqual(len(seen) + lost(records, TRANSMIT), FRAMES)
+        counted = len(seen) + lost(records, TRANSMIT)
+        at_least = any("at least" in gap["reason"] for gap in ask.of_type(records, "gap"))
+        self.assertTrue(counted == FRAMES or (at_least and counted < FRAMES), f"{counted} of {FRAMES}")
         proven = transmitted(records, proven=True)
         self.assertTrue(is_part_of(proven, frames(2, variant.sizes)), "frames that were never sent, or in another order")
         return f"{len(seen)} of {FRAMES} frames sent seen, {len(proven)} proven"

@@ -21,6 +21,10 @@ FRAMES_IN_FILE = 64
 LOAD = 5000
 COMPARED = 20_000
 
+# virtio-user that listens stops its queues for each new back-end first, before it sets them up, and does not send
+# SET_OWNER again.
+LISTENING_FRONT_END = frozenset({"VU025", "VU054"})
+
 # Each processor has a queue, and one request in flight at a time: QEMU 7.2 starts a queue again at its used index, which
 # is right for no more. The marker tells when there is load.
 DISK_LOAD = """
@@ -64,8 +68,8 @@ class NetworkRestarts(PeerTestCase):
         """Only what was sent, and nothing in between."""
         self.assertEqual(set(received) - set(frames(sender)), set())
 
-    def summary(self, name, capture, sessions):
-        vutrace.require_healthy(self.workspace, capture.trace, name=f"check-{name}")
+    def summary(self, name, capture, sessions, known=()):
+        vutrace.require_healthy(self.workspace, capture.trace, f"check-{name}", known)
         found = vutrace.summary(self.workspace, capture.trace, name=f"info-{name}")["sessions"]
         self.assertEqual(len(found), sessions)
         return found
@@ -148,7 +152,10 @@ class NetworkRestarts(PeerTestCase):
         capture.interrupt()
         received = again.finish()
         self.assert_frames(received, 2)
-        self.summary(name, capture, 2)
+        sessions = self.summary(name, capture, 2, LISTENING_FRONT_END)
+        if datapath == "shadow":
+            queue = sessions[1]["queues"][1]
+            self.assertEqual([queue[f"chains_{key}"] for key in ("used", "lost")], [len(received), 0])
         print(f"{name}: back-end killed, {len(received)} frames by the next, {time.monotonic() - began:.1f} s",
               flush=True)
 
