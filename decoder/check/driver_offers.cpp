@@ -47,6 +47,9 @@ class AvailableIndex final : public Rule {
     // any of what was missed has not seen it either.
     void other(const Sight& sight) override {
         const auto* gap = std::get_if<trace::GapRecord>(&sight.record.body);
+        if (gap != nullptr && gap->records != 0) {
+            jumps_.all().erase(gap->queue);  // completions were missed as well
+        }
         const Ring* ring = gap == nullptr ? nullptr : sight.rings->find(gap->queue);
         if (ring == nullptr || ring->size == 0 || gap->chains <= ring->size || !ring->complete ||
             !gap->reason.starts_with("the available index ran ahead")) {
