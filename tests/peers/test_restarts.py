@@ -28,21 +28,23 @@ LISTENING_FRONT_END = frozenset({"VU025", "VU054", "VU069"})
 # Each processor has a queue, and one request in flight at a time: QEMU 7.2 starts a queue again at its used index, which
 # is right for no more. The marker tells when there is load.
 DISK_LOAD = """
-dd if=/dev/urandom of=/tmp/data bs=1M count=1 2>/dev/null
+dd if=/dev/urandom of=/tmp/data bs=4k count=64 2>/dev/null
 for processor in 0 1; do
-    (for round in $(seq 1 ROUNDS); do
+    (round=0
+    while [ $round -lt ROUNDS ]; do
+        round=$((round + 1))
         taskset $((1 << processor)) dd if=/tmp/data of=/dev/vda bs=4k seek=$((processor * 512)) oflag=direct 2>/dev/null
         echo "round $processor $round"
     done) &
 done
 wait
-dd if=/dev/vda of=/tmp/first bs=4k count=256 iflag=direct 2>/dev/null
-dd if=/dev/vda of=/tmp/second bs=4k skip=512 count=256 iflag=direct 2>/dev/null
+dd if=/dev/vda of=/tmp/first bs=4k count=64 iflag=direct 2>/dev/null
+dd if=/dev/vda of=/tmp/second bs=4k skip=512 count=64 iflag=direct 2>/dev/null
 cmp /tmp/first /tmp/second
 echo "written $(sha256sum < /tmp/data | cut -d' ' -f1)"
 echo "read $(sha256sum < /tmp/second | cut -d' ' -f1)"
 """
-ENDLESS, ROUNDS = "1000000", "20"
+ENDLESS, ROUNDS = "1000000", "6"
 
 
 def frames(sender):

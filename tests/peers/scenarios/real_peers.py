@@ -188,7 +188,7 @@ def testpmd_split_shadow(stack, workspace, trace):
 
 @real_peers("dpdk-22.11-in-order")
 def testpmd_in_order(stack, workspace, trace):
-    """The same with IN_ORDER."""
+    """Two testpmd poll split rings of 16 entries with IN_ORDER and send each other twelve frames."""
     small_ring(stack, workspace, trace, ",mrg_rxbuf=0,in_order=1")
 
 
@@ -212,7 +212,7 @@ def guest_packed(stack, workspace, trace):
     station = bytes([0x52, 0x54, 0, 0x12, 0x34, 0x56])  # QEMU's first network device
     into = write_frames(workspace.file("in.pcap"), [station + frame[6:] for frame in frames(1, 4)])
     back_end = stack.enter_context(TestPmdBackEnd(workspace, into))
-    capture = stack.enter_context(vutrace.Capture(workspace, back_end.socket, trace=trace))
+    capture = stack.enter_context(vutrace.Capture(workspace, back_end.socket, trace=trace, datapath="shadow"))
     guest = stack.enter_context(QemuGuest(workspace, network_device(capture.front_end, more=",packed=on"), """
 ip link set eth0 up
 ip addr add 10.0.0.1/24 dev eth0
@@ -333,5 +333,5 @@ def switch_port(stack, workspace, trace):
 
 @real_peers("ovs-3.1-dpdk-22.11-shadow")
 def switch_port_shadow(stack, workspace, trace):
-    """The same on shadow rings, of 16 entries."""
+    """The same with shadow rings of 16 entries."""
     at_a_switch(stack, workspace, trace, "shadow", ",queue_size=16")
