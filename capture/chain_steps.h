@@ -32,6 +32,8 @@ struct RingTapOptions {
     std::uint64_t snap_length{UINT64_MAX};
     bool event_index{false};
     bool in_order{false};
+    // Is the ring looked at before its device begins? A tap beside the session may come later.
+    bool looks_first{false};
     // Called with each range of guest memory whose content went into a record; may be empty.
     RecordedRange recorded;
 };

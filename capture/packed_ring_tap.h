@@ -89,6 +89,7 @@ class PackedRingTap final : public RingTap {
 
     // Losses: packed_ring_tap_losses.cpp.
     static constexpr const char* unread = "chains were used before their descriptors were read";
+    static constexpr const char* at_least = ": at least so many";
     static constexpr const char* overwritten = "used descriptors were overwritten before they were read";
     [[nodiscard]] static constexpr bool marked_available(std::uint16_t flags) noexcept {
         return (flags & virtio::packed_available) != 0;
@@ -98,6 +99,11 @@ class PackedRingTap final : public RingTap {
     [[nodiscard]] std::optional<Position> driver_position() const;
     void catch_up();
     void step_over(std::uint32_t descriptors);
+    struct Count {
+        std::uint64_t fewest{0};
+        bool exact{true};
+    };
+    [[nodiscard]] Count chains_from(Position position, std::uint32_t descriptors) const;
     [[nodiscard]] std::uint32_t stepped_over_within(std::uint32_t descriptors) const noexcept;
     void pass_used(std::uint32_t descriptors) noexcept;
     void forget_in_flight();

@@ -100,7 +100,8 @@ void PackedRingTap::step_over(std::uint32_t descriptors) {
     if (descriptors != 0) {
         if (steps_.options().in_order) {
             // One used descriptor may stand for many of them: they are counted here and not by that.
-            steps_.lose(fewest_chains(descriptors), 0, unread);
+            const Count count = chains_from(next_available_, descriptors);
+            steps_.lose(count.fewest, 0, count.exact ? std::string(unread) : std::string(unread) + at_least);
         } else {
             stepped_over_.push_back({lag_, lag_ + descriptors});
         }
@@ -108,6 +109,33 @@ void PackedRingTap::step_over(std::uint32_t descriptors) {
         lag_ += descriptors;
         doubtful_ = true;
     }
+}
+
+// By their ends. Where the device wrote a used descriptor over the first one of a chain and the next one is the
+// driver's still, either it belongs to the same chain, or the used one stands for both (IN_ORDER): the latter where
+// this driver has shown no chain of several.
+PackedRingTap::Count PackedRingTap::chains_from(Position position, std::uint32_t descriptors) const {
+    Count count;
+    bool after_used = false;
+    std::uint64_t doubtful = 0;
+    bool chained = longest_ > 1;
+    for (std::uint32_t i = 0; i < descriptors; ++i, position = position.plus(1, size())) {
+        const auto descriptor = ring_.read(position.offset);
+        if (!descriptor || is_cleared(*descriptor)) {
+            count.exact = false;
+            continue;
+        }
+        const bool used = virtio::is_used(descriptor->flags, position.wrap);
+        const bool last = (descriptor->flags & virtio::descriptor_next) == 0;
+        doubtful += after_used && !used ? 1U : 0U;
+        count.fewest += last ? 1U : 0U;
+        chained = chained || !last;
+        after_used = used;
+    }
+    if (chained && doubtful != 0) {
+        count = {count.fewest - std::min(doubtful, count.fewest), false};
+    }
+    return count;
 }
 
 // How many of so many descriptors from the device's last known position on were stepped over.

@@ -99,6 +99,7 @@ std::unique_ptr<RingTap> QueueTaps::make_tap(std::uint32_t queue, const virtio::
     options.snap_length = options_.snap_length;
     options.event_index = state_.has_feature(protocol::feature::RING_EVENT_IDX);
     options.in_order = state_.has_feature(protocol::feature::IN_ORDER);
+    options.looks_first = options_.mode == DataPathMode::relay || options_.mode == DataPathMode::shadow;
     options.recorded = recorded_;
     if (std::holds_alternative<virtio::PackedRingLayout>(layout)) {
         return std::make_unique<PackedRingTap>(std::move(options), recorder_);

@@ -56,6 +56,11 @@ void SplitRingTap::start(std::uint32_t value, bool look) {
         doubtful_ = behind != 0;
     } else if (ahead > ring_.layout().size) {
         next_used_ = fields_.used_index;
+        // Nobody begins at a base that the driver has left behind by more than the ring holds: DPDK, whose virtio-user
+        // says 0 after a reconnect, goes on at the used index.
+        if (steps_.options().looks_first && distance(base, fields_.available_index) > ring_.layout().size) {
+            next_available_ = fields_.used_index;
+        }
     }
 }
 

@@ -169,6 +169,21 @@ TEST_F(SplitRingTapTest, BeginsAtTheBaseWhenTheDeviceWasQuicker) {
     EXPECT_EQ(recorder.counts().completions, 1U);
 }
 
+// virtio-user of DPDK says base 0 to each back-end that reconnects. A tap that comes later cannot tell it from a loss.
+TEST_F(SplitRingTapTest, ABaseThatTheRingHasLeftBehindIsTheUsedIndex) {
+    for (const bool looks_first : {true, false}) {
+        RingTap::Options options;
+        options.looks_first = looks_first;
+        recorder.clear();
+        start(options, 5000);
+        ring.offer(2);
+        tap->start(0);
+        tap->scan();
+        EXPECT_EQ(recorder.counts().offers, looks_first ? 1U : 0U);
+        EXPECT_EQ(recorder.counts().chains_lost, looks_first ? 0U : 5001U);
+    }
+}
+
 TEST_F(SplitRingTapTest, SaysWhenNotificationsAreOff) {
     SplitRingTap::Options options;
     options.event_index = true;

@@ -105,7 +105,7 @@ bool PackedShadowRings::next_offer(Offer& offer) {
         }
         walked_ = true;
     }
-    offer = {ids_.give(chain_.id), chain_.id, next_offer_.value(), &chain_.chain};
+    offer = {ids_.next_key(), chain_.id, next_offer_.value(), &chain_.chain};
     return true;
 }
 
@@ -124,7 +124,7 @@ void PackedShadowRings::take_offer() {
         }
         (void)back_end_.write(at.offset, descriptor);
     }
-    if (const std::uint16_t key = ids_.find(chain_.id); key != BufferIds::none) {
+    if (const std::uint16_t key = ids_.give_another(chain_.id); key != BufferIds::none) {
         known_[key] = {chain_.id, chain_.slots};
     }
     next_offer_ = next_offer_.plus(chain_.slots, layout_.size);
@@ -162,11 +162,20 @@ std::size_t PackedShadowRings::look_for_completions(const ChainsInFlight& in_fli
     return 0;
 }
 
+// The oldest chain of this id that is not listed yet.
+std::uint16_t PackedShadowRings::find_unlisted(std::uint16_t id) const noexcept {
+    std::uint16_t key = ids_.find(id);
+    for (std::size_t i = 0; i < most_of_one_id && key != BufferIds::none && listed_[key]; ++i) {
+        key = ids_.behind(key);
+    }
+    return key;
+}
+
 // With IN_ORDER one descriptor may stand for all chains up to the one that it names.
 void PackedShadowRings::list(const virtio::RingDescriptor& descriptor, const ChainsInFlight& in_flight,
                              std::vector<Completion>& completions) {
     const std::uint16_t id = descriptor.next;
-    const std::uint16_t key = ids_.find(id);
+    const std::uint16_t key = find_unlisted(id);
     const Position at = looked_;
     const std::size_t before = completions.size();
     // Without WRITE the length has no meaning: DPDK leaves the driver's there.

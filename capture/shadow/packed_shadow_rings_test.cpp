@@ -173,6 +173,29 @@ TEST_F(PackedShadowTest, CompletionsComeInTheOrderOfTheBackEnd) {
     EXPECT_EQ(queue->in_flight(), 2U);
 }
 
+// virtio-user of DPDK 22.11 leaves an old id in descriptors of indirect tables. Positions must stay right.
+TEST_F(PackedShadowTest, AnIdThatIsGivenTwiceIsCompletedTwice) {
+    open(16);
+    offer(4, "first");
+    driver->write(RingPair::buffers, "second");
+    driver->offer(4, {{RingPair::buffers, 6, false}});
+    offer(5, "third");
+    queue->serve();
+    for (int i = 0; i < 3; ++i) {
+        ASSERT_TRUE(device->take());
+    }
+    device->use(4, 0, 2);
+    device->use(4, 0, 1);
+    device->use(5, 0, 2);
+    queue->serve();
+    EXPECT_EQ(reap(2), 4);
+    EXPECT_EQ(reap(1), 4);
+    EXPECT_EQ(reap(2), 5);
+    EXPECT_EQ(queue->in_flight(), 0U);
+    EXPECT_EQ(recorder.counts().verified, 6U);
+    EXPECT_EQ(recorder.counts().chains_lost, 0U);
+}
+
 TEST_F(PackedShadowTest, InOrderOneDescriptorStandsForABatch) {
     options.in_order = true;
     open(16);

@@ -40,7 +40,8 @@ Result<std::vector<std::uint16_t>> heads_in_flight(const virtio::InflightQueue& 
 
 Result<SplitShadowRings::Beginning> find_beginning(const SplitShadowRings& rings, const QueuePast& past) {
     const auto used = rings.driver_used_index();
-    if (!used) {
+    const auto available = rings.driver_available_index();
+    if (!used || !available) {
         return fail(ErrorCode::system, "the ring's memory cannot be read");
     }
     const auto base = static_cast<std::uint16_t>(past.base);
@@ -60,6 +61,8 @@ Result<SplitShadowRings::Beginning> find_beginning(const SplitShadowRings& rings
     const auto behind = static_cast<std::uint16_t>(base - *used);
     if (behind <= rings.size()) {
         beginning.in_flight = rings.available_heads(*used, behind);
+    } else if (static_cast<std::uint16_t>(*available - base) > rings.size()) {
+        beginning.next = *used;  // virtio-user of DPDK says 0 wherever the ring stands
     }
     return beginning;
 }

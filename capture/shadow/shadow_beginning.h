@@ -7,9 +7,10 @@
 
 namespace vutrace::capture {
 
-// As a back-end of the protocol's own rules begins (QEMU docs/interop/vhost-user.rst, "Inflight I/O tracking"). Errors:
-// unsupported, where it is not certain what the back-end makes of the in-flight area; system, where the ring cannot be
-// read. Then the ring must be left to its owners.
+// As a back-end of the protocol's own rules begins (QEMU docs/interop/vhost-user.rst, "Inflight I/O tracking"). A base
+// at which no back-end could begin, because the available index is further ahead than the ring is long, is taken for
+// the used index, as DPDK does. Errors: unsupported, where it is not certain what the back-end makes of the in-flight
+// area; system, where the ring cannot be read. Then the ring must be left to its owners.
 [[nodiscard]] Result<SplitShadowRings::Beginning> find_beginning(const SplitShadowRings& rings, const QueuePast& past);
 
 }  // namespace vutrace::capture

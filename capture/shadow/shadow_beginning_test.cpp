@@ -61,14 +61,32 @@ TEST_F(ShadowedRingTest, WithoutAnAreaWhatLiesBeforeTheBaseIsInFlight) {
     EXPECT_THAT(beginning->in_flight, ElementsAre(3, 9));
 }
 
-TEST_F(ShadowedRingTest, ABaseFarFromTheUsedIndexIsLeftToTheBackEnd) {
+// Done again from there, as by a back-end that lost count.
+TEST_F(ShadowedRingTest, ABaseBeforeTheUsedIndexIsLeftToTheBackEnd) {
     open(16);
     driver->set_indices(100);
+    const auto beginning = find_beginning(*rings, {0, 90, std::nullopt, {}});
+    ASSERT_TRUE(beginning);
+    EXPECT_EQ(beginning->used, 100);
+    EXPECT_EQ(beginning->next, 90);
+    EXPECT_THAT(beginning->in_flight, IsEmpty());
+}
+
+// A front-end that listens for its back-ends (virtio-user) tells the next one of base 0, and goes on in its ring.
+TEST_F(ShadowedRingTest, ABaseThatTheRingHasLeftBehindIsTheUsedIndex) {
+    open(16);
+    driver->set_indices(100);
+    driver->offer(3);
+    driver->offer(9);
     const auto beginning = find_beginning(*rings, {0, 0, std::nullopt, {}});
     ASSERT_TRUE(beginning);
     EXPECT_EQ(beginning->used, 100);
-    EXPECT_EQ(beginning->next, 0);
+    EXPECT_EQ(beginning->next, 100);
     EXPECT_THAT(beginning->in_flight, IsEmpty());
+    begin(*beginning);
+    queue->serve();
+    EXPECT_EQ(recorder.counts().offers, 2U);
+    EXPECT_EQ(recorder.counts().chains_lost, 0U);
 }
 
 // The driver offered 1, 5, 2; the back-end took all, used 5, and was gone. The front-end restarts at the used index.

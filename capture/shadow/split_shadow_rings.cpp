@@ -66,6 +66,11 @@ std::optional<std::uint16_t> SplitShadowRings::driver_used_index() const noexcep
     return driver_.used_index(index) ? std::optional(index) : std::nullopt;
 }
 
+std::optional<std::uint16_t> SplitShadowRings::driver_available_index() const noexcept {
+    std::uint16_t index = 0;
+    return driver_.available_index(index) ? std::optional(index) : std::nullopt;
+}
+
 std::vector<std::uint16_t> SplitShadowRings::available_heads(std::uint16_t from, std::size_t count) const {
     Bytes bytes(count * SplitRingMemory::available_entry);
     std::vector<std::uint16_t> heads;

@@ -29,8 +29,9 @@ class SplitShadowRings final : public ShadowRings {
         log_address_ = address;
     }
     [[nodiscard]] std::uint32_t size() const noexcept { return layout_.size; }
-    // The driver's used index now, for who decides where to start. Empty where it cannot be read.
+    // The driver's indices now, for who decides where to start. Empty where they cannot be read.
     [[nodiscard]] std::optional<std::uint16_t> driver_used_index() const noexcept;
+    [[nodiscard]] std::optional<std::uint16_t> driver_available_index() const noexcept;
     // Heads in the driver's available ring, [from, from + count): count is at most the queue's size.
     [[nodiscard]] std::vector<std::uint16_t> available_heads(std::uint16_t from, std::size_t count) const;
 

@@ -62,12 +62,14 @@ class EarlyCall final : public Rule {
     ByQueue<Queue> queues_;
 };
 
-// VU092. Chains are offered in the order of their records.
+// VU092. Chains are offered in the order of their records. Once something was lost it is not known which of the offers
+// of a head a completion belongs to.
 class InOrderUse final : public Rule {
   public:
     void chain(const ChainSight& sight) override {
         const std::uint64_t offered = sight.known.context.available_sequence;
-        if (!sight.used() || offered == 0 || !sight.before.has_feature(protocol::feature::IN_ORDER)) {
+        if (!sight.used() || offered == 0 || !sight.ring.complete ||
+            !sight.before.has_feature(protocol::feature::IN_ORDER)) {
             return;
         }
         std::uint64_t* last = last_.of(sight.chain.queue);
@@ -96,14 +98,27 @@ class PackedUse final : public Rule {
     }
 };
 
-// VU094. What the answer to GET_VRING_BASE says was taken, and was never completed.
+// VU094. What the answer to GET_VRING_BASE says was taken, and was never completed. A tap may take its last look, or
+// say that it could not, a good while after the answer.
 class LeftBehind final : public Rule {
   public:
     void message(const MessageSight& sight) override {
+        const bool looks_later = watched_notifications(sight.after) == Watched::some;
         if (sight.answers(FrontEndRequest::GET_VRING_BASE)) {
             judge_answer(sight);
-        } else if (sight.on_main() && sight.what.asks && sight.what.queue) {
+        } else if (!looks_later && sight.on_main() && sight.what.asks && sight.what.queue) {
             tell(static_cast<std::uint16_t>(*sight.what.queue));
+        }
+    }
+    void other(const Sight& sight) override {
+        const auto* gap = std::get_if<trace::GapRecord>(&sight.record.body);
+        if (gap == nullptr || is_unseen_offer(*gap)) {
+            return;
+        }
+        for (auto& [queue, left] : left_.all()) {
+            if (gap->queue == trace::no_queue || gap->queue == queue) {
+                left.chains.clear();
+            }
         }
     }
     // Completions may be recorded after the answer.
@@ -141,6 +156,7 @@ class LeftBehind final : public Rule {
         if (left == nullptr) {
             return;
         }
+        tell(number);
         *left = {sight.record.sequence, sight.record.time, static_cast<std::uint16_t>(state->num), {}};
         for (const auto& [head, offer] : ring->open) {
             // Chains from the base on were not taken: they are served after the next start.
@@ -191,7 +207,7 @@ constexpr std::array rows{
     RuleRow{{"VU092", Severity::error, Violator::back_end, "With IN_ORDER chains are used as they were offered.",
              "virtio, Split Virtqueues: In-order use of descriptors",
              "The driver frees buffers by counting. Batches, of which only the last is in the used ring, are taken "
-             "apart by capture.",
+             "apart by capture. Silent for a queue from its first loss to its next start.",
              ""},
             make_rule<InOrderUse>,
             wants_chains},
@@ -211,7 +227,7 @@ constexpr std::array rows{
              "STALL003), nor where features allow requests to be left in flight.",
              ""},
             make_rule<LeftBehind>,
-            wants_messages | wants_chains},
+            wants_messages | wants_chains | wants_others},
     RuleRow{{"VU095", Severity::error, Violator::back_end,
              "A request that is served again after a reconnect is completed once.", "vhost-user, Inflight I/O tracking",
              "The in-flight area says which requests were not completed.",

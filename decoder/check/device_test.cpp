@@ -268,6 +268,16 @@ TEST(Device, ACallOnAStoppedQueueIsFoundButTheFirst) {
     EXPECT_THAT(ring.said({"VU091"}), ElementsAre(StartsWith(at("VU091", record, "error back-end"))));
 }
 
+TEST(Device, AfterALossTheOrderOfCompletionsIsNotJudged) {
+    RingSession ring(1ULL << protocol::feature::IN_ORDER);
+    ring.offer(ring.write(0));
+    ring.offer(ring.write(3));
+    ring.lose(256, 256);
+    ring.complete(3);
+    ring.complete(0);  // of an offer that was lost
+    EXPECT_THAT(ring.said({"VU092"}), IsEmpty());
+}
+
 TEST(Device, InOrderCompletionsKeepTheirOrder) {
     RingSession ring(bit(feature::IN_ORDER));
     ring.offer(ring.write(0));
@@ -302,6 +312,21 @@ TEST(Device, ACompletionThatIsRecordedAfterTheStopCounts) {
     ring.complete(0);
     test::close(ring.session);
     EXPECT_THAT(ring.said({"VU094"}), IsEmpty());
+}
+
+// Poll-mode peers: the last look comes too late, and says so.
+TEST(Device, WhatATapLostAfterTheAnswerIsNotLeftBehind) {
+    for (const bool lost : {false, true}) {
+        RingSession ring(0, "tap");
+        ring.offer(ring.write(0));
+        BlockSession::stop_queue(ring.session, 0, 1);
+        BlockSession::start_queue(ring.session, 0, 1);
+        if (lost) {
+            ring.lose(0, 0, "at the last look, after the queue had ended, an index was further ahead");
+        }
+        test::close(ring.session);
+        EXPECT_THAT(ring.said({"VU094"}), testing::SizeIs(lost ? 0 : 1)) << lost;
+    }
 }
 
 TEST(Device, BuffersThatWaitForSomethingMayBeLeftAtTheStop) {

@@ -20,6 +20,8 @@ class AvailableIndex final : public Rule {
         if (step < 0) {
             report(sight, fmt::format("the available index goes back: entry {} follows entry {}", sight.entry.index,
                                       static_cast<std::uint16_t>(*sight.ring.next_available - 1)));
+        } else if (step > 0 && sight.ring.last_offer_sequence < sight.ring.start_sequence) {
+            report_base(sight);
         } else if (step > 0) {
             report(sight, fmt::format("the available index jumps from {} to {}: {} entries were never written",
                                       *sight.ring.next_available, sight.entry.index, step));
@@ -47,6 +49,9 @@ class AvailableIndex final : public Rule {
     // any of what was missed has not seen it either.
     void other(const Sight& sight) override {
         const auto* gap = std::get_if<trace::GapRecord>(&sight.record.body);
+        if (gap != nullptr && gap->records != 0) {
+            jumps_.all().erase(gap->queue);  // completions were missed as well
+        }
         const Ring* ring = gap == nullptr ? nullptr : sight.rings->find(gap->queue);
         if (ring == nullptr || ring->size == 0 || gap->chains <= ring->size || !ring->complete ||
             !gap->reason.starts_with("the available index ran ahead")) {
@@ -81,6 +86,15 @@ class AvailableIndex final : public Rule {
         std::uint64_t chains{0};
         std::int64_t last_entry_time{0};
     };
+    // Nobody jumped: the ring was somewhere else already when it was started.
+    void report_base(const ChainSight& sight) const {
+        Finding made = finding(sight, fmt::format("the queue was started at base {}, its driver goes on with entry {}",
+                                                  *sight.ring.next_available, sight.entry.index));
+        made.violator = Violator::front_end;
+        made.severity = Severity::warning;
+        report(std::move(made));
+    }
+
     ByQueue<Jump> jumps_;
 };
 
@@ -113,15 +127,17 @@ class AvailableHead final : public Rule {
 };
 
 constexpr std::array rows{
-    RuleRow{{"VU069", Severity::error, Violator::driver,
-             "The available index never goes back, and never moves by more than the queue has room for.",
-             available_ring_section,
-             "At most as many chains are in flight as the queue has entries. libvhost-user and others stop the queue "
-             "for good when the step is too large, SPDK silently. Where capture fell behind, steps are gaps and not "
-             "reported; a step that is too large and after which nothing is completed any more is a warning.",
-             ""},
-            make_rule<AvailableIndex>,
-            wants_chains | wants_chain_records | wants_others},
+    RuleRow{
+        {"VU069", Severity::error, Violator::driver,
+         "The available index never goes back, and never moves by more than the queue has room for.",
+         available_ring_section,
+         "At most as many chains are in flight as the queue has entries. libvhost-user and others stop the queue "
+         "for good when the step is too large, SPDK silently. Where capture fell behind, steps are gaps and not "
+         "reported; a step that is too large and after which nothing is completed any more is a warning. So is a first "
+         "entry ahead of SET_VRING_BASE, of the front-end: virtio-user of DPDK tells each new back-end 0.",
+         ""},
+        make_rule<AvailableIndex>,
+        wants_chains | wants_chain_records | wants_others},
     RuleRow{{"VU070", Severity::error, Violator::driver,
              "A head is below the queue size and not offered again while it is in flight.", available_ring_section,
              "A head that is offered twice makes the device use the same buffers twice, and one of the completions "

@@ -90,6 +90,26 @@ TEST(Driver, MoreInFlightThanTheQueueHoldsIsFound) {
     EXPECT_THAT(full.said({"VU069"}), IsEmpty());
 }
 
+TEST(Driver, ARingThatIsStartedBehindItsDriverIsTheFrontEndsFault) {
+    RingSession ring;
+    ring.available = 5000;
+    ring.used = 5000;
+    const auto record = ring.offer(ring.write(0));
+    ring.offer(ring.write(3));
+    EXPECT_THAT(ring.said({"VU069"}), ElementsAre(AllOf(StartsWith(at("VU069", record, "warn front-end")),
+                                                        HasSubstr("at base 0, its driver goes on with entry 5000"))));
+}
+
+TEST(Driver, AJumpWithCompletionsThatWereMissedIsInOrder) {
+    RingSession ring;
+    ring.offer(ring.write(0));
+    ring.lose(5000, 0, "the available index ran ahead by more than the queue holds");
+    ring.lose(0, 5001, "the used index ran ahead by more than the queue holds");
+    ring.session.pass(2 * one_second);
+    test::close(ring.session);
+    EXPECT_THAT(ring.said({"VU069"}), IsEmpty());
+}
+
 TEST(Driver, AJumpAfterWhichNothingIsCompletedIsSuspected) {
     constexpr const char* reason = "the available index ran ahead by more than the queue holds";
     RingSession ring;

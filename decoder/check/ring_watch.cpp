@@ -158,6 +158,7 @@ void RingWatch::entry(const trace::Record& record, const trace::ChainRecord& cha
                 ((one.flags & virtio::descriptor_write) != 0 ? offer.writable : offer.readable) += one.length;
             }
         }
+        offer.of_several = ring->open.contains(entry.head);
         ring->open.insert_or_assign(entry.head, offer);
         return;
     }
@@ -166,7 +167,7 @@ void RingWatch::entry(const trace::Record& record, const trace::ChainRecord& cha
     }
     const auto offer = ring->open.find(entry.head);
     ring->next_used = ring->behind(entry.index, offer == ring->open.end() ? 1 : offer->second.slots);
-    if (ring->packed && offer == ring->open.end()) {
+    if (ring->packed && (offer == ring->open.end() || offer->second.of_several)) {
         ring->complete = false;  // how many descriptors it took is not known, nor where the next one is
     }
     if (offer != ring->open.end()) {

@@ -22,6 +22,7 @@ struct Offer {
     std::uint64_t readable{0};  // bytes, by its descriptors
     std::uint64_t writable{0};
     std::uint32_t slots{1};  // of a packed ring that it takes
+    bool of_several{false};  // another one of this head was open, which a completion may belong to as well
 };
 
 // Kicks or calls of one queue.

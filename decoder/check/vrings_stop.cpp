@@ -1,5 +1,6 @@
 // D. Rings: how they stop, and where they go on.
 #include "evidence.h"
+#include "ring_evidence.h"
 #include "rule.h"
 
 #include <vutrace/protocol/features.h>
@@ -8,6 +9,7 @@
 
 #include <map>
 #include <utility>
+#include <vector>
 
 namespace vutrace::check {
 namespace {
@@ -99,9 +101,12 @@ class StoppedBase final : public Rule {
   public:
     void message(const MessageSight& sight) override {
         if (resets_device(sight)) {
+            for (const auto& [queue, progress] : progress_) {
+                settle(queue, looks_later(sight));
+            }
             progress_.clear();
         } else if (const auto queue = started_queue(sight)) {
-            settle(*queue);
+            settle(*queue, looks_later(sight));
             progress_.erase(*queue);
         } else if (answers_vring_base(sight) && sight.whole) {
             check_answer(sight);
@@ -123,17 +128,24 @@ class StoppedBase final : public Rule {
     }
     void other(const Sight& sight) override {
         const auto* gap = std::get_if<trace::GapRecord>(&sight.record.body);
-        if (gap != nullptr && gap->chains + gap->records != 0) {
-            for (auto& [queue, progress] : progress_) {
-                progress.lost = progress.lost || gap->queue == trace::no_queue || gap->queue == queue;
-            }
+        if (gap == nullptr || is_unseen_offer(*gap)) {
+            return;
         }
+        for (auto& [queue, progress] : progress_) {
+            progress.lost = progress.lost || gap->queue == trace::no_queue || gap->queue == queue;
+        }
+        std::erase_if(waiting_, [&](const Finding& one) {
+            return gap->queue == trace::no_queue || gap->queue == one.queue.value_or(gap->queue);
+        });
     }
     void end(const EndSight& sight) override {
-        if (sight.closed) {
-            for (const auto& [queue, progress] : progress_) {
-                settle(queue);
+        for (const auto& [queue, progress] : progress_) {
+            if (sight.closed || progress.beyond) {
+                settle(queue, false);
             }
+        }
+        for (Finding& one : waiting_) {
+            report(std::move(one));
         }
     }
 
@@ -141,8 +153,9 @@ class StoppedBase final : public Rule {
     struct Progress {
         std::optional<std::uint16_t> used;  // index behind the last used entry
         bool lost{false};
-        std::optional<Finding> undrained;  // until entries recorded late have shown up
+        std::optional<Finding> doubtful;  // until entries recorded late have shown up, or what was lost
         std::uint16_t base{0};
+        bool beyond{false};  // the base is none that a ring with this used index can have
     };
 
     static bool is_near(std::uint16_t index, const session::QueueState& queue) noexcept {
@@ -201,19 +214,20 @@ class StoppedBase final : public Rule {
         const auto in_flight = static_cast<std::uint16_t>(base - *progress.used);
         if (in_flight > size) {
             const auto behind = static_cast<std::uint16_t>(*progress.used - base);
-            report(sight,
-                   fmt::format("queue {} stops at base {}, but its used index is {}: {}", state.index, base,
-                               *progress.used,
-                               behind < in_flight
-                                   ? fmt::format("the next start would do {} requests again", behind)
-                                   : fmt::format("{} requests would be in flight in a ring of {}", in_flight, size)));
+            progress.beyond = true;
+            progress.doubtful = finding(
+                sight, fmt::format(
+                           "queue {} stops at base {}, but its used index is {}: {}", state.index, base, *progress.used,
+                           behind < in_flight
+                               ? fmt::format("the next start would do {} requests again", behind)
+                               : fmt::format("{} requests would be in flight in a ring of {}", in_flight, size)));
         } else if (in_flight != 0 && must_drain(sight)) {
             progress.base = base;
-            progress.undrained = finding(
+            progress.doubtful = finding(
                 sight, fmt::format("queue {} stops at base {} with used index {}: {} requests that were taken are "
                                    "not answered, GET_VRING_BASE of record {} asks to finish them",
                                    state.index, base, *progress.used, in_flight, asked));
-            progress.undrained->severity = Severity::warning;
+            progress.doubtful->severity = Severity::warning;
         }
     }
 
@@ -223,20 +237,28 @@ class StoppedBase final : public Rule {
                !sight.before.has_protocol_feature(GET_VRING_BASE_INFLIGHT);
     }
 
-    // No entry for what was taken came late.
-    void settle(std::uint32_t queue) {
+    // A tap may take its last look, or say that it could not, a good while after the answer.
+    static bool looks_later(const Sight& sight) noexcept { return watched_notifications(sight.after) == Watched::some; }
+
+    // No entry for what was taken came late, and nothing was lost: the used index is known as far as it went.
+    void settle(std::uint32_t queue, bool wait) {
         const auto found = progress_.find(queue);
-        if (found == progress_.end() || !found->second.undrained) {
+        if (found == progress_.end() || !found->second.doubtful) {
             return;
         }
         Progress& progress = found->second;
-        if (!progress.lost && progress.used && *progress.used != progress.base) {
-            report(*progress.undrained);
+        if (!progress.lost && progress.used && (progress.beyond || *progress.used != progress.base)) {
+            if (!wait) {
+                report(*progress.doubtful);
+            } else if (waiting_.size() < RingWatch::most_queues) {
+                waiting_.push_back(std::move(*progress.doubtful));
+            }
         }
-        progress.undrained.reset();
+        progress.doubtful.reset();
     }
 
     std::map<std::uint32_t, Progress> progress_;  // bounded: most_queues
+    std::vector<Finding> waiting_;                // of queues that were started again
 };
 
 // VU057
@@ -310,7 +332,9 @@ constexpr std::array rows{
          "The ring goes on there. Of a split ring it is at or behind the used index, by as many as are in flight, "
          "and bits 16 to 31 are 0. 0 from a ring that moved makes the next start do everything again. Where nothing "
          "allows requests in flight (an in-flight area) all must be finished first; that is a warning, because the "
-         "trace may have missed the last of them. Needs the ring in the trace (`--datapath off` has none).",
+         "trace may have missed the last of them. Silent for a queue of which something was lost since its start. "
+         "Needs "
+         "the ring in the trace (`--datapath off` has none).",
          ""},
         make_rule<StoppedBase>,
         wants_messages | wants_chain_records | wants_others},

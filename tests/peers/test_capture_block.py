@@ -97,6 +97,20 @@ class CaptureBlock(PeerTestCase):
         self.assert_requests_as_the_guest_says(records, output)
         self.replay_and_compare(capture.trace, len(ask.chains(records, "available")))
 
+    def test_shadow_with_all_of_the_guests_memory(self):
+        """A copy of what is there when the table comes is in the trace beside all chains: at the last of them, which
+        Linux brings about, the kernel."""
+        output, capture = self.session("shadow", memory="full")
+        self.assert_data_came_through(output)
+        records = vutrace.decode(self.workspace, capture.trace, "--filter", "record != memory")
+        self.assert_messages_as_qemu_says(records)
+        self.assert_complete(records)
+        self.assert_requests_as_the_guest_says(records, output)
+        raw = self.workspace.file("memory")
+        vutrace.run(self.workspace, "memory", "memory", capture.trace, "--at", records[-1]["seq"],
+                    "--address", hex(MIB), "--length", 100 * MIB, "-o", raw)
+        self.assertIn(b"Linux version", raw.read_bytes())
+
     def test_relay_with_direct_descriptors_and_plain_notifications(self):
         output, capture = self.session("relay", device=",indirect_desc=off,event_idx=off")
         self.assert_data_came_through(output)

@@ -34,11 +34,11 @@ class CaptureNetwork(PeerTestCase):
                                                name=f"front-end-{name}", queues=queues, packed=packed))
         return front_end, capture, back_end
 
-    def listening(self, name, queues, datapath):
+    def listening(self, name, queues, datapath, packed=False):
         """The front-end listens for capture, which listens for the back-end."""
         front_end = self.start(TestPmdFrontEnd(self.workspace, self.workspace.socket(f"front-end-{name}"),
                                                self.write(name, 2, queues), name=f"front-end-{name}", queues=queues,
-                                               listen=True))
+                                               packed=packed, listen=True))
         capture = self.start(vutrace.Capture(self.workspace, name=f"capture-{name}", datapath=datapath,
                                              front_end=front_end.socket))
         back_end = self.start(TestPmdBackEnd(self.workspace, self.write(name, 1, queues), name=f"back-end-{name}",
@@ -127,18 +127,20 @@ class CaptureNetwork(PeerTestCase):
         print(f"{name}: {sent} frames, {time.monotonic() - began:.1f} s", flush=True)
 
     def test_shadow_where_the_back_end_connects(self):
-        records = self.session("shadow-listening", self.listening("shadow-listening", 1, "shadow"), 1)
-        self.assert_recorded(records, 1)
+        for packed in (False, True):
+            with self.subTest(packed=packed):
+                name = f"shadow-listening-{'packed' if packed else 'split'}"
+                self.assert_recorded(self.session(name, self.listening(name, 1, "shadow", packed), 1), 1)
 
     def test_four_queue_pairs(self):
         records = self.session("four", self.connected("four", 4, "tap"), 4)
         self.assert_each_queue_was_switched_on(records, 4)
 
     def test_the_back_end_connects_to_us_and_we_to_the_front_end(self):
-        for queues, datapath in ((1, "tap"), (4, "relay")):
-            with self.subTest(queues=queues):
-                name = f"listening-{queues}"
-                records = self.session(name, self.listening(name, queues, datapath), queues)
+        for queues, datapath, packed in ((1, "tap", False), (1, "tap", True), (4, "relay", False), (1, "relay", True)):
+            with self.subTest(queues=queues, datapath=datapath, packed=packed):
+                name = f"listening-{queues}-{datapath}-{'packed' if packed else 'split'}"
+                records = self.session(name, self.listening(name, queues, datapath, packed), queues)
                 self.assert_each_queue_was_switched_on(records, queues)
                 opened = ask.of_type(records, "session")[0]
                 self.assertIn("connect:", str(opened))

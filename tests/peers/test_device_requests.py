@@ -121,12 +121,19 @@ def sources(station):
 
 class DeviceRequests(PeerTestCase):
     def test_a_tree_of_files_is_copied(self):
+        self.tree_is_copied("relay")
+
+    def test_a_tree_of_files_is_copied_on_shadow_rings(self):
+        requests = self.tree_is_copied("shadow")
+        self.assertEqual({request["content"] for request in requests}, {"verified"})
+
+    def tree_is_copied(self, datapath):
         began = time.monotonic()
         folder = self.workspace.file("shared")
         folder.mkdir()
         sizes = make_tree(folder / "tree")
         daemon = self.start(VirtioFsDaemon(self.workspace, folder))
-        capture = self.start(vutrace.Capture(self.workspace, daemon.socket, datapath="relay"))
+        capture = self.start(vutrace.Capture(self.workspace, daemon.socket, datapath=datapath))
         guest = self.start(QemuGuest(self.workspace, filesystem_device(capture.front_end), COPY_TREE))
         guest.wait_for_end()
         capture.finish()
@@ -141,7 +148,9 @@ class DeviceRequests(PeerTestCase):
         self.assert_sizes(view.read, "/tree/", sizes, view.doubtful)
         self.assert_sizes(view.written, "/copy/", sizes, view.doubtful)
         self.assert_requests_are_paired(requests)
-        print(f"{len(sizes)} files, {len(requests)} requests, {view.doubtful} doubtful names, {time.monotonic() - began:.1f} s", flush=True)
+        print(f"{len(sizes)} files, {len(requests)} requests, {view.doubtful} doubtful names, "
+              f"{time.monotonic() - began:.1f} s", flush=True)
+        return requests
 
     def assert_sizes(self, seen, folder, sizes, doubtful):
         seen = {path: size for path, size in seen.items() if path.startswith(folder)}

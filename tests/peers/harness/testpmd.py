@@ -53,7 +53,9 @@ class TestPmd(Process):
         super().__init__(workspace, name, [
             # Line by line, or the answers to commands stay in its buffer.
             "stdbuf", "-oL", require("dpdk-testpmd", "dpdk-dev"), "--lcores", cores, "--no-huge", "--no-pci", "-m", "256",
-            "--file-prefix", name, "--log-level", "lib.vhost.config:debug",
+            "--file-prefix", name, "--log-level", "lib.vhost.config:debug", "--log-level", "pmd.net.virtio.*:info",
+            # What virtio-user needs to work packed rings with the processor's vectors, where it can.
+            "--force-max-simd-bitwidth=512",
             *vdevs,
             "--", "-i", "--no-flush-rx", f"--total-num-mbufs={2048 * queues * len(devices)}", "--forward-mode=io",
             f"--rxq={queues}", f"--txq={queues}"],
@@ -110,11 +112,17 @@ class TestPmdBackEnd(TestPmd):
         self.wait_for(lambda: len(set(pattern.findall(self.stderr))) == count, f"{count} queues", START_SECONDS)
 
 
-def virtio_user(number, socket, packed=False, queues=1, listen=False):
-    """A front-end's device. More queue pairs are switched on through a control queue, which it plays itself."""
-    more = ",cq=1" if queues > 1 else ""
+def virtio_user(number, socket, packed=False, queues=1, listen=False, more=""):
+    """A front-end's device. More queue pairs are switched on through a control queue, which it plays itself. Without
+    `more` it takes IN_ORDER and MRG_RXBUF where they are offered."""
+    control = ",cq=1" if queues > 1 else ""
     return (f"net_virtio_user{number},path={socket},queues={queues},packed_vq={int(packed)},"
-            f"server={int(listen)}{more}")
+            f"server={int(listen)}{control}{more}")
+
+
+def vhost(number, socket):
+    """A back-end's device that listens on `socket`."""
+    return f"net_vhost{number},iface={socket}"
 
 
 class TestPmdFrontEnd(TestPmd):

@@ -67,6 +67,37 @@ def bug_vring_base_zero(stage):
 
 
 @scenario(datapath="relay")
+def bug_call_never_sent(stage):
+    """The second of two requests is done and no call is sent for it, though the driver asks for every one: the guest waits
+    for ever."""
+    with stage.session() as session:
+        ring = block_ring(session)
+        head = read_a_sector(ring)
+        ring.kick()
+        complete(ring, head)
+        head = read_a_sector(ring)
+        ring.kick()
+        ring.memory.write(STATUS, b"\0")
+        ring.complete(head, 513)
+        session.silence(LONG)
+
+
+@scenario(datapath="relay")
+def bug_used_twice(stage):
+    """One request is completed twice, as by a back-end that does after a reconnect what it had done before: the driver
+    takes the second completion for that of another request, or dies."""
+    with stage.session() as session:
+        ring = block_ring(session)
+        heads = []
+        for _ in range(2):
+            heads.append(read_a_sector(ring))
+            ring.kick()
+        complete(ring, heads[0])
+        complete(ring, heads[0])
+        session.ask("GET_VRING_BASE", vring(0, 0), reply=vring(0, 2))
+
+
+@scenario(datapath="relay")
 def bug_shared_memory_used_early(stage):
     """virtio-gpu: the back-end completes RESOURCE_MAP_BLOB, which lets the guest touch the memory, before the front-end
     has acknowledged SHMEM_MAP. In the second session it takes the map away before it is acknowledged."""

@@ -4,9 +4,10 @@ trace's path."""
 from harness import vutrace
 from harness.ground_truth import qemu_messages
 from harness.open_vswitch import OpenVSwitch
-from harness.qemu_guest import (QemuGuest, SeaBiosGuest, block_device, filesystem_device, translated_network_device)
+from harness.qemu_guest import (QemuGuest, SeaBiosGuest, block_device, filesystem_device, network_device,
+                                translated_network_device)
 from harness.storage_daemon import StorageDaemon
-from harness.testpmd import TestPmdBackEnd, TestPmdFrontEnd, TestPmdSwitchedPair, virtio_user, write_frames
+from harness.testpmd import TestPmd, TestPmdBackEnd, TestPmdFrontEnd, TestPmdSwitchedPair, virtio_user, write_frames
 from harness.virtiofsd import VirtioFsDaemon
 
 MIB = 1 << 20
@@ -24,10 +25,11 @@ def frames(fill, count):
     return [b"\xff" * 12 + b"\x08\x00" + bytes([fill, number]) * 24 for number in range(count)]
 
 
-def storage(stack, workspace, trace, once=True):
+def storage(stack, workspace, trace, once=True, queues=2, datapath="relay"):
     """A disk of 8 MiB, and a capture before it."""
-    daemon = stack.enter_context(StorageDaemon(workspace, workspace.image("disk.img", 8 * MIB)))
-    return daemon, stack.enter_context(vutrace.Capture(workspace, daemon.socket, trace=trace, once=once))
+    daemon = stack.enter_context(StorageDaemon(workspace, workspace.image("disk.img", 8 * MIB), queues=queues))
+    return daemon, stack.enter_context(vutrace.Capture(workspace, daemon.socket, trace=trace, once=once,
+                                                       datapath=datapath))
 
 
 @real_peers("qemu-7.2-seabios-blk")
@@ -51,6 +53,51 @@ dd if=/dev/vda of=/dev/null bs=4k count=16 iflag=direct 2>/dev/null
 """))
     guest.wait_for_end()
     capture.finish()
+
+
+@real_peers("qemu-7.2-blk-4-queues")
+def four_queues(stack, workspace, trace):
+    """A Linux guest of four processors, each of which writes and reads through a queue of its own; then it discards."""
+    _, capture = storage(stack, workspace, trace, queues=4, datapath="shadow")
+    guest = stack.enter_context(QemuGuest(workspace, block_device(capture.front_end, queues=4), """
+for processor in 0 1 2 3; do
+    echo "processor $processor" |
+        taskset $((1 << processor)) dd of=/dev/vda bs=512 seek=$((processor * 2048)) conv=sync oflag=direct 2>/dev/null
+    taskset $((1 << processor)) dd if=/dev/vda of=/dev/null bs=512 skip=$((processor * 2048)) count=2 iflag=direct 2>/dev/null
+done
+blkdiscard -o 1048576 -l 65536 /dev/vda
+""", processors=4))
+    guest.wait_for_end()
+    capture.finish()
+
+
+@real_peers("qemu-7.2-killed-blk")
+def killed(stack, workspace, trace):
+    """The back-end of a Linux guest's disk is killed while the guest writes as fast as it can, and another comes in its place:
+    QEMU starts the queue where the used index stands, and the guest never knows."""
+    daemon, capture = storage(stack, workspace, trace, once=False)
+    guest = stack.enter_context(QemuGuest(workspace, block_device(capture.front_end, queues=1, reconnect=True), """
+dd if=/dev/zero of=/dev/vda bs=512 count=8 oflag=direct 2>/dev/null
+echo "writing"
+number=0
+while ! [ -e /tmp/enough ]; do
+    dd if=/dev/zero of=/dev/vda bs=512 seek=$((number % 64)) count=1 oflag=direct 2>/dev/null
+    number=$((number + 1))
+    echo "written $number"
+done &
+read answer < /dev/ttyS1
+touch /tmp/enough
+wait
+"""))
+    guest.wait_for_output("written 10")
+    daemon.kill()
+    stack.enter_context(StorageDaemon(workspace, workspace.file("disk.img"), name="again", socket=daemon.socket))
+    guest.wait_for(lambda: qemu_messages(guest.trace).count(("front-end", 3, 1)) == 2, "a second SET_OWNER", 30)
+    done = guest.output().count("written")
+    guest.wait_for_output("written", count=done + 10)
+    guest.say("enough")
+    guest.wait_for_end()
+    capture.interrupt()
 
 
 @real_peers("qemu-7.2-reconnect-blk")
@@ -89,6 +136,97 @@ umount /mnt
 """))
     guest.wait_for_end()
     capture.finish()
+
+
+@real_peers("qemu-7.2-virtiofsd-shadow")
+def shared_tree(stack, workspace, trace):
+    """A Linux guest copies a small tree of files in a folder that virtiofsd shares, renames a file, finds one that is not
+    there, and removes some."""
+    folder = workspace.file("shared")
+    (folder / "tree" / "branch").mkdir(parents=True)
+    (folder / "tree" / "leaf").write_text("from the host\n")
+    (folder / "tree" / "branch" / "leaf").write_text("further out\n" * 100)
+    daemon = stack.enter_context(VirtioFsDaemon(workspace, folder))
+    capture = stack.enter_context(vutrace.Capture(workspace, daemon.socket, trace=trace, datapath="shadow"))
+    guest = stack.enter_context(QemuGuest(workspace, filesystem_device(capture.front_end), """
+mount -t virtiofs share /mnt
+cp -r /mnt/tree /mnt/copy
+mv /mnt/copy/leaf /mnt/copy/leaf-of-the-copy
+ln -s leaf-of-the-copy /mnt/copy/link
+cat /mnt/copy/none 2>/dev/null || true
+rm -r /mnt/copy/branch
+umount /mnt
+"""))
+    guest.wait_for_end()
+    capture.finish()
+
+
+def small_ring(stack, workspace, trace, options, packed=False, sizes=(60,), count=12):
+    """Two testpmd on a ring of 16 entries send each other frames, which take the sizes in turn; in mode shadow."""
+    sent = [b"\xff" * 12 + b"\x08\x00" + bytes([number]) * (sizes[number % len(sizes)] - 14) for number in range(count)]
+    into = [write_frames(workspace.file(f"{name}.pcap"), sent) for name in "ab"]
+    back_end = stack.enter_context(TestPmdBackEnd(workspace, into[0]))
+    capture = stack.enter_context(vutrace.Capture(workspace, back_end.socket, trace=trace, datapath="shadow"))
+    front_end = stack.enter_context(TestPmd(
+        workspace, "front-end", [virtio_user(0, capture.front_end, packed, more=f",queue_size=16{options}")], into[1],
+        "0@1,1@1"))
+    back_end.wait_for_queues(2)
+    for end in (front_end, back_end):
+        end.forward()
+    for end in (front_end, back_end):
+        end.wait_for_sent(1, count)
+    front_end.finish()
+    capture.finish()
+    back_end.finish()
+
+
+@real_peers("dpdk-22.11-split-shadow")
+def testpmd_split_shadow(stack, workspace, trace):
+    """Two testpmd poll split rings of 16 entries and send each other twelve frames; one buffer for each."""
+    small_ring(stack, workspace, trace, ",mrg_rxbuf=0,in_order=0")
+
+
+@real_peers("dpdk-22.11-in-order")
+def testpmd_in_order(stack, workspace, trace):
+    """Two testpmd poll split rings of 16 entries with IN_ORDER and send each other twelve frames."""
+    small_ring(stack, workspace, trace, ",mrg_rxbuf=0,in_order=1")
+
+
+@real_peers("dpdk-22.11-mergeable")
+def testpmd_mergeable(stack, workspace, trace):
+    """Two testpmd poll split rings of 16 entries and send each other frames of up to 5000 bytes, which take one to three
+    buffers of the receiver (MRG_RXBUF)."""
+    small_ring(stack, workspace, trace, ",mrg_rxbuf=1,in_order=0", sizes=(60, 3000, 5000), count=6)
+
+
+@real_peers("dpdk-22.11-packed-chains")
+def testpmd_packed_chains(stack, workspace, trace):
+    """Two testpmd poll packed rings of 16 entries and send each other frames of up to 16000 bytes: in indirect tables, as
+    chains in the ring, and received in up to eight buffers."""
+    small_ring(stack, workspace, trace, ",mrg_rxbuf=1,in_order=0", packed=True, sizes=(60, 3000, 16000), count=3)
+
+
+@real_peers("qemu-7.2-dpdk-22.11-packed")
+def guest_packed(stack, workspace, trace):
+    """A Linux guest with packed rings asks for an address on the network; testpmd sends it four frames."""
+    station = bytes([0x52, 0x54, 0, 0x12, 0x34, 0x56])  # QEMU's first network device
+    into = write_frames(workspace.file("in.pcap"), [station + frame[6:] for frame in frames(1, 4)])
+    back_end = stack.enter_context(TestPmdBackEnd(workspace, into))
+    capture = stack.enter_context(vutrace.Capture(workspace, back_end.socket, trace=trace, datapath="shadow"))
+    guest = stack.enter_context(QemuGuest(workspace, network_device(capture.front_end, more=",packed=on"), """
+ip link set eth0 up
+ip addr add 10.0.0.1/24 dev eth0
+echo "up"
+read answer < /dev/ttyS1
+arping -c 1 -w 1 -I eth0 10.0.0.2 > /dev/null || true
+"""))
+    guest.wait_for_output("up")
+    back_end.wait_for_queues(2)
+    back_end.forward()
+    guest.say("go on")
+    guest.wait_for_end()
+    capture.finish()
+    back_end.finish()
 
 
 def between_testpmds(stack, workspace, trace, packed):
@@ -168,18 +306,16 @@ echo "after" | dd of=/dev/vda bs=512 conv=sync,fsync 2>/dev/null
     capture.interrupt()
 
 
-@real_peers("ovs-3.1-dpdk-22.11")
-def switch_port(stack, workspace, trace):
-    """A testpmd at a port of Open vSwitch sends four frames to another port; the capture is before the first."""
+def at_a_switch(stack, workspace, trace, datapath, options=""):
     switch = stack.enter_context(OpenVSwitch(workspace))
     capture = stack.enter_context(vutrace.Capture(workspace, switch.add_listening_port("recorded"), trace=trace,
-                                                  datapath="tap"))
+                                                  datapath=datapath))
     other = switch.add_listening_port("other")
     stations = [write_frames(workspace.file(f"{number}.pcap"),
                              [bytes([2, 0, 0, 0, 0, 1 - number, 2, 0, 0, 0, 0, number, 8, 0]) + bytes(50)] * 4)
                 for number in range(2)]
     pair = stack.enter_context(TestPmdSwitchedPair(
-        workspace, [virtio_user(0, capture.front_end), virtio_user(1, other)], stations))
+        workspace, [virtio_user(0, capture.front_end, more=options), virtio_user(1, other)], stations))
     pair.wait_for_prompt()
     switch.wait_for_links("recorded", "other")
     pair.forward()
@@ -187,3 +323,15 @@ def switch_port(stack, workspace, trace):
         pair.wait_for_sent(port, 4)
     pair.finish_all()
     capture.finish()
+
+
+@real_peers("ovs-3.1-dpdk-22.11")
+def switch_port(stack, workspace, trace):
+    """A testpmd at a port of Open vSwitch sends four frames to another port; the capture is before the first."""
+    at_a_switch(stack, workspace, trace, "tap")
+
+
+@real_peers("ovs-3.1-dpdk-22.11-shadow")
+def switch_port_shadow(stack, workspace, trace):
+    """The same with shadow rings of 16 entries."""
+    at_a_switch(stack, workspace, trace, "shadow", ",queue_size=16")
