@@ -74,6 +74,10 @@ const std::vector<RuleInfo>& rules() {
     return all;
 }
 
+bool is_stall_verdict(const RuleInfo& rule) noexcept {
+    return rule.id.starts_with("STALL");
+}
+
 const RuleInfo* find_rule(std::string_view id) noexcept {
     for (const RuleRows section : all_rows()) {
         for (const RuleRow& row : section) {

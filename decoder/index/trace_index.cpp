@@ -26,11 +26,11 @@ Status TraceIndex::open(const std::stop_token& stop) {
     return {};
 }
 
-Status TraceIndex::build(const std::stop_token& stop) {
+Status TraceIndex::build(const std::stop_token& stop, const Observer& observer) {
     Status done = open(stop);
     if (done) {
         if (auto reader = trace::Reader::open(readable_path()); reader) {
-            done = read(*reader, stop);
+            done = read(*reader, stop, observer);
         } else {
             done = tl::unexpected(reader.error());
         }
@@ -39,7 +39,7 @@ Status TraceIndex::build(const std::stop_token& stop) {
     return done;
 }
 
-Status TraceIndex::read(trace::Reader& reader, const std::stop_token& stop) {
+Status TraceIndex::read(trace::Reader& reader, const std::stop_token& stop, const Observer& observer) {
     explain::Annotator annotator;
     {
         const std::lock_guard lock(mutex_);
@@ -56,7 +56,10 @@ Status TraceIndex::read(trace::Reader& reader, const std::stop_token& stop) {
             publish(reader, true);
             return {};
         }
-        (void)annotator.annotate(**record);
+        const explain::Annotation& annotation = annotator.annotate(**record);
+        if (observer) {
+            observer(annotation, annotator);
+        }
         if (count == 1) {
             const std::lock_guard lock(mutex_);
             start_time_ = (*record)->time;

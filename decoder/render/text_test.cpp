@@ -117,7 +117,7 @@ TEST(TextVerbose, SaysWhichFeaturesWereOfferedAndAreMissing) {
     trace.request(FrontEndRequest::SET_FEATURES, protocol::serialise_u64(0x3'0000'0000));
     const auto lines = lines_of(trace.records, {TimeFormat::relative, false, true, false});
     EXPECT_THAT(lines[1], Not(HasSubstr("not accepted"))) << "nobody knows yet";
-    EXPECT_THAT(lines[2], HasSubstr("bit 1                 unknown  (offered, not accepted)"));
+    EXPECT_THAT(lines[2], HasSubstr("SIZE_MAX  (offered, not accepted)"));
     EXPECT_THAT(lines[2], HasSubstr("ACCESS_PLATFORM  (accepted, but never offered)"));
     EXPECT_THAT(lines[2], HasSubstr("VERSION_1\n"));
 }

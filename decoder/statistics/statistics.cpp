@@ -1,5 +1,6 @@
 #include "vutrace/statistics/statistics.h"
 
+#include <vutrace/explain/in_flight.h>
 #include <vutrace/protocol/features.h>
 #include <vutrace/trace/attributes.h>
 #include <vutrace/virtio/packed_ring.h>
@@ -39,21 +40,18 @@ void count_entry(ChainStatistics& sum, const trace::ChainEntry& entry, const exp
 // Of the entries of one state in a record.
 struct Step {
     std::uint64_t count{0};
-    std::uint64_t known{0};  // the chain's offer is in the trace
     std::uint16_t first{0};
     std::uint16_t last{0};
 };
 
-Step step_of(const explain::Annotation& annotation, const trace::ChainRecord& chain, trace::ChainEntry::State state) {
+Step step_of(const trace::ChainRecord& chain, trace::ChainEntry::State state) {
     Step step;
-    for (std::size_t i = 0; i < chain.entries.size(); ++i) {
-        const trace::ChainEntry& entry = chain.entries[i];
+    for (const trace::ChainEntry& entry : chain.entries) {
         if (entry.state != state) {
             continue;
         }
         step.first = step.count++ == 0 ? entry.index : step.first;
         step.last = entry.index;
-        step.known += annotation.entries[i].context.available_sequence != 0 ? 1U : 0U;
     }
     return step;
 }
@@ -117,13 +115,9 @@ void Statistics::add_chains(const explain::Annotation& annotation, const trace::
     const std::uint32_t number = annotation.record->session;
     QueueStatistics& queue = sessions_[number].queues[chain.queue];
     Progress& progress = progress_[{number, chain.queue}];
-    const Step offers = step_of(annotation, chain, trace::ChainEntry::State::available);
-    const Step completions = step_of(annotation, chain, trace::ChainEntry::State::used);
-    // What is in flight is the tracker's to know; it is asked anew each time, because queues stop and sessions end.
-    const auto followed = state.queues.find(chain.queue);
-    const std::uint64_t after = followed == state.queues.end() ? 0 : followed->second.open.size();
-    const std::uint64_t before = after + completions.known;
-    progress.depth = before < offers.count ? 0 : before - offers.count;
+    const Step offers = step_of(chain, trace::ChainEntry::State::available);
+    const Step completions = step_of(chain, trace::ChainEntry::State::used);
+    progress.depth = explain::in_flight_before(annotation, state);
 
     const bool kick_wanted = is_wanted(state.device, chain, false, offers);
     const bool call_wanted = is_wanted(state.device, chain, true, completions);

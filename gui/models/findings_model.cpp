@@ -5,6 +5,7 @@
 #include <vutrace/check/checker.h>
 #include <vutrace/trace/reader.h>
 
+#include <QFont>
 #include <algorithm>
 #include <array>
 #include <optional>
@@ -45,8 +46,11 @@ std::optional<std::vector<check::Finding>> check_trace(const std::string& path, 
         (void)checker.take(**record);
     }
     checker.finish();
-    std::stable_sort(findings.begin(), findings.end(),
-                     [](const auto& a, const auto& b) { return a.sequence < b.sequence; });
+    std::stable_sort(findings.begin(), findings.end(), [](const auto& a, const auto& b) {
+        const bool first = check::is_stall_verdict(*a.rule);
+        const bool second = check::is_stall_verdict(*b.rule);
+        return first != second ? first : a.sequence < b.sequence;
+    });
     return findings;
 }
 
@@ -86,6 +90,19 @@ std::uint64_t FindingsModel::sequence_at(int row) const {
     return row < 0 || row >= rowCount() ? 0 : findings_[static_cast<std::size_t>(row)].sequence;
 }
 
+QString FindingsModel::verdict() const {
+    return findings_.empty() || !check::is_stall_verdict(*findings_.front().rule)
+               ? QString()
+               : tr("The session stalls: %1 (%2)")
+                     .arg(text_of(findings_.front().text), text_of(findings_.front().rule->id));
+}
+
+QString FindingsModel::summary_of(const check::Finding& finding) {
+    return tr("%1 %2 by the %3: %4")
+        .arg(text_of(check::name_of(finding.severity)), text_of(finding.rule->id),
+             text_of(check::name_of(finding.violator)), text_of(finding.text));
+}
+
 int FindingsModel::rowCount(const QModelIndex& parent) const {
     return parent.isValid() ? 0 : static_cast<int>(findings_.size());
 }
@@ -102,6 +119,11 @@ QVariant FindingsModel::data(const QModelIndex& index, int role) const {
     if (role == Qt::ToolTipRole) {
         return QStringLiteral("%1\n\n%2\n\n%3")
             .arg(text_of(finding.rule->rule), text_of(finding.rule->explanation), text_of(finding.rule->section));
+    }
+    if (role == Qt::FontRole && check::is_stall_verdict(*finding.rule)) {
+        QFont bold;
+        bold.setBold(true);
+        return bold;
     }
     if (role != Qt::DisplayRole) {
         return {};

@@ -1,5 +1,7 @@
 #include "vutrace/gui/models/records_model.h"
 
+#include "vutrace/gui/models/findings_model.h"
+
 #include <vutrace/render/phrases.h>
 
 #include <QElapsedTimer>
@@ -22,7 +24,8 @@ struct ColumnText {
     const char* meaning;
 };
 constexpr std::array<ColumnText, RecordsModel::column_count> column_texts{{
-    {QT_TRANSLATE_NOOP("RecordsModel", "!"), QT_TRANSLATE_NOOP("RecordsModel", "!! trouble, ? doubtful or lost")},
+    {QT_TRANSLATE_NOOP("RecordsModel", "!"),
+     QT_TRANSLATE_NOOP("RecordsModel", "!! trouble, ? doubtful or lost; a triangle or a diamond: findings")},
     {QT_TRANSLATE_NOOP("RecordsModel", "No."), QT_TRANSLATE_NOOP("RecordsModel", "Number of the record")},
     {QT_TRANSLATE_NOOP("RecordsModel", "Time"), QT_TRANSLATE_NOOP("RecordsModel", "When it was recorded, in seconds")},
     {QT_TRANSLATE_NOOP("RecordsModel", "Session"),
@@ -116,6 +119,18 @@ void RecordsModel::set_time_format(TimeFormat format) {
     time_format_ = format;
     if (rows_ > 0) {
         Q_EMIT dataChanged(index(0, time), index(rows_ - 1, time), {Qt::DisplayRole});
+    }
+}
+
+void RecordsModel::set_findings(const std::vector<check::Finding>& findings) {
+    badges_.clear();
+    for (const check::Finding& finding : findings) {
+        Badge& badge = badges_[finding.sequence];
+        badge.worst = std::max(badge.worst, finding.severity);
+        badge.text += (badge.text.isEmpty() ? QString() : QStringLiteral("\n")) + FindingsModel::summary_of(finding);
+    }
+    if (rows_ > 0) {
+        Q_EMIT dataChanged(index(0, trouble), index(rows_ - 1, trouble), {badge_role, Qt::ToolTipRole});
     }
 }
 
@@ -326,6 +341,12 @@ QVariant RecordsModel::data(const QModelIndex& index, int role) const {
     }
     if (role != Qt::DisplayRole && role != Qt::ToolTipRole && role < tone_role) {
         return {};
+    }
+    if (role == badge_role || (role == Qt::ToolTipRole && index.column() == trouble)) {
+        const auto badge = badges_.find(sequence_at(index.row()));
+        return badge == badges_.end() ? QVariant()
+               : role == badge_role   ? QVariant(static_cast<int>(badge->second.worst))
+                                      : QVariant(badge->second.text);
     }
     const Cell* cell = cell_at(index.row());
     if (cell == nullptr) {

@@ -18,10 +18,13 @@ TraceDocument::TraceDocument(const QString& path, QObject* parent)
     : QObject(parent),
       path_(path),
       index_(std::make_shared<index::TraceIndex>(QFile::encodeName(path).toStdString())),
-      shared_(index_) {
-    indexing_thread_ = std::jthread([this, index = index_](const std::stop_token& stop) {
+      shared_(index_),
+      overview_(std::make_shared<overview::OverviewBuilder>()) {
+    indexing_thread_ = std::jthread([this, index = index_, overview = overview_](const std::stop_token& stop) {
         give_way();
-        const Status built = index->build(stop);
+        const Status built = index->build(
+            stop, [&](const auto& annotation, const auto& annotator) { overview->add(annotation, annotator); });
+        overview->publish();
         std::optional<Error> error;
         if (!built) {
             error = built.error();

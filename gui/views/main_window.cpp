@@ -4,6 +4,7 @@
 #include "vutrace/gui/views/hex_view.h"
 #include "vutrace/gui/views/records_view.h"
 #include "vutrace/gui/views/state_docks.h"
+#include "vutrace/gui/views/time_docks.h"
 #include "vutrace/gui/views/tone_delegate.h"
 
 #include <vutrace/render/json.h>
@@ -56,6 +57,7 @@ MainWindow::MainWindow(const QString& version, QWidget* parent)
     make_findings();
     make_state_docks();
     make_status();
+    make_time_docks();
     make_actions();
     resize(1280, 800);
     restore_settings();
@@ -63,7 +65,8 @@ MainWindow::MainWindow(const QString& version, QWidget* parent)
 }
 
 MainWindow::~MainWindow() {
-    docks_->set_document(nullptr);
+    state_docks_->set_document(nullptr);
+    time_docks_->set_document(nullptr, nullptr);
     records_->setModel(nullptr);
     findings_->setModel(nullptr);
     findings_model_.reset();
@@ -154,6 +157,7 @@ void MainWindow::make_panes() {
         }
         wanted_ = current_;
         model_->set_filter(filter);
+        time_docks_->set_filter(filter, filter_bar_->text());
         records_->setFocus();
     });
     connect(filter_bar_, &FilterBar::history_changed, this, &MainWindow::save_settings);
@@ -167,7 +171,19 @@ void MainWindow::make_findings() {
     findings_->setAlternatingRowColors(true);
     findings_dock_ = new QDockWidget(tr("Findings"), this);
     findings_dock_->setObjectName(QStringLiteral("findings"));
-    findings_dock_->setWidget(findings_);
+    verdict_ = new QLabel(this);
+    verdict_->setWordWrap(true);
+    verdict_->setMargin(4);
+    verdict_->setTextFormat(Qt::PlainText);
+    verdict_->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
+    verdict_->setAccessibleName(tr("Verdict"));
+    auto* content = new QWidget(this);
+    auto* layout = new QVBoxLayout(content);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(0);
+    layout->addWidget(verdict_);
+    layout->addWidget(findings_, 1);
+    findings_dock_->setWidget(content);
     addDockWidget(Qt::BottomDockWidgetArea, findings_dock_);
     findings_dock_->hide();
     const auto go = [this](const QModelIndex& index) { go_to_sequence(findings_model_->sequence_at(index.row())); };
@@ -181,10 +197,14 @@ void MainWindow::show_findings(bool whole) {
     findings_dock_->setWindowTitle(findings_model_->more_than_shown() ? tr("Findings: the first %1").arg(count)
                                                                       : tr("Findings: %1").arg(count));
     findings_dock_->setVisible(count > 0);
+    verdict_->setText(findings_model_->verdict());
+    verdict_->setVisible(!verdict_->text().isEmpty());
+    model_->set_findings(findings_model_->findings());
     for (int column = 0; column < FindingsModel::column_count; ++column) {
         findings_->resizeColumnToContents(column);
     }
     resizeDocks({findings_dock_}, {std::min(6, count + 3) * fontMetrics().height() * 3 / 2}, Qt::Vertical);
+    time_docks_->make_room_beside(*findings_dock_);
     statusBar()->showMessage(!whole       ? tr("The trace could not be read again: it was not checked")
                              : count == 0 ? tr("Checked: no rule is seen to be broken")
                                           : QString(),
@@ -192,13 +212,14 @@ void MainWindow::show_findings(bool whole) {
 }
 
 void MainWindow::make_state_docks() {
-    docks_ = new StateDocks(*this);
-    connect(this, &MainWindow::record_selected, docks_, &StateDocks::set_record);
-    connect(docks_, &StateDocks::record_wanted, this, &MainWindow::go_to_sequence);
-    connect(docks_, &StateDocks::search_wanted, this, &MainWindow::search);
-    connect(docks_, &StateDocks::scrubbed, this, &MainWindow::scrub_to);
-    connect(docks_, &StateDocks::said, this, [this](const QString& text) { statusBar()->showMessage(text, 8000); });
-    connect(docks_, &StateDocks::history_read, this, [this] {
+    state_docks_ = new StateDocks(*this);
+    connect(this, &MainWindow::record_selected, state_docks_, &StateDocks::set_record);
+    connect(state_docks_, &StateDocks::record_wanted, this, &MainWindow::go_to_sequence);
+    connect(state_docks_, &StateDocks::search_wanted, this, &MainWindow::search);
+    connect(state_docks_, &StateDocks::scrubbed, this, &MainWindow::scrub_to);
+    connect(state_docks_, &StateDocks::said, this,
+            [this](const QString& text) { statusBar()->showMessage(text, 8000); });
+    connect(state_docks_, &StateDocks::history_read, this, [this] {
         const QModelIndex first = details_model_->index(0, DetailsModel::name);
         const bool has_descriptors =
             first.isValid() && !details_model_->match(first, Qt::DisplayRole, QStringLiteral("fd")).isEmpty();
@@ -213,6 +234,16 @@ void MainWindow::scrub_to(std::uint64_t sequence) {
     if (model_ != nullptr && model_->rowCount() > 0) {
         records_->go_to(std::min(model_->row_of(sequence), model_->rowCount() - 1));
     }
+}
+
+void MainWindow::make_time_docks() {
+    time_docks_ = new TimeDocks(*this);
+    connect(this, &MainWindow::record_selected, time_docks_, &TimeDocks::set_record);
+    connect(time_docks_, &TimeDocks::record_wanted, this, &MainWindow::go_to_sequence);
+    connect(time_docks_, &TimeDocks::filter_wanted, this, [this](const QString& expression, Joined how) {
+        filter_bar_->apply(join_filters(filter_bar_->text(), expression, how));
+    });
+    connect(time_docks_, &TimeDocks::said, this, [this](const QString& text) { statusBar()->showMessage(text, 8000); });
 }
 
 void MainWindow::make_status() {
@@ -247,9 +278,10 @@ void MainWindow::open(const QString& path) {
 }
 
 void MainWindow::show_trace(const QString& path) {
+    time_docks_->set_document(nullptr, nullptr);
     records_->setModel(nullptr);
     findings_->setModel(nullptr);
-    docks_->set_document(nullptr);
+    state_docks_->set_document(nullptr);
     findings_dock_->hide();
     findings_model_.reset();
     reader_.reset();
@@ -258,8 +290,9 @@ void MainWindow::show_trace(const QString& path) {
     findings_model_ = std::make_unique<FindingsModel>(*document_);
     findings_->setModel(findings_model_.get());
     connect(findings_model_.get(), &FindingsModel::checked, this, &MainWindow::show_findings);
-    docks_->set_document(document_.get());
+    state_docks_->set_document(document_.get());
     model_ = std::make_unique<RecordsModel>(*document_);
+    time_docks_->set_document(document_.get(), findings_model_.get());
     reader_ = std::make_unique<ReaderThread>(document_->index(), 4);
     details_model_->set_details({});
     bytes_->set_bytes({});
@@ -332,7 +365,7 @@ void MainWindow::show_current(int row) {
     wanted_ = 0;  // whoever moved wants to be here
     Q_EMIT record_selected(sequence);
     reader_->forget_all();
-    reader_->post(sequence, [this, sequence, generation, history = docks_->history()](index::Cursor& cursor) {
+    reader_->post(sequence, [this, sequence, generation, history = state_docks_->history()](index::Cursor& cursor) {
         std::vector<render::Detail> details;
         render::RawBytes bytes;
         const Status read = cursor.visit(sequence, sequence, [&](const auto& annotation, std::size_t entry) {

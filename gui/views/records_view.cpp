@@ -1,5 +1,6 @@
 #include "vutrace/gui/views/records_view.h"
 
+#include "ink.h"
 #include "vutrace/gui/views/theme.h"
 
 #include <vutrace/gui/models/records_model.h>
@@ -213,6 +214,11 @@ void RecordsView::paint_row(QPainter& painter, int row, int y) {
         }
         const QString shown = painter.fontMetrics().elidedText(index.data().toString(), Qt::ElideRight, cell.width());
         painter.drawText(cell, index.data(Qt::TextAlignmentRole).toInt(), shown);
+    }
+    if (const QVariant badge = first.data(RecordsModel::badge_role); badge.isValid()) {
+        const QRect cell = visualRect(first);
+        paint_badge(painter, colours, QPointF(cell.right() - row_height() / 2.0, cell.center().y() + 0.5),
+                    row_height() * 0.6, static_cast<check::Severity>(badge.toInt()));
     }
     if (hasFocus() && row == currentIndex().row()) {
         painter.drawRect(whole.adjusted(0, 0, -1, -1));

@@ -4,10 +4,14 @@
 #include "vutrace/gui/views/filter_bar.h"
 #include "vutrace/gui/views/main_window.h"
 #include "vutrace/gui/views/records_view.h"
+#include "vutrace/gui/views/statistics_panel.h"
+#include "vutrace/gui/views/time_docks.h"
+#include "vutrace/gui/views/timeline_view.h"
 
 #include <gtest/gtest.h>
 
 #include <QApplication>
+#include <QDockWidget>
 #include <QSettings>
 #include <QTest>
 #include <QTreeView>
@@ -18,15 +22,37 @@
 namespace vutrace::gui {
 namespace {
 
+enum class Dock { none, timeline, statistics };
+
 struct Picture {
     const char* name;
     const char* sample;
     std::uint64_t record;  // 0: the first
     const char* filter;
     Theme theme;
+    Dock dock{Dock::none};  // raised, and higher than usual
+    double from{0}, to{0};  // of the timeline, nanoseconds; 0: all
 };
 
 class Screenshots : public ::testing::TestWithParam<Picture> {};
+
+void show_dock(MainWindow& window, const Picture& picture) {
+    TimeDocks& docks = window.time_docks();
+    QDockWidget& dock = picture.dock == Dock::timeline ? docks.timeline_dock() : docks.statistics_dock();
+    dock.show();
+    dock.raise();
+    window.resizeDocks({&dock}, {380}, Qt::Vertical);
+    if (picture.to > 0) {
+        docks.timeline().show(picture.from, picture.to);
+        docks.timeline().set_range(TimelineView::Range(picture.from + (picture.to - picture.from) * 0.6,
+                                                       picture.from + (picture.to - picture.from) * 0.75));
+    }
+    if (picture.dock == Dock::statistics) {
+        (void)QTest::qWaitFor([&] { return docks.statistics().model()->has_counted(); }, 20000);
+        docks.statistics().table().selectAll();
+    }
+    (void)QTest::qWaitFor([&] { return !docks.source()->is_reading(); }, 20000);
+}
 
 TEST_P(Screenshots, OfASample) {
     constexpr int patience = 20000;
@@ -51,6 +77,9 @@ TEST_P(Screenshots, OfASample) {
     ASSERT_TRUE(QTest::qWaitFor([&] { return window->details().model()->rowCount() > 0; }, patience));
     // A line of the details is chosen, so that its bytes are marked.
     window->details().setCurrentIndex(window->details().model()->index(2, 0));
+    if (picture.dock != Dock::none) {
+        show_dock(*window, picture);
+    }
     QTest::qWait(300);  // what is queued is painted, findings too
     expect_picture(*window, picture.name);
     apply(Theme::light);
@@ -58,14 +87,22 @@ TEST_P(Screenshots, OfASample) {
 
 INSTANTIATE_TEST_SUITE_P(
     OfSamples, Screenshots,
-    ::testing::Values(Picture{"window-light", "bug-iotlb-deadlock.pcap.zst", 12, "", Theme::light},
-                      Picture{"window-dark", "bug-iotlb-deadlock.pcap.zst", 12, "", Theme::dark},
-                      Picture{"filter-light", "bug-features-set-in-mid-run.pcap.zst", 0,
-                              "request contains \"FEATURES\"", Theme::light},
-                      Picture{"filter-error-dark", "bug-features-set-in-mid-run.pcap.zst", 20, "quue == 0",
-                              Theme::dark},
-                      Picture{"chains-light", "qemu-7.2-reconnect-blk.pcap.zst", 0, "record == chain", Theme::light},
-                      Picture{"chains-dark", "qemu-7.2-reconnect-blk.pcap.zst", 0, "record == chain", Theme::dark}),
+    ::testing::Values(
+        Picture{"window-light", "bug-iotlb-deadlock.pcap.zst", 12, "", Theme::light},
+        Picture{"window-dark", "bug-iotlb-deadlock.pcap.zst", 12, "", Theme::dark},
+        Picture{"filter-light", "bug-features-set-in-mid-run.pcap.zst", 0, "request contains \"FEATURES\"",
+                Theme::light},
+        Picture{"filter-error-dark", "bug-features-set-in-mid-run.pcap.zst", 20, "quue == 0", Theme::dark},
+        Picture{"chains-light", "qemu-7.2-reconnect-blk.pcap.zst", 0, "record == chain", Theme::light},
+        Picture{"chains-dark", "qemu-7.2-reconnect-blk.pcap.zst", 0, "record == chain", Theme::dark},
+        Picture{"timeline-light", "qemu-7.2-linux-blk.pcap.zst", 60, "", Theme::light, Dock::timeline},
+        Picture{"timeline-dark", "qemu-7.2-linux-blk.pcap.zst", 60, "", Theme::dark, Dock::timeline},
+        Picture{"timeline-deep-light", "qemu-7.2-linux-blk.pcap.zst", 12, "", Theme::light, Dock::timeline, 93.5e6,
+                96.3e6},
+        Picture{"timeline-findings-dark", "bug-iotlb-deadlock.pcap.zst", 12, "", Theme::dark, Dock::timeline},
+        Picture{"timeline-virtiofs-light", "qemu-7.2-virtiofsd.pcap.zst", 12, "", Theme::light, Dock::timeline},
+        Picture{"statistics-light", "qemu-7.2-virtiofsd.pcap.zst", 0, "", Theme::light, Dock::statistics},
+        Picture{"statistics-dark", "qemu-7.2-linux-blk.pcap.zst", 0, "", Theme::dark, Dock::statistics}),
     [](const auto& test) {
         std::string name = test.param.name;
         std::replace(name.begin(), name.end(), '-', '_');

@@ -89,11 +89,11 @@ TEST_P(StateScreenshots, OfASample) {
     const QString path = *picture.sample == '\0' ? write_packed_trace()
                                                  : QStringLiteral(VUTRACE_SAMPLES "/") + QLatin1String(picture.sample);
     window->open(path);
-    ASSERT_TRUE(QTest::qWaitFor([&] { return window->docks().history() != nullptr; }, patience));
+    ASSERT_TRUE(QTest::qWaitFor([&] { return window->state_docks().history() != nullptr; }, patience));
     const std::uint64_t record = std::min(picture.record, window->document()->progress().rows);
     window->go_to_sequence(record);
-    show_pane(window->docks(), picture.pane);
-    ASSERT_TRUE(QTest::qWaitFor([&] { return window->docks().shown() == record; }, patience));
+    show_pane(window->state_docks(), picture.pane);
+    ASSERT_TRUE(QTest::qWaitFor([&] { return window->state_docks().shown() == record; }, patience));
     QTest::qWait(300);  // what is queued is painted, findings too
     expect_picture(*window, picture.name);
     if (*picture.sample == '\0') {

@@ -3,6 +3,7 @@
 #include "vutrace/gui/views/main_window.h"
 #include "vutrace/gui/views/records_view.h"
 #include "vutrace/gui/views/state_docks.h"
+#include "vutrace/gui/views/time_docks.h"
 
 #include <QAction>
 #include <QActionGroup>
@@ -73,14 +74,14 @@ void MainWindow::make_go_menu() {
     menu.addSeparator();
     add(menu, tr("&Back"), QKeySequence(tr("Alt+Left")), &MainWindow::go_back);
     add(menu, tr("&Forward"), QKeySequence(tr("Alt+Right")), &MainWindow::go_forward);
-    docks_->add_steps(menu);
+    state_docks_->add_steps(menu);
 }
 
 void MainWindow::make_view_menu() {
     QMenu& menu = *menuBar()->addMenu(tr("&View"));
     add(menu, tr("&Time: relative, absolute or since the row before"), QKeySequence(tr("Ctrl+T")),
         &MainWindow::next_time_format);
-    docks_->add_views(menu);
+    state_docks_->add_views(menu);
     QMenu& themes = *menu.addMenu(tr("T&heme"));
     auto* group = new QActionGroup(this);
     const int current = QSettings().value(QStringLiteral("theme")).toInt();
@@ -92,6 +93,7 @@ void MainWindow::make_view_menu() {
         group->addAction(action);
         connect(action, &QAction::triggered, this, [this, i] { choose_theme(static_cast<Theme>(i)); });
     }
+    time_docks_->add_views(menu);
 }
 
 void MainWindow::make_help_menu() {

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 DECODER = {"base", "system", "protocol", "trace", "virtio", "session"}
-EXPLAINED = DECODER | {"explain", "check", "filter", "index", "statistics", "render"}
+EXPLAINED = DECODER | {"explain", "check", "filter", "index", "overview", "statistics", "render"}
 MAY_INCLUDE = {
     "base": set(),
     "system": {"base"},
@@ -23,6 +23,7 @@ MAY_INCLUDE = {
     "check": DECODER | {"explain"},
     "filter": DECODER | {"explain"},
     "index": DECODER | {"explain", "filter"},
+    "overview": DECODER | {"explain", "filter", "index"},
     "statistics": DECODER | {"explain"},
     "render": DECODER | {"explain", "check", "statistics"},
     "capture": DECODER,

@@ -38,6 +38,9 @@ struct RuleInfo {
 // By id, any case ("vu017"), also by the number alone ("17"). Null where there is none.
 [[nodiscard]] const RuleInfo* find_rule(std::string_view id) noexcept;
 
+// Whether it says that somebody waits for what never comes.
+[[nodiscard]] bool is_stall_verdict(const RuleInfo& rule) noexcept;
+
 struct Finding {
     const RuleInfo* rule{nullptr};
     Severity severity{Severity::error};

@@ -30,6 +30,8 @@ class Cursor {
     // What messages and chains tell of every session after row `row`, without guest memory; of a row that cannot be
     // decoded what was before it. Errors: usage (a row that is not indexed), system.
     [[nodiscard]] Result<session::Tracker> state_after(std::uint64_t row);
+    // During a visit: with the whole record of the row taken in.
+    [[nodiscard]] const explain::Annotator& annotator() const noexcept { return annotator_; }
 
     [[nodiscard]] std::uint64_t records_read() const noexcept { return records_read_; }  // for tests of the cost
 

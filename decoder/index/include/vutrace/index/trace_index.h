@@ -10,6 +10,7 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -36,10 +37,13 @@ class TraceIndex {
 
     explicit TraceIndex(std::string path, session::CheckpointPolicy policy = default_policy);
 
+    // Told of every record as it is indexed, on that thread; the annotator has just taken it in.
+    using Observer = std::function<void(const explain::Annotation&, const explain::Annotator&)>;
+
     // Indexes the trace from front to back, once, on the thread that calls; what is indexed can be read at once.
     // Errors: system, bad_input (no trace); limit (stopped): what was indexed stays readable. A torn trace is none: see
-    // `problems`.
-    [[nodiscard]] Status build(const std::stop_token& stop);
+    // `problems`. `observer` may be empty.
+    [[nodiscard]] Status build(const std::stop_token& stop, const Observer& observer = {});
 
     [[nodiscard]] Progress progress() const;
     // Of what was indexed so far.
@@ -60,7 +64,7 @@ class TraceIndex {
 
   private:
     [[nodiscard]] Status open(const std::stop_token& stop);
-    [[nodiscard]] Status read(trace::Reader& reader, const std::stop_token& stop);
+    [[nodiscard]] Status read(trace::Reader& reader, const std::stop_token& stop, const Observer& observer);
     void publish(const trace::Reader& reader, bool complete);
     void end();
 

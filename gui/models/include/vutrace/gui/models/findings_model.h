@@ -1,4 +1,5 @@
-// What `vutrace check` finds in a trace, as a table in the order of the records.
+// What `vutrace check` finds in a trace, as a table: verdicts on stalls first, then all others in the order of the
+// records.
 #pragma once
 
 #include <vutrace/check/finding.h>
@@ -29,6 +30,11 @@ class FindingsModel final : public QAbstractTableModel {
     // The record that shows a finding; 0 where there is none.
     [[nodiscard]] std::uint64_t sequence_at(int row) const;
     [[nodiscard]] bool more_than_shown() const noexcept { return more_; }
+    [[nodiscard]] const std::vector<check::Finding>& findings() const noexcept { return findings_; }
+    // Who waits for what never comes, in one sentence; empty where nobody is seen to.
+    [[nodiscard]] QString verdict() const;
+    // "error VU017 by the front-end: …"
+    [[nodiscard]] static QString summary_of(const check::Finding& finding);
 
     [[nodiscard]] int rowCount(const QModelIndex& parent = {}) const override;
     [[nodiscard]] int columnCount(const QModelIndex& parent = {}) const override;

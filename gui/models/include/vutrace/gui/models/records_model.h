@@ -2,6 +2,7 @@
 // until a thread has read them.
 #pragma once
 
+#include <vutrace/check/finding.h>
 #include <vutrace/filter/filter.h>
 #include <vutrace/gui/models/reader_thread.h>
 #include <vutrace/gui/models/trace_document.h>
@@ -33,6 +34,7 @@ class RecordsModel final : public QAbstractTableModel {
         tone_role = Qt::UserRole,  // int of render::Tone
         kind_role,                 // int of trace::RecordType; invalid where the row is not known (yet)
         answers_role,              // bool: it comes from the side that was asked
+        badge_role,                // int of check::Severity, of the worst finding at the record; invalid without one
     };
 
     // The document must outlive the model.
@@ -53,6 +55,9 @@ class RecordsModel final : public QAbstractTableModel {
     [[nodiscard]] bool is_filtering() const noexcept { return filtering_; }
     [[nodiscard]] std::uint64_t rows_looked_at() const noexcept { return looked_at_; }
     void stop_filtering();
+
+    // Marks the records that findings are at.
+    void set_findings(const std::vector<check::Finding>& findings);
 
     // Between places in the table, from 0, and record numbers; 0 and the next place where there is none.
     [[nodiscard]] std::uint64_t sequence_at(int row) const;
@@ -78,6 +83,10 @@ class RecordsModel final : public QAbstractTableModel {
         std::vector<Cell> cells;
         std::uint64_t used{0};  // when it was looked at last
     };
+    struct Badge {
+        check::Severity worst{check::Severity::info};
+        QString text;  // of all findings at the record
+    };
     // What filtering threads hand over.
     struct Inbox;
 
@@ -96,6 +105,7 @@ class RecordsModel final : public QAbstractTableModel {
     int rows_{0};  // as told to views
     std::optional<filter::Filter> filter_;
     index::RowSet picked_;
+    std::unordered_map<std::uint64_t, Badge> badges_;  // by record
     std::uint64_t looked_at_{0};
     bool filtering_{false};
     std::shared_ptr<Inbox> inbox_;

@@ -4,6 +4,7 @@
 #include <vutrace/filter/filter.h>
 #include <vutrace/index/matching.h>
 #include <vutrace/index/trace_index.h>
+#include <vutrace/overview/overview.h>
 
 #include <QObject>
 #include <QString>
@@ -26,6 +27,8 @@ class TraceDocument final : public QObject {
 
     [[nodiscard]] const QString& path() const noexcept { return path_; }
     [[nodiscard]] const std::shared_ptr<const index::TraceIndex>& index() const noexcept { return shared_; }
+    // Along its time, as far as it is indexed; never null.
+    [[nodiscard]] std::shared_ptr<const overview::Overview> overview() const { return overview_->published(); }
     [[nodiscard]] index::Progress progress() const { return progress_; }
     // Why there are no rows, or fewer than the trace had: an error, a torn end, records that cannot be decoded. Empty
     // where all is well, and while it is not known.
@@ -52,6 +55,7 @@ class TraceDocument final : public QObject {
     const QString path_;
     std::shared_ptr<index::TraceIndex> index_;
     std::shared_ptr<const index::TraceIndex> shared_;
+    std::shared_ptr<overview::OverviewBuilder> overview_;
     index::Progress progress_;
     std::optional<Error> error_;  // of indexing, once it ended
     QTimer timer_;

@@ -29,6 +29,7 @@ class FilterBar;
 class HexView;
 class RecordsView;
 class StateDocks;
+class TimeDocks;
 struct RecordSearch;
 
 class MainWindow final : public QMainWindow {
@@ -45,11 +46,13 @@ class MainWindow final : public QMainWindow {
     [[nodiscard]] FilterBar& filter_bar() const noexcept { return *filter_bar_; }
     [[nodiscard]] QTreeView& details() const noexcept { return *details_; }
     [[nodiscard]] HexView& bytes() const noexcept { return *bytes_; }
-    [[nodiscard]] StateDocks& docks() const noexcept { return *docks_; }
+    [[nodiscard]] StateDocks& state_docks() const noexcept { return *state_docks_; }
     [[nodiscard]] QTreeView& findings() const noexcept { return *findings_; }
     [[nodiscard]] RecordsModel* model() const noexcept { return model_.get(); }
     [[nodiscard]] TraceDocument* document() const noexcept { return document_.get(); }
     [[nodiscard]] std::uint64_t current_sequence() const noexcept { return current_; }
+    [[nodiscard]] TimeDocks& time_docks() const noexcept { return *time_docks_; }
+    [[nodiscard]] QLabel& verdict() const noexcept { return *verdict_; }
     [[nodiscard]] QLabel& notice() const noexcept { return *notice_; }
     [[nodiscard]] QLineEdit& find_line() const noexcept { return *find_line_; }
 
@@ -110,6 +113,7 @@ class MainWindow final : public QMainWindow {
     void make_state_docks();
     void scrub_to(std::uint64_t sequence);
     void show_findings(bool whole);
+    void make_time_docks();
     void make_status();
     void restore_settings();
     void save_settings();
@@ -138,9 +142,11 @@ class MainWindow final : public QMainWindow {
     HexView* bytes_;
     QSplitter* upper_and_lower_;
     QSplitter* lower_;
-    StateDocks* docks_;
+    StateDocks* state_docks_;
     QDockWidget* findings_dock_;
     QTreeView* findings_;
+    QLabel* verdict_;
+    TimeDocks* time_docks_;
     QWidget* find_bar_;
     QLineEdit* find_line_;
     QLabel* notice_;
