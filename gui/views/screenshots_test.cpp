@@ -117,6 +117,7 @@ INSTANTIATE_TEST_SUITE_P(
                 96.3e6},
         Picture{"timeline-findings-dark", "bug-iotlb-deadlock.pcap.zst", 12, "", Theme::dark, Dock::timeline},
         Picture{"timeline-virtiofs-light", "qemu-7.2-virtiofsd.pcap.zst", 12, "", Theme::light, Dock::timeline},
+        Picture{"timeline-frames-light", "dpdk-22.11-split.pcap.zst", 90, "", Theme::light, Dock::timeline},
         Picture{"statistics-light", "qemu-7.2-virtiofsd.pcap.zst", 0, "", Theme::light, Dock::statistics},
         Picture{"statistics-dark", "qemu-7.2-linux-blk.pcap.zst", 0, "", Theme::dark, Dock::statistics}),
     [](const auto& test) {
