@@ -203,8 +203,10 @@ void MainWindow::show_findings(bool whole) {
     for (int column = 0; column < FindingsModel::column_count; ++column) {
         findings_->resizeColumnToContents(column);
     }
-    resizeDocks({findings_dock_}, {std::min(6, count + 3) * fontMetrics().height() * 3 / 2}, Qt::Vertical);
-    time_docks_->make_room_beside(*findings_dock_);
+    if (count > 0) {
+        resizeDocks({findings_dock_}, {std::min(6, count + 3) * fontMetrics().height() * 3 / 2}, Qt::Vertical);
+        time_docks_->make_room_beside(*findings_dock_);
+    }
     statusBar()->showMessage(!whole       ? tr("The trace could not be read again: it was not checked")
                              : count == 0 ? tr("Checked: no rule is seen to be broken")
                                           : QString(),

@@ -248,12 +248,17 @@ void MainWindow::show_shortcuts() {
             }
         }
     }
-    text +=
-        tr("<tr><td><b>Return</b></td><td>On a record: its request or answer</td></tr>"
-           "<tr><td><b>Up, Down</b></td><td>In the filter: those used before</td></tr>"
-           "<tr><td><b>Ctrl+Space</b></td><td>In the filter: what may stand here</td></tr>"
-           "<tr><td><b>Tab</b></td><td>The next pane</td></tr>"
-           "<tr><td><b>Esc</b></td><td>Stop what runs</td></tr>");
+    text += tr(
+        "<tr><td><b>Return</b></td><td>On a record: its request or answer</td></tr>"
+        "<tr><td><b>Up, Down</b></td><td>In the filter: those used before</td></tr>"
+        "<tr><td><b>Ctrl+Space</b></td><td>In the filter: what may stand here</td></tr>"
+        "<tr><td><b>Left, Right</b></td><td>In the timeline: the mark before, the next; with Shift the view</td></tr>"
+        "<tr><td><b>Up, Down</b></td><td>In the timeline: another track; Space folds a heading</td></tr>"
+        "<tr><td><b>+, −, 0</b></td><td>In the timeline: zoom in, out, all</td></tr>"
+        "<tr><td><b>[, ], Z, F</b></td><td>In the timeline: the range begins, ends at the record; zoom, "
+        "filter</td></tr>"
+        "<tr><td><b>Tab</b></td><td>The next pane</td></tr>"
+        "<tr><td><b>Esc</b></td><td>Stop what runs</td></tr>");
     QMessageBox::information(this, tr("Keyboard"), QStringLiteral("<table>%1</table>").arg(text));
 }
 
