@@ -96,10 +96,13 @@ void append_packed(std::string& out, const RingView& ring) {
                    event_text(ring.available_flags, ring.used_event));
     fmt::format_to(end, "  device event area at {}  kicks {}\n", place(&virtio::PackedRingLayout::device_event),
                    event_text(ring.used_flags, ring.available_event));
+}
+
+void append_slot_counts(std::string& out, const RingView& ring) {
     for (const SlotState state : {SlotState::available, SlotState::part, SlotState::used, SlotState::free}) {
         const auto count = std::count(ring.slots.begin(), ring.slots.end(), state);
         if (count != 0) {
-            fmt::format_to(end, "  {:>5} {}\n", count,
+            fmt::format_to(std::back_inserter(out), "  {:>5} {}\n", count,
                            state == SlotState::part ? "more of available chains" : name_of(state));
         }
     }
@@ -108,6 +111,9 @@ void append_packed(std::string& out, const RingView& ring) {
 void append_facts(std::string& out, const RingView& ring, const Style& style) {
     append_header(out, ring, style);
     ring.packed ? append_packed(out, ring) : append_rings(out, ring);
+}
+
+void append_problems(std::string& out, const RingView& ring, const Style& style) {
     for (const std::string& problem : ring.problems) {
         out += "  ";
         style.append(out, Tone::bad, "!! " + problem);
@@ -282,6 +288,10 @@ std::string chain_problem_text(std::uint16_t problem) {
 std::string ring_text(const RingView& ring, const Style& style) {
     std::string out;
     append_facts(out, ring, style);
+    if (ring.packed) {
+        append_slot_counts(out, ring);
+    }
+    append_problems(out, ring, style);
     append_open(out, ring, style);
     return out;
 }
@@ -289,6 +299,7 @@ std::string ring_text(const RingView& ring, const Style& style) {
 std::string ring_facts(const RingView& ring) {
     std::string out;
     append_facts(out, ring, Style(false));
+    append_problems(out, ring, Style(false));
     return out;
 }
 

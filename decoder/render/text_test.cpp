@@ -110,6 +110,18 @@ TEST(TextVerbose, NamesEveryFeatureBit) {
     EXPECT_THAT(text, HasSubstr("2023-11-14"));
 }
 
+TEST(TextVerbose, SaysWhichFeaturesWereOfferedAndAreMissing) {
+    TraceBuilder trace;
+    trace.request(FrontEndRequest::GET_FEATURES);
+    trace.reply(FrontEndRequest::GET_FEATURES, protocol::serialise_u64(0x1'0000'0002));
+    trace.request(FrontEndRequest::SET_FEATURES, protocol::serialise_u64(0x3'0000'0000));
+    const auto lines = lines_of(trace.records, {TimeFormat::relative, false, true, false});
+    EXPECT_THAT(lines[1], Not(HasSubstr("not accepted"))) << "nobody knows yet";
+    EXPECT_THAT(lines[2], HasSubstr("SIZE_MAX  (offered, not accepted)"));
+    EXPECT_THAT(lines[2], HasSubstr("ACCESS_PLATFORM  (accepted, but never offered)"));
+    EXPECT_THAT(lines[2], HasSubstr("VERSION_1\n"));
+}
+
 TEST(TextVerbose, SaysBothMeaningsOfANumber) {
     const auto verbose = [](const TraceBuilder& trace) {
         return lines_of(trace.records, {TimeFormat::relative, false, true, false})[0];

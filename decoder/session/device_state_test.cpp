@@ -82,6 +82,22 @@ TEST(DeviceState, KnowsAllThatABlockSessionAgreedOn) {
     EXPECT_FALSE(state.split_ring(7));
 }
 
+TEST(DeviceState, KnowsTheDescriptorsOfAQueueUntilItStops) {
+    DeviceState state = started_block_device();
+    EXPECT_EQ(state.queue(0)->kick_descriptor, 20U);
+    EXPECT_EQ(state.queue(0)->call_descriptor, 1U);
+    EXPECT_EQ(state.queue(0)->err_descriptor, 0U);
+    send(state, Request::SET_VRING_ERR, serialise_u64(0), {30});
+    EXPECT_EQ(state.queue(0)->err_descriptor, 30U);
+    set_vring(state, Request::GET_VRING_BASE, 0, 0);
+    answer(state, Request::GET_VRING_BASE, serialise(protocol::VringState{0, 7}));
+    EXPECT_EQ(state.queue(0)->kick_descriptor, 0U);
+    EXPECT_EQ(state.queue(0)->call_descriptor, 0U);
+    EXPECT_EQ(state.queue(0)->err_descriptor, 30U) << "back-ends keep it";
+    EXPECT_TRUE(state.protocol_features_given());
+    EXPECT_FALSE(DeviceState().protocol_features_given());
+}
+
 TEST(DeviceState, ReportsEachStartAndStopOnce) {
     DeviceState state = started_block_device();
     const Change again = send(state, Request::SET_VRING_KICK, serialise_u64(0), {77});

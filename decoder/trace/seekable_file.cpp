@@ -87,18 +87,12 @@ Result<SeekableFile> SeekableFile::open(const std::string& path, const std::stop
     if (!source) {
         return tl::unexpected(source.error());
     }
-    if ((*source)->can_seek()) {
-        auto file = open_file(path);
-        if (!file) {
-            return tl::unexpected(file.error());
-        }
-        return SeekableFile(std::move(*file), std::nullopt);
-    }
-    auto file = make_nameless_file();
+    const bool as_it_is = (*source)->can_seek();  // nothing is read of it here, so that it has no problem
+    auto file = as_it_is ? open_file(path) : make_nameless_file();
     if (!file) {
         return tl::unexpected(file.error());
     }
-    if (Status copied = copy(**source, *file, stop, progress); !copied) {
+    if (Status copied = as_it_is ? Status() : copy(**source, *file, stop, progress); !copied) {
         return tl::unexpected(copied.error());
     }
     const std::optional<Error>& problem = (*source)->problem();

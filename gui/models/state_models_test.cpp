@@ -335,6 +335,21 @@ TEST_F(StateModelsTest, RingRowsAreFoundByTheirSlot) {
     EXPECT_EQ(rows.make(2).record, builder_.last_sequence());
 }
 
+TEST_F(StateModelsTest, AnIndirectTableStandsBelowItsDescriptor) {
+    BlockSession::start(builder_);
+    trace::ChainEntry entry = BlockSession::write_request(7, 0, 0, 0x100000, Bytes(8));
+    entry.descriptors.insert(entry.descriptors.begin(), {0x9000, 48, virtio::descriptor_indirect, 0});
+    builder_.chains(0, {entry});
+    const auto state = view();
+    const auto rows = ring_rows({state, &state->queues[0].ring});
+    ASSERT_EQ(rows.count, 4);
+    EXPECT_EQ(rows.row_of_key(7), 0);
+    EXPECT_EQ(rows.row_of_key(0), -1);
+    EXPECT_TRUE(rows.make(1).cells[0].contains(QStringLiteral("↳ 0")));
+    EXPECT_EQ(rows.make(3).cells[2], QStringLiteral("0x100010"));
+    EXPECT_EQ(rows.make(3).record, builder_.last_sequence());
+}
+
 TEST_F(StateModelsTest, ASplitRingIsDrawnAsThree) {
     add_rounds(3, true);
     const auto state = view();

@@ -135,22 +135,33 @@ TableRow life_row(const session::DescriptorLife& life, bool in_use) {
             {}};
 }
 
-TableRow ring_row(const render::RingView& ring, const render::TableEntry& entry, const render::OpenChainView* chain) {
+// A descriptor of the ring, or of an indirect table that one of the ring refers to.
+struct RingLine {
+    render::TableEntry entry;
+    const render::OpenChainView* chain{nullptr};  // that it belongs to; of the ring
+    bool indirect{false};
+};
+
+TableRow ring_row(const render::RingView& ring, const RingLine& line) {
+    const render::TableEntry& entry = line.entry;
     const auto state = entry.index < ring.slots.size() ? ring.slots[entry.index] : render::SlotState::unknown;
-    const QString problem = chain == nullptr ? QString() : text_of(render::chain_problem_text(chain->problem));
+    const QString owner =
+        line.indirect ? tr("device, in an indirect table") : text_of(render::owner_text(state, ring.packed));
+    const QString problem =
+        line.chain == nullptr ? QString() : text_of(render::chain_problem_text(line.chain->problem));
     const trace::ChainDescriptor& descriptor = entry.descriptor;
     const bool linked = ring.packed || (descriptor.flags & virtio::descriptor_next) != 0;
-    return {{number(entry.index), text_of(render::owner_text(state, ring.packed)), hex(descriptor.address),
-             number(descriptor.length), text_of(render::descriptor_flags_text(descriptor.flags)),
-             linked ? number(descriptor.next) : QString(),
-             chain == nullptr ? QString() : tr("record %1").arg(chain->sequence),
-             problem.isEmpty() ? QString() : QStringLiteral("!! ") + problem},
-            !problem.isEmpty() ? Tone::bad
-            : chain != nullptr ? Tone::plain
-                               : Tone::faint,
-            chain == nullptr ? 0 : chain->sequence,
+    const QString record = line.chain == nullptr ? QString() : tr("record %1").arg(line.chain->sequence);
+    return {{(line.indirect ? QStringLiteral("    ↳ ") : QString()) + number(entry.index), owner,
+             hex(descriptor.address), number(descriptor.length),
+             text_of(render::descriptor_flags_text(descriptor.flags)), linked ? number(descriptor.next) : QString(),
+             record, problem.isEmpty() ? QString() : QStringLiteral("!! ") + problem},
+            !problem.isEmpty()      ? Tone::bad
+            : line.chain != nullptr ? Tone::plain
+                                    : Tone::faint,
+            line.chain == nullptr ? 0 : line.chain->sequence,
             problem,
-            static_cast<int>(entry.index)};
+            line.indirect ? -1 : static_cast<int>(entry.index)};
 }
 
 }  // namespace
@@ -266,26 +277,32 @@ QStringList ring_titles() {
 }
 
 TableRows ring_rows(const std::shared_ptr<const render::RingView>& ring) {
-    // By slot, so that neither has to be looked for: those that are known, and whose they are.
-    const auto entries = std::make_shared<const std::vector<render::TableEntry>>(ring->table_with_open());
-    std::map<std::uint16_t, const render::OpenChainView*> chains;
+    std::map<std::uint16_t, const render::OpenChainView*> chains;  // by slot
     for (const render::OpenChainView& chain : ring->open) {
         for (const render::TableEntry& entry : chain.table) {
             chains[entry.index] = &chain;
         }
     }
-    return {static_cast<int>(entries->size()),
-            [ring, entries, chains = std::move(chains)](int row) {
-                const render::TableEntry& entry = (*entries)[static_cast<std::size_t>(row)];
-                const auto chain = chains.find(entry.index);
-                return ring_row(*ring, entry, chain == chains.end() ? nullptr : chain->second);
-            },
-            [entries](int key) {
-                const auto found = std::lower_bound(
-                    entries->begin(), entries->end(), key,
-                    [](const render::TableEntry& entry, int index) { return int{entry.index} < index; });
-                return found == entries->end() || int{found->index} != key ? -1
-                                                                           : static_cast<int>(found - entries->begin());
+    std::vector<RingLine> lines;
+    std::map<int, int> rows;  // by slot
+    for (const render::TableEntry& entry : ring->table_with_open()) {
+        const auto found = chains.find(entry.index);
+        const render::OpenChainView* chain = found == chains.end() ? nullptr : found->second;
+        rows.emplace(entry.index, static_cast<int>(lines.size()));
+        lines.push_back({entry, chain, false});
+        if (chain == nullptr || (entry.descriptor.flags & virtio::descriptor_indirect) == 0) {
+            continue;
+        }
+        for (std::size_t i = 0; i < chain->indirect.size(); ++i) {
+            lines.push_back({{static_cast<std::uint16_t>(i), chain->indirect[i]}, chain, true});
+        }
+    }
+    const int count = static_cast<int>(lines.size());
+    return {count,
+            [ring, lines = std::move(lines)](int row) { return ring_row(*ring, lines[static_cast<std::size_t>(row)]); },
+            [rows = std::move(rows)](int key) {
+                const auto found = rows.find(key);
+                return found == rows.end() ? -1 : found->second;
             }};
 }
 

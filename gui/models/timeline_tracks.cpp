@@ -33,6 +33,19 @@ void TimelineTracks::build(const overview::Overview& overview, const std::set<st
     for (const std::uint32_t session : sessions) {
         add_session(overview, session, with_findings.contains(session), folded);
     }
+    if (overview.lanes.left_some_out()) {
+        add({TrackKind::heading,
+             tr("More queues than there is room for"),
+             {},
+             {},
+             {},
+             UINT32_MAX,
+             std::nullopt,
+             false,
+             0,
+             0},
+            line_ + 6);
+    }
 }
 
 void TimelineTracks::add(Track&& track, int height) {

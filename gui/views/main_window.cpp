@@ -67,7 +67,7 @@ MainWindow::MainWindow(const QString& version, QWidget* parent)
 }
 
 MainWindow::~MainWindow() {
-    docks_->set_document(nullptr);
+    state_docks_->set_document(nullptr);
     time_docks_->set_document(nullptr, nullptr);
     records_->setModel(nullptr);
     findings_->setModel(nullptr);
@@ -205,8 +205,10 @@ void MainWindow::show_findings(bool whole) {
     for (int column = 0; column < FindingsModel::column_count; ++column) {
         findings_->resizeColumnToContents(column);
     }
-    resizeDocks({findings_dock_}, {std::min(6, count + 3) * fontMetrics().height() * 3 / 2}, Qt::Vertical);
-    time_docks_->make_room_beside(*findings_dock_);
+    if (count > 0) {
+        resizeDocks({findings_dock_}, {std::min(6, count + 3) * fontMetrics().height() * 3 / 2}, Qt::Vertical);
+        time_docks_->make_room_beside(*findings_dock_);
+    }
     statusBar()->showMessage(!whole       ? tr("The trace could not be read again: it was not checked")
                              : count == 0 ? tr("Checked: no rule is seen to be broken")
                                           : QString(),
@@ -214,13 +216,14 @@ void MainWindow::show_findings(bool whole) {
 }
 
 void MainWindow::make_state_docks() {
-    docks_ = new StateDocks(*this);
-    connect(this, &MainWindow::record_selected, docks_, &StateDocks::set_record);
-    connect(docks_, &StateDocks::record_wanted, this, &MainWindow::go_to_sequence);
-    connect(docks_, &StateDocks::search_wanted, this, &MainWindow::search);
-    connect(docks_, &StateDocks::scrubbed, this, &MainWindow::scrub_to);
-    connect(docks_, &StateDocks::said, this, [this](const QString& text) { statusBar()->showMessage(text, 8000); });
-    connect(docks_, &StateDocks::history_read, this, [this] {
+    state_docks_ = new StateDocks(*this);
+    connect(this, &MainWindow::record_selected, state_docks_, &StateDocks::set_record);
+    connect(state_docks_, &StateDocks::record_wanted, this, &MainWindow::go_to_sequence);
+    connect(state_docks_, &StateDocks::search_wanted, this, &MainWindow::search);
+    connect(state_docks_, &StateDocks::scrubbed, this, &MainWindow::scrub_to);
+    connect(state_docks_, &StateDocks::said, this,
+            [this](const QString& text) { statusBar()->showMessage(text, 8000); });
+    connect(state_docks_, &StateDocks::history_read, this, [this] {
         const QModelIndex first = details_model_->index(0, DetailsModel::name);
         const bool has_descriptors =
             first.isValid() && !details_model_->match(first, Qt::DisplayRole, QStringLiteral("fd")).isEmpty();
@@ -295,7 +298,7 @@ void MainWindow::show_trace(const QString& path, bool grows) {
     time_docks_->set_document(nullptr, nullptr);
     records_->setModel(nullptr);
     findings_->setModel(nullptr);
-    docks_->set_document(nullptr);
+    state_docks_->set_document(nullptr);
     findings_dock_->hide();
     findings_model_.reset();
     reader_.reset();
@@ -306,7 +309,7 @@ void MainWindow::show_trace(const QString& path, bool grows) {
     findings_model_ = std::make_unique<FindingsModel>(*document_);
     findings_->setModel(findings_model_.get());
     connect(findings_model_.get(), &FindingsModel::checked, this, &MainWindow::show_findings);
-    docks_->set_document(document_.get());
+    state_docks_->set_document(document_.get());
     model_ = std::make_unique<RecordsModel>(*document_);
     time_docks_->set_document(document_.get(), findings_model_.get());
     reader_ = std::make_unique<ReaderThread>(document_->index(), 4);
@@ -396,7 +399,7 @@ void MainWindow::show_current(int row) {
     wanted_ = 0;  // whoever moved wants to be here
     Q_EMIT record_selected(sequence);
     reader_->forget_all();
-    reader_->post(sequence, [this, sequence, generation, history = docks_->history()](index::Cursor& cursor) {
+    reader_->post(sequence, [this, sequence, generation, history = state_docks_->history()](index::Cursor& cursor) {
         std::vector<render::Detail> details;
         render::RawBytes bytes;
         const Status read = cursor.visit(sequence, sequence, [&](const auto& annotation, std::size_t entry) {

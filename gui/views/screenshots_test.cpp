@@ -12,8 +12,6 @@
 
 #include <QApplication>
 #include <QDockWidget>
-#include <QImage>
-#include <QPixmap>
 #include <QSettings>
 #include <QTest>
 #include <QTreeView>
@@ -99,10 +97,11 @@ INSTANTIATE_TEST_SUITE_P(
         Picture{"chains-dark", "qemu-7.2-reconnect-blk.pcap.zst", 0, "record == chain", Theme::dark},
         Picture{"timeline-light", "qemu-7.2-linux-blk.pcap.zst", 60, "", Theme::light, Dock::timeline},
         Picture{"timeline-dark", "qemu-7.2-linux-blk.pcap.zst", 60, "", Theme::dark, Dock::timeline},
-        Picture{"timeline-deep-light", "qemu-7.2-linux-blk.pcap.zst", 12, "", Theme::light, Dock::timeline, 93.5e6,
-                96.3e6},
+        Picture{"timeline-deep-light", "qemu-7.2-linux-blk.pcap.zst", 133, "", Theme::light, Dock::timeline, 6.3008e9,
+                6.3152e9},
         Picture{"timeline-findings-dark", "bug-iotlb-deadlock.pcap.zst", 12, "", Theme::dark, Dock::timeline},
         Picture{"timeline-virtiofs-light", "qemu-7.2-virtiofsd.pcap.zst", 12, "", Theme::light, Dock::timeline},
+        Picture{"timeline-frames-light", "dpdk-22.11-split.pcap.zst", 90, "", Theme::light, Dock::timeline},
         Picture{"statistics-light", "qemu-7.2-virtiofsd.pcap.zst", 0, "", Theme::light, Dock::statistics},
         Picture{"statistics-dark", "qemu-7.2-linux-blk.pcap.zst", 0, "", Theme::dark, Dock::statistics}),
     [](const auto& test) {

@@ -15,6 +15,7 @@ StateDocks::StateDocks(QMainWindow& window)
       rings_(new RingsPanel(&window)),
       state_dock_(make_dock(window, state_, tr("State"), QStringLiteral("state"))),
       rings_dock_(make_dock(window, rings_, tr("Rings"), QStringLiteral("rings"))) {
+    window.setCorner(Qt::BottomRightCorner, Qt::RightDockWidgetArea);  // height is what they need
     window.tabifyDockWidget(state_dock_, rings_dock_);
     window.resizeDocks({state_dock_}, {440}, Qt::Horizontal);
     state_dock_->raise();

@@ -72,7 +72,7 @@ class StateViewsTest : public ::testing::Test {
         ASSERT_TRUE(wait([&] { return shows(sequence); })) << sequence;
     }
     void press(Qt::Key key, Qt::KeyboardModifiers modifiers = {}) const { QTest::keyClick(window_, key, modifiers); }
-    [[nodiscard]] StateDocks& docks() const { return window_->docks(); }
+    [[nodiscard]] StateDocks& docks() const { return window_->state_docks(); }
     [[nodiscard]] StatePanel& state() const { return docks().state(); }
     [[nodiscard]] RingsPanel& rings() const { return docks().rings(); }
     void show_rings() const {
@@ -271,7 +271,7 @@ TEST_F(StateViewsTest, ThePayloadIsShownInThreeForms) {
 
 TEST_F(StateViewsTest, AnotherTraceBeginsAfresh) {
     go_to(available_[5]);
-    window_->docks().set_document(nullptr);
+    window_->state_docks().set_document(nullptr);
     EXPECT_EQ(state().table(StatePanel::queues).model->rowCount(), 0);
     EXPECT_EQ(rings().queue_choice().count(), 0);
     EXPECT_TRUE(rings().diagram().picture().rings.empty());

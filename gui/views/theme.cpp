@@ -97,7 +97,7 @@ QBrush slot_brush(const QPalette& palette, SlotLook look) {
         case SlotLook::device:
             return QColor(0xe6, 0x9f, 0x00);
         case SlotLook::part:
-            return {QColor(0xe6, 0x9f, 0x00), Qt::Dense4Pattern};
+            return dark ? QColor(0x8a, 0x60, 0x08) : QColor(0xf8, 0xd8, 0x98);
         case SlotLook::used:
             return QColor(0x56, 0xb4, 0xe9);
         case SlotLook::driver:

@@ -43,7 +43,6 @@ TimeDocks::TimeDocks(QMainWindow& window)
     window.tabifyDockWidget(timeline_dock_, statistics_dock_);
     timeline_dock_->raise();
     statistics_dock_->hide();
-    window.resizeDocks({timeline_dock_}, {usual_height}, Qt::Vertical);
     connect(statistics_, &StatisticsPanel::filter_wanted, this, &TimeDocks::filter_wanted);
     connect(statistics_, &StatisticsPanel::said, this, &TimeDocks::said);
     connect(statistics_dock_, &QDockWidget::visibilityChanged, statistics_, &StatisticsPanel::need);

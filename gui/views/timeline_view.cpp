@@ -34,6 +34,10 @@ int TimelineView::left() const {
     return fontMetrics().horizontalAdvance(tr("Front-end channel")) + beside_title;  // the longest
 }
 
+QSize TimelineView::sizeHint() const {
+    return {800, top() + fontMetrics().height() * 10};
+}
+
 int TimelineView::top() const {
     return fontMetrics().height() + 8;
 }

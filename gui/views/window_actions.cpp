@@ -78,14 +78,14 @@ void MainWindow::make_go_menu() {
     menu.addSeparator();
     add(menu, tr("&Back"), QKeySequence(tr("Alt+Left")), &MainWindow::go_back);
     add(menu, tr("&Forward"), QKeySequence(tr("Alt+Right")), &MainWindow::go_forward);
-    docks_->add_steps(menu);
+    state_docks_->add_steps(menu);
 }
 
 void MainWindow::make_view_menu() {
     QMenu& menu = *menuBar()->addMenu(tr("&View"));
     add(menu, tr("&Time: relative, absolute or since the row before"), QKeySequence(tr("Ctrl+T")),
         &MainWindow::next_time_format);
-    docks_->add_views(menu);
+    state_docks_->add_views(menu);
     QMenu& themes = *menu.addMenu(tr("T&heme"));
     auto* group = new QActionGroup(this);
     const int current = QSettings().value(QStringLiteral("theme")).toInt();
@@ -252,12 +252,17 @@ void MainWindow::show_shortcuts() {
             }
         }
     }
-    text +=
-        tr("<tr><td><b>Return</b></td><td>On a record: its request or answer</td></tr>"
-           "<tr><td><b>Up, Down</b></td><td>In the filter: those used before</td></tr>"
-           "<tr><td><b>Ctrl+Space</b></td><td>In the filter: what may stand here</td></tr>"
-           "<tr><td><b>Tab</b></td><td>The next pane</td></tr>"
-           "<tr><td><b>Esc</b></td><td>Stop what runs</td></tr>");
+    text += tr(
+        "<tr><td><b>Return</b></td><td>On a record: its request or answer</td></tr>"
+        "<tr><td><b>Up, Down</b></td><td>In the filter: those used before</td></tr>"
+        "<tr><td><b>Ctrl+Space</b></td><td>In the filter: what may stand here</td></tr>"
+        "<tr><td><b>Left, Right</b></td><td>In the timeline: the mark before, the next; with Shift the view</td></tr>"
+        "<tr><td><b>Up, Down</b></td><td>In the timeline: another track; Space folds a heading</td></tr>"
+        "<tr><td><b>+, −, 0</b></td><td>In the timeline: zoom in, out, all</td></tr>"
+        "<tr><td><b>[, ], Z, F</b></td><td>In the timeline: the range begins, ends at the record; zoom, "
+        "filter</td></tr>"
+        "<tr><td><b>Tab</b></td><td>The next pane</td></tr>"
+        "<tr><td><b>Esc</b></td><td>Stop what runs</td></tr>");
     QMessageBox::information(this, tr("Keyboard"), QStringLiteral("<table>%1</table>").arg(text));
 }
 

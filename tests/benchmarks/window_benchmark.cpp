@@ -1,26 +1,34 @@
 // The window on a trace of ten million records: time to the first rows, how fast the rest is indexed, a filter over
-// all, scrolling, how long the event loop was held up in each, and memory. VUTRACE_BENCHMARK_TRACE=FILE keeps the
-// trace, or uses one that is there; VUTRACE_BENCHMARK_RECORDS=N makes a smaller one.
+// all, scrolling, the timeline zoomed and moved, how long the event loop was held up in each, and memory.
+// VUTRACE_BENCHMARK_TRACE=FILE keeps the trace, or uses one that is there; VUTRACE_BENCHMARK_RECORDS=N makes a smaller
+// one.
 #include "render_fixture.h"
 
 #include <vutrace/gui/views/filter_bar.h>
 #include <vutrace/gui/views/main_window.h>
 #include <vutrace/gui/views/records_view.h>
+#include <vutrace/gui/views/time_docks.h>
+#include <vutrace/gui/views/timeline_view.h>
 #include <vutrace/trace/writer.h>
 
 #include <unistd.h>
 
 #include <QApplication>
+#include <QDockWidget>
 #include <QElapsedTimer>
 #include <QSettings>
 #include <QStandardPaths>
 #include <QTest>
 #include <QTimer>
+#include <QWheelEvent>
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <string>
 
 namespace vutrace::gui {
@@ -90,6 +98,62 @@ long resident_megabytes(const char* which) {
     return 0;
 }
 
+// Processor time of the window's thread: what a frame costs also where the machine is busy.
+double thread_milliseconds() {
+    timespec now{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
+}
+
+// Frames follow each other as fast as they are painted, each at another zoom or place.
+void measure_timeline(MainWindow& window, Probe& probe) {
+    constexpr int zooms = 300;
+    constexpr int moves = 200;
+    constexpr double zoom_of_a_wheel_step = 1.1;
+    TimelineView& timeline = window.time_docks().timeline();
+    window.resizeDocks({&window.time_docks().timeline_dock()}, {400}, Qt::Vertical);
+    QTest::qWait(200);
+    const double whole = timeline.window().span();
+    const auto turn = [&](double steps, Qt::KeyboardModifiers modifiers) {
+        const QPoint at(timeline.left() + timeline.viewport()->width() / 3, timeline.height() / 2);
+        QWheelEvent event(at, timeline.viewport()->mapToGlobal(at), {}, {0, static_cast<int>(steps * 120)},
+                          Qt::NoButton, modifiers, Qt::NoScrollPhase, false);
+        QApplication::sendEvent(timeline.viewport(), &event);
+        QApplication::processEvents();
+    };
+    const auto frames = [&](const char* what, int count, const std::function<void()>& step) {
+        (void)probe.take();
+        double most = 0;
+        const double begin = thread_milliseconds();
+        QElapsedTimer all;
+        all.start();
+        for (int i = 0; i < count; ++i) {
+            const double before = thread_milliseconds();
+            step();
+            most = std::max(most, thread_milliseconds() - before);
+        }
+        std::printf("timeline, %-12s %6.2f ms a frame; processor %.2f ms, at most %.1f ms\n", what,
+                    static_cast<double>(all.nsecsElapsed()) / 1e6 / count, (thread_milliseconds() - begin) / count,
+                    most);
+        std::printf("  longest hold-up      %6lld ms\n", static_cast<long long>(probe.take()));
+    };
+    const double share = std::log(zoom_of_a_wheel_step) / std::log(1.35);
+    frames("zooming in", zooms, [&] { turn(share, {}); });
+    std::printf("  from %.3g s to %.3g s\n", whole / 1e9, timeline.window().span() / 1e9);
+    frames("zooming out", zooms, [&] { turn(-share, {}); });
+    for (const double span : {whole / 4, whole / 50, whole / 1000}) {
+        timeline.show(0, span);
+        frames("moving", moves, [&] { turn(-1, Qt::ShiftModifier); });
+    }
+    QElapsedTimer exact;
+    exact.start();
+    timeline.show(whole / 2, whole / 2 + 1e6);
+    timeline.viewport()->repaint();
+    (void)QTest::qWaitFor([&] { return !window.time_docks().source()->is_reading(); }, patience);
+    std::printf("timeline, 1 ms exact   %6lld ms\n", static_cast<long long>(exact.elapsed()));
+    timeline.show_all();
+}
+
 void measure(const std::string& path) {
     const double megabytes = static_cast<double>(std::filesystem::file_size(path)) / 1e6;
     Probe probe;
@@ -137,6 +201,7 @@ void measure(const std::string& path) {
     std::printf("jump anywhere, shown   %6.1f ms on average, at most %lld ms\n",
                 static_cast<double>(clock.elapsed()) / steps, static_cast<long long>(slowest));
     std::printf("  longest hold-up      %6lld ms\n", static_cast<long long>(probe.take()));
+    measure_timeline(*window, probe);
     std::printf("resident memory        %6ld MB, at most %ld MB\n", resident_megabytes("VmRSS"),
                 resident_megabytes("VmHWM"));
     delete window;

@@ -73,7 +73,7 @@ struct RingView {
 [[nodiscard]] std::vector<RingView> view_rings(const session::SessionState& state, std::optional<std::uint32_t> queue);
 
 [[nodiscard]] std::string ring_text(const RingView& ring, const Style& style);
-// The lines of `ring_text` without its open chains, plain.
+// The lines of `ring_text` without what a picture shows, slots and open chains; plain.
 [[nodiscard]] std::string ring_facts(const RingView& ring);
 // "17, wrap counter 1": a position of a packed ring; "unknown".
 [[nodiscard]] std::string position_text(const std::optional<std::uint16_t>& position);

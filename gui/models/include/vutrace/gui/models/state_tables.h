@@ -36,7 +36,7 @@ using StatePointer = std::shared_ptr<const render::StateView>;  // never null he
                                         std::uint64_t sequence);
 
 [[nodiscard]] QStringList ring_titles();
-// The descriptors of a ring that are known; keys are their slots.
+// The descriptors of a ring that are known, with the indirect tables of open chains below them; keys are their slots.
 [[nodiscard]] TableRows ring_rows(const std::shared_ptr<const render::RingView>& ring);
 
 // Which epoch of its session the record is in, with the records that begin it and the next one.

@@ -30,8 +30,8 @@ class FilterBar;
 class HexView;
 class RecordsView;
 class StateDocks;
-struct RecordSearch;
 class TimeDocks;
+struct RecordSearch;
 
 class MainWindow final : public QMainWindow {
     Q_OBJECT
@@ -49,7 +49,7 @@ class MainWindow final : public QMainWindow {
     [[nodiscard]] FilterBar& filter_bar() const noexcept { return *filter_bar_; }
     [[nodiscard]] QTreeView& details() const noexcept { return *details_; }
     [[nodiscard]] HexView& bytes() const noexcept { return *bytes_; }
-    [[nodiscard]] StateDocks& docks() const noexcept { return *docks_; }
+    [[nodiscard]] StateDocks& state_docks() const noexcept { return *state_docks_; }
     [[nodiscard]] QTreeView& findings() const noexcept { return *findings_; }
     [[nodiscard]] RecordsModel* model() const noexcept { return model_.get(); }
     [[nodiscard]] TraceDocument* document() const noexcept { return document_.get(); }
@@ -148,7 +148,7 @@ class MainWindow final : public QMainWindow {
     HexView* bytes_;
     QSplitter* upper_and_lower_;
     QSplitter* lower_;
-    StateDocks* docks_;
+    StateDocks* state_docks_;
     QDockWidget* findings_dock_;
     QTreeView* findings_;
     QLabel* verdict_;

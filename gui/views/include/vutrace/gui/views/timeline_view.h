@@ -55,6 +55,8 @@ class TimelineView final : public QAbstractScrollArea {
     // Where a track is, as scrolled now, in the viewport.
     [[nodiscard]] QRect rect_of(const Track& track) const;
 
+    [[nodiscard]] QSize sizeHint() const override;
+
     void zoom(double factor);  // around the current record where it is seen, otherwise the middle
     void show_all();
     void show(double from, double to);
