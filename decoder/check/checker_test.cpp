@@ -47,6 +47,11 @@ TEST(Catalogue, FindsRulesByIdAndNumber) {
     EXPECT_EQ(find_rule(""), nullptr);
 }
 
+TEST(Catalogue, TellsVerdictsOnStallsFromOtherRules) {
+    EXPECT_TRUE(is_stall_verdict(*find_rule("STALL005")));
+    EXPECT_FALSE(is_stall_verdict(*find_rule("VU010")));
+}
+
 TEST(Catalogue, NamesSeverities) {
     for (const Severity severity : {Severity::info, Severity::warning, Severity::error}) {
         EXPECT_EQ(find_severity(name_of(severity)), severity);

@@ -153,8 +153,10 @@ void TimelinePainter::paint_marks(std::span<const Column> columns, const QRectF&
             blurred.push_back(rect);
             continue;
         }
-        const auto strength = std::min<std::size_t>(static_cast<std::size_t>(std::log2(summary.count)) / 2, 3);
         const bool alone = i + 1 == columns.size() || columns[i + 1].summary.count == 0;
+        const std::size_t strength =
+            alone ? strengths.size() - 1
+                  : std::min(static_cast<std::size_t>(std::log2(summary.count)) / 2, strengths.size() - 1);
         (summary.bad != 0 ? bad : rects[strength])
             .push_back(alone ? rect.adjusted(0, 0, std::max(0.0, 2 - width), 0) : rect);
     }
@@ -289,7 +291,8 @@ QString TimelinePainter::paint_latency(const Lane& lane, const QRectF& place) {
         if (summary.count > 1) {
             bands.push_back(QRectF(x_of(i), top, 1 / ratio_, std::max(bottom - top, 1.0)));
         }
-        means.push_back(QRectF(x_of(i), mean - 1, summary.count == 1 ? std::max(width, 2.0) : width, 2));
+        const bool alone = summary.count == 1;
+        means.push_back(QRectF(x_of(i) - (alone ? 1 : 0), mean - (alone ? 1.5 : 1), alone ? 3 : width, alone ? 3 : 2));
     }
     painter_.setPen(Qt::NoPen);
     painter_.setBrush(with_alpha(ink(palette_, Ink::third), 0.4));
