@@ -25,6 +25,8 @@ namespace {
 
 using Kind = trace::EventRecord::Kind;
 using protocol::FrontEndRequest;
+using Found = PollPacer::Found;
+using Need = PollPacer::Need;
 
 std::optional<Kind> kind_of(Side sender, const protocol::Header& header) noexcept {
     if (sender != Side::front_end) {
@@ -57,7 +59,8 @@ class SessionDataPath final : public DataPath {
                       ? std::make_unique<ShadowSession>(options_, session, recorder, state, recorded_callback(),
                                                         [this](Kind kind, std::uint16_t queue) { notify(kind, queue); })
                       : nullptr),
-          pacer_(loop, [this] { poll(); }),
+          pacer_(
+              loop, [this] { poll(); }, [this] { count(); }),
           budget_(options.mode == DataPathMode::tap ? options.budget : TapBudget::unbounded,
                   std::thread::hardware_concurrency()),
           notifications_(Notifications::create(
@@ -147,7 +150,7 @@ class SessionDataPath final : public DataPath {
             taps_.update(*change.queue_changed);
             update_shadow(*change.queue_changed, message);
         }
-        looked(kicked && taps_.scan_all());
+        looked(kicked ? taps_.scan_all() : Found::nothing);
     }
 
     void session_ended() override {
@@ -156,7 +159,7 @@ class SessionDataPath final : public DataPath {
             shadow_->queues().end_all();
         }
         areas_.record();
-        pacer_.need(PollPacer::Need::none, false);
+        pacer_.need({});
         if (without_memory_) {
             say_what_was_not_seen();
         } else if (snapshot_ != nullptr) {
@@ -181,7 +184,7 @@ class SessionDataPath final : public DataPath {
         }
         (void)recorder_.record(session_, trace::EventRecord{kind, queue, count});
         budget_.woken(count);
-        looked(kind != Kind::err && taps_.scan(queue));
+        looked(kind == Kind::err ? Found::nothing : taps_.scan(queue));
         return true;
     }
 
@@ -194,7 +197,7 @@ class SessionDataPath final : public DataPath {
         if (kind == Kind::call && pass_on) {
             (void)recorder_.record(session_, trace::EventRecord{kind, queue, count});
         }
-        looked(false);
+        looked(Found::nothing);
         return pass_on;
     }
 
@@ -234,21 +237,34 @@ class SessionDataPath final : public DataPath {
     }
 
     // After each look.
-    void looked(bool found) {
+    void looked(Found found) {
         budget_.recorded(taps_.take_copied_bytes());
         budget_.looked();
         if (!budget_.may_be_woken()) {
             set_muted(true);
         }
-        PollPacer::Need need = taps_.need();
-        if (shadow_ != nullptr && shadow_->queues().need() != PollPacer::Need::none) {
-            need = std::max(need, shadow_->queues().need());
-            found = true;  // somebody waits for what is in the rings: as soon as it can be
-        }
-        pacer_.need(muted_ ? std::max(need, PollPacer::Need::poll) : need, found, budget_.rest());
+        ask(found);
         if (state_.has_feature(protocol::feature::LOG_ALL)) {
             areas_.look_at_log();
         }
+    }
+
+    // Where the rings are, so that what passes until the next look is counted.
+    void count() {
+        taps_.count_what_passes();
+        budget_.counted();
+        ask(Found::nothing);
+    }
+
+    // What is needed next.
+    void ask(Found found) {
+        Need need = taps_.need();
+        if (shadow_ != nullptr && shadow_->queues().need() != Need::none) {
+            need = std::max(need, shadow_->queues().need());
+            found = Found::something;  // somebody waits for what is in the rings: as soon as it can be
+        }
+        pacer_.need({muted_ ? std::max(need, Need::poll) : need, found, budget_.rest(), taps_.count_every(),
+                     budget_.counting_rest()});
     }
 
     void set_muted(bool muted) {
@@ -256,6 +272,7 @@ class SessionDataPath final : public DataPath {
             return;
         }
         notifications_->mute(muted);
+        taps_.mute(muted);
         if (muted && !std::exchange(said_muted_, true)) {
             note(
                 "notifications come faster than the budget allows to be woken: from here on some are not seen, and "

@@ -14,6 +14,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 
 namespace vutrace::capture {
@@ -41,10 +42,16 @@ class QueueTaps {
     // Queues that somebody else looks at (mode `shadow`). May be empty.
     void leave_out(std::function<bool(std::uint32_t queue)> predicate) { left_out_ = std::move(predicate); }
 
-    // True where something was found.
-    bool scan(std::uint32_t queue);
-    bool scan_all();
-    bool scan_those_in_need();
+    using Found = PollPacer::Found;
+    Found scan(std::uint32_t queue);
+    Found scan_all();
+    Found scan_those_in_need();
+    // Looks of RingTap::count at the queues of whose first chain nobody tells us: how often is enough; empty: not at
+    // all.
+    [[nodiscard]] std::optional<std::chrono::nanoseconds> count_every() const;
+    void count_what_passes();
+    // While notifications are muted nobody tells us of anything.
+    void mute(bool muted) noexcept;
     [[nodiscard]] PollPacer::Need need() const;
     // Copied since the last call, by all taps.
     [[nodiscard]] std::uint64_t take_copied_bytes() noexcept { return std::exchange(copied_bytes_, 0); }
@@ -56,7 +63,8 @@ class QueueTaps {
     };
     using Clock = std::chrono::steady_clock;
 
-    bool scan(Entry& entry);
+    Found scan(Entry& entry);
+    [[nodiscard]] bool is_polled(std::uint32_t queue, const RingTap& tap) const;
     void look_last(Entry& entry, Clock::time_point until);
     [[nodiscard]] PollPacer::Need need_of(std::uint32_t queue, const Entry& entry) const;
     [[nodiscard]] bool is_supported(std::uint32_t queue);
@@ -76,6 +84,7 @@ class QueueTaps {
     std::map<std::uint32_t, Entry> entries_;
     std::uint64_t copied_bytes_{0};
     bool paused_{false};
+    bool muted_{false};
     bool said_unsupported_{false};
 };
 

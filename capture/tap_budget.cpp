@@ -52,6 +52,7 @@ TapBudget::TapBudget(double share, unsigned processors, Clocks clocks)
       clocks_(std::move(clocks)),
       notifiers_(share, notifiers_store, clocks_.now()),
       machine_(share * std::max(processors, 1U), machine_store, clocks_.now()),
+      counting_(counting_share * share * std::max(processors, 1U), counting_store, clocks_.now()),
       used_before_(clocks_.used()) {}
 
 void TapBudget::looked() {
@@ -67,6 +68,17 @@ void TapBudget::looked() {
     notifiers_.spend(wake_ups * wake_up_price, now);
 }
 
+void TapBudget::counted() {
+    if (!bounded_) {
+        return;
+    }
+    const Nanoseconds used = clocks_.used();
+    const Nanoseconds counting = used - std::exchange(used_before_, used);
+    const Nanoseconds now = clocks_.now();
+    machine_.spend(counting, now);
+    counting_.spend(counting, now);
+}
+
 bool TapBudget::may_be_woken() {
     if (!bounded_) {
         return true;
@@ -80,6 +92,10 @@ bool TapBudget::may_be_woken() {
 
 Nanoseconds TapBudget::rest() {
     return bounded_ ? machine_.time_until(Nanoseconds{0}, clocks_.now()) : Nanoseconds{0};
+}
+
+TapBudget::Nanoseconds TapBudget::counting_rest() {
+    return bounded_ ? counting_.time_until(Nanoseconds{0}, clocks_.now()) : Nanoseconds{0};
 }
 
 }  // namespace vutrace::capture

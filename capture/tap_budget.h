@@ -62,6 +62,10 @@ class TapBudget {
     };
     [[nodiscard]] static Clocks system_clocks();
 
+    // How much of the machine's allowance counting looks may take, and what they may save up.
+    static constexpr double counting_share = 0.5;
+    static constexpr Nanoseconds counting_store = std::chrono::milliseconds{1};
+
     static constexpr double unbounded = 1;
 
     // `share`: of the notifiers' time, and of that of all `processors` together; above 0, nothing is
@@ -70,19 +74,22 @@ class TapBudget {
 
     void woken(std::uint64_t times) noexcept { wake_ups_ += times; }
     void recorded(std::uint64_t bytes) noexcept { bytes_ += bytes; }
-    // After each look: settles what it cost.
+    // After each look: settles what it cost. The same after a counting look, which takes nothing but processor time.
     void looked();
+    void counted();
 
     // May notifications wake us? Where not, again after a while.
     [[nodiscard]] bool may_be_woken();
-    // How long to keep from looking.
+    // How long to keep from looking, and from counting: that is allowed while the rest lasts, and prolongs it.
     [[nodiscard]] Nanoseconds rest();
+    [[nodiscard]] Nanoseconds counting_rest();
 
   private:
     bool bounded_;
     Clocks clocks_;
     Allowance notifiers_;
     Allowance machine_;
+    Allowance counting_;
     Nanoseconds used_before_{0};
     std::uint64_t wake_ups_{0};  // since the last look
     std::uint64_t bytes_{0};     // the same

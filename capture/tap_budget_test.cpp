@@ -145,5 +145,44 @@ TEST(TapBudget, TheSystemsClocksRun) {
     EXPECT_GT(clocks.used(), used);
 }
 
+// A look that overdrew the budget keeps from the next, not from counting meanwhile.
+TEST_F(TapBudgetTest, CountingGoesOnWhileLooksRest) {
+    auto budget = budget_of(0.02);
+    look(budget, 150ms);
+    EXPECT_GT(budget.rest(), 1s);
+    EXPECT_EQ(budget.counting_rest(), 0ns);
+    now += 500us;
+    used += 3us;
+    budget.counted();
+    EXPECT_EQ(budget.counting_rest(), 0ns);
+    EXPECT_GT(budget.rest(), 1s);
+}
+
+TEST_F(TapBudgetTest, CountingTakesNoMoreThanItsShareAndNoneOfItForNothing) {
+    auto budget = budget_of(0.02);
+    look(budget, 100ms);  // the store is used up
+    const Nanoseconds begin = now;
+    Nanoseconds counting{0};
+    while (now - begin < 10s) {
+        if (budget.counting_rest() == 0ns) {
+            used += 20us;  // much more than it costs
+            counting += 20us;
+            budget.counted();
+        }
+        now += 490us;
+    }
+    EXPECT_LE(counting, 100ms + TapBudget::counting_store + 20us) << "half of 2 %";
+    EXPECT_GE(counting, 99ms);
+    EXPECT_EQ(budget.rest(), 0ns) << "the other half is there for looks";
+}
+
+TEST_F(TapBudgetTest, CountingIsFreeWhereNothingIsBounded) {
+    auto budget = budget_of(1);
+    used += 1s;
+    budget.counted();
+    EXPECT_EQ(budget.counting_rest(), 0ns);
+    EXPECT_EQ(budget.rest(), 0ns);
+}
+
 }  // namespace
 }  // namespace vutrace::capture

@@ -97,8 +97,8 @@ void print_summary(const capture::Capture& capture, const capture::Recorder& rec
     const std::string lost =
         counters.records_dropped == 0 && counters.chains_dropped == 0 && counters.bytes_dropped == 0
             ? "nothing lost"
-            : fmt::format("lost {} records, {} chains, {} bytes", counters.records_dropped, counters.chains_dropped,
-                          counters.bytes_dropped);
+            : fmt::format("lost {} records, {}{} chains, {} bytes", counters.records_dropped,
+                          counters.chains_at_least ? "at least " : "", counters.chains_dropped, counters.bytes_dropped);
     print_line(fmt::format("{} {}, {} records, {} bytes → {}; {}", capture.sessions(),
                            capture.sessions() == 1 ? "session" : "sessions", counters.records_written,
                            counters.bytes_written, file, lost));

@@ -200,7 +200,7 @@ void append_gap(std::string& out, const Style& style, const trace::GapRecord& re
     if (record.queue != trace::no_queue) {
         text += fmt::format(" in queue {}", record.queue);
     }
-    const char* separator = ": lost ";
+    const char* separator = record.at_least ? ": lost at least " : ": lost ";
     const auto add = [&](std::uint64_t count, std::string_view noun) {
         if (count != 0) {
             text += separator + count_text(count, noun);

@@ -58,6 +58,7 @@ struct RingView {
     };
     std::vector<std::optional<Used>> used_ring;  // by slot, from captured memory
     std::uint64_t chains_available{0}, chains_used{0}, chains_lost{0};
+    bool chains_lost_at_least{false};  // of `chains_lost`: may have been more
 };
 
 // The rings of a session, of all its queues or of one; empty where it has none such. Bounded by the queue sizes.
