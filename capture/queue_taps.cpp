@@ -24,8 +24,13 @@ constexpr const char* too_many_entries =
 }  // namespace
 
 QueueTaps::QueueTaps(const DataPathOptions& options, std::uint32_t session, Recorder& recorder,
-                     const session::DeviceState& state, Recorded recorded)
-    : options_(options), session_(session), recorder_(recorder), state_(state), recorded_(std::move(recorded)) {}
+                     const session::DeviceState& state, Recorded recorded, unsigned threads)
+    : options_(options),
+      session_(session),
+      recorder_(recorder),
+      state_(state),
+      recorded_(std::move(recorded)),
+      most_ring_entries_(most_ring_entries / threads) {}
 
 void QueueTaps::use(std::shared_ptr<const GuestMappings> mappings) {
     (void)scan_all();
@@ -71,7 +76,7 @@ bool QueueTaps::has_room_for(std::uint32_t queue, std::uint32_t size) const noex
         entries_.begin(), entries_.end(), std::uint64_t{0}, [queue](std::uint64_t sum, const auto& entry) {
             return sum + (entry.first == queue ? 0 : virtio::size_of(entry.second.tap->layout()));
         });
-    return others + size <= most_ring_entries;
+    return others + size <= most_ring_entries_;
 }
 
 void QueueTaps::update_all() {

@@ -27,8 +27,9 @@ class QueueTaps {
 
     using Recorded = std::function<void(std::uint64_t address, std::uint64_t length)>;
 
+    // `threads`: so many of these share the session's queues.
     QueueTaps(const DataPathOptions& options, std::uint32_t session, Recorder& recorder,
-              const session::DeviceState& state, Recorded recorded);
+              const session::DeviceState& state, Recorded recorded, unsigned threads = 1);
 
     void use(std::shared_ptr<const GuestMappings> mappings);  // after a last look by the old ones
     // Starts, places again or leaves alone, as the state says.
@@ -79,6 +80,7 @@ class QueueTaps {
     Recorder& recorder_;
     const session::DeviceState& state_;
     Recorded recorded_;
+    std::uint64_t most_ring_entries_;
     std::function<bool(std::uint32_t queue)> left_out_;
     std::shared_ptr<const GuestMappings> mappings_;
     std::map<std::uint32_t, Entry> entries_;

@@ -96,7 +96,8 @@ void SplitRingTap::follow(const trace::RingFields& now) {
     used_ += completed;
     const bool in_motion = offered != 0 || completed != 0;
     const bool shows_loss = std::max(offered, completed) > ring_.layout().size;
-    if (late && in_motion && (polled_ || !woken_ || shows_loss)) {
+    const bool reused = ended_ && shows_loss;  // no longer a ring
+    if (late && in_motion && !reused && (polled_ || !woken_ || shows_loss)) {
         rounds_.doubt();
     }
     polled_ = steps_.options().event_index ? now.available_event != now.available_index
@@ -120,6 +121,7 @@ std::size_t SplitRingTap::pass() {
     }
     const Position available_before = next_available_;
     const Position used_before = next_used_;
+    caught_up_ = catch_up();
     const Taken taken = take_available(false);
     judge_available();
     take_used();
@@ -135,6 +137,22 @@ std::size_t SplitRingTap::pass() {
     settle();
     steps_.flush(fields_);
     return std::max<std::size_t>(entries, moved ? 1 : 0);
+}
+
+// More went by than the rings hold: on from what the device has not used yet. True where completions were lost: which
+// of those chains are among them is not known, so this once nothing proves that they are still the device's.
+bool SplitRingTap::catch_up() {
+    const std::uint32_t size = ring_.layout().size;
+    const bool lost = used_ - next_used_ > size;
+    if (lost) {
+        ran_ahead(false, used_ - next_used_);
+        steps_.in_flight().clear();
+    }
+    if (const Position pending = published_ - next_available_; pending > size) {
+        const std::uint16_t in_ring = distance(fields_.used_index, fields_.available_index);
+        ran_ahead(true, in_ring <= size ? pending - in_ring : pending);
+    }
+    return lost;
 }
 
 // With every offer and every completion accounted for, what still seems to be in flight had its completion lost.
@@ -209,7 +227,7 @@ void SplitRingTap::judge_available() {
     for (const UsedElement& element : elements_) {
         steps_.doubt_offer(element.id);
     }
-    steps_.judge_offers(known);
+    steps_.judge_offers(known && !caught_up_);
 }
 
 // --- What the device used

@@ -44,6 +44,7 @@ class SplitRingTap final : public RingTap {
 
     std::size_t pass() override;
     [[nodiscard]] std::uint64_t followed() const noexcept override { return next_available_; }
+    bool catch_up();
     void settle();
     bool sample(trace::RingFields& fields);
     void follow(const trace::RingFields& now);
@@ -71,6 +72,7 @@ class SplitRingTap final : public RingTap {
     Position next_used_{0};
     Position published_{0};  // as last read: the driver's index
     Position used_{0};       // the device's
+    bool caught_up_{false};  // in this pass
     bool polled_{true};      // as last read: the driver would not kick, or nobody looked yet
     bool doubtful_{false};   // something was lost since all was last accounted for: a head may be used unseen
 

@@ -56,8 +56,9 @@ TEST_F(SplitRingTapCountTest, IsALowerBoundWhereARoundMayHavePassed) {
     const auto gaps = recorder.all<trace::GapRecord>();
     ASSERT_EQ(gaps.size(), 2U);
     EXPECT_TRUE(gaps[0].at_least);
-    EXPECT_EQ(gaps[1].records, 1000U);
-    EXPECT_TRUE(gaps[1].at_least) << "what completed is in the same doubt";
+    EXPECT_EQ(gaps[0].records, 1000U);
+    EXPECT_EQ(gaps[1].chains, 1000U);
+    EXPECT_TRUE(gaps[1].at_least) << "what was offered is in the same doubt as what completed";
 }
 
 TEST_F(SplitRingTapCountTest, CountingLooksKeepItExact) {
@@ -132,7 +133,8 @@ TEST_F(SplitRingTapCountTest, OnlyTheGapBehindALateLookIsMarked) {
     EXPECT_TRUE(gaps[1].at_least);
     EXPECT_FALSE(gaps[2].at_least);
     EXPECT_FALSE(gaps[3].at_least);
-    EXPECT_EQ(gaps[3].records, 60U);
+    EXPECT_EQ(gaps[2].records, 60U);
+    EXPECT_EQ(gaps[3].chains, 60U);
 }
 
 TEST_F(SplitRingTapCountTest, SaysAtTheEndWhatNoGapSaid) {
@@ -232,6 +234,36 @@ TEST_F(SplitRingTapCountTest, SaysWhenTheRingMovesFast) {
     pass(100);
     EXPECT_TRUE(tap->scan().fast) << "also where all of it was missed";
     EXPECT_FALSE(tap->scan().fast);
+}
+
+// What the device still has is in the ring, however much went by before.
+TEST_F(SplitRingTapCountTest, GoesOnFromWhatTheDeviceStillHas) {
+    start_polled();
+    now += 100us;
+    pass(1000);
+    for (std::uint16_t head = 0; head < 5; ++head) {
+        ring.describe_chain(head, {{buffer, 4, false}});
+        ring.offer(head);
+    }
+    (void)tap->scan();
+    EXPECT_EQ(lost(), 1000U);
+    auto entries = recorder.entries();
+    ASSERT_EQ(entries.size(), 5U);
+    for (const trace::ChainEntry& entry : entries) {
+        EXPECT_EQ(entry.index, 1000 + entry.head);
+        EXPECT_EQ(entry.proof, trace::Proof::late) << "its completion may be among those that were missed";
+    }
+    for (const std::uint32_t head : {0U, 1U, 2U, 3U, 4U}) {
+        ring.use(head, 0);
+    }
+    ring.describe_chain(7, {{buffer, 4, false}});
+    ring.offer(7);
+    (void)tap->scan();
+    EXPECT_EQ(recorder.counts().completions, 5U);
+    EXPECT_EQ(recorder.entries().front().proof, trace::Proof::late);
+    EXPECT_EQ(recorder.counts().offers, 6U);
+    EXPECT_EQ(lost(), 1000U);
+    EXPECT_GE(recorder.counts().verified, 1U) << "from then on everything is followed again";
 }
 
 }  // namespace
