@@ -255,8 +255,8 @@ TEST_F(TappedByThreads, EachQueueIsRecordedInOrderByItsOwn) {
     options.budget = 1;
     options.lowest_priority = false;
     path = make_data_path(options, 1, recorder, loop, state);
-    set_up(ring);
     ring.put<std::uint16_t>(ring.layout().used, virtio::used_no_notify);  // polled: nobody has to kick
+    set_up(ring);
     for (std::uint16_t i = 0; i < chains; ++i) {
         const auto head = static_cast<std::uint16_t>(i % 256);
         ring.describe_chain(head, {{testing::RingPair::buffers, 16, false}});
