@@ -36,11 +36,12 @@ int run(int argument_count, char** arguments) {
     const SessionResult result =
         sessions.run(workload, {std::istream_iterator<std::string>(words), {}}, Seconds(seconds));
     const auto& proofs = result.counts.proofs;
-    fmt::print(R"({{"rate":{:.1f},"seen":{},"lost":{},"at_least":{},"steps":{},"verified":{},"cores":{:.3f}}})"
-               "\n",
-               result.rate, result.counts.chains, result.counts.lost, result.counts.lost_at_least,
-               std::accumulate(proofs.begin(), proofs.end(), std::uint64_t{0}),
-               proofs.at(static_cast<std::size_t>(trace::Proof::verified)), result.capture_cpu);
+    fmt::print(
+        R"({{"rate":{:.1f},"seen":{},"lost":{},"at_least":{},"steps":{},"verified":{},"fell_back":{},"cores":{:.3f}}})"
+        "\n",
+        result.rate, result.counts.chains, result.counts.lost, result.counts.lost_at_least,
+        std::accumulate(proofs.begin(), proofs.end(), std::uint64_t{0}),
+        proofs.at(static_cast<std::size_t>(trace::Proof::verified)), result.counts.fell_back, result.capture_cpu);
     return EXIT_SUCCESS;
 }
 

@@ -102,6 +102,8 @@ TraceCounts count_chains(const std::string& path) {
         } else if (const auto* gap = std::get_if<trace::GapRecord>(&record->body)) {
             counts.lost += gap->chains;
             counts.lost_at_least |= gap->at_least;
+        } else if (const auto* note = std::get_if<trace::NoteRecord>(&record->body)) {
+            counts.fell_back |= note->text.starts_with("shadow: the queue keeps its own ring");
         }
     }
     return counts;
@@ -157,6 +159,7 @@ TraceCounts& TraceCounts::operator+=(const TraceCounts& more) noexcept {
     chains += more.chains;
     lost += more.lost;
     lost_at_least |= more.lost_at_least;
+    fell_back |= more.fell_back;
     for (std::size_t i = 0; i < proofs.size(); ++i) {
         proofs.at(i) += more.proofs.at(i);
     }

@@ -30,6 +30,7 @@ struct TraceCounts {
     std::uint64_t chains{0};                // seen when they were made available
     std::uint64_t lost{0};                  // by the `gap` records
     bool lost_at_least{false};              // may have been more
+    bool fell_back{false};                  // from shadow rings to the queue's own
     std::array<std::uint64_t, 4> proofs{};  // steps, by trace::Proof
 
     TraceCounts& operator+=(const TraceCounts& more) noexcept;

@@ -40,6 +40,7 @@ class Probe:
     at_least: bool
     steps: int
     verified: int
+    fell_back: bool = False  # from `shadow` to the queues' own rings: as `relay`
 
     @property
     def lost_share(self):
@@ -63,7 +64,7 @@ class Block:
                                  "--rate", str(rate), "--seconds", str(seconds)], check=True, capture_output=True)
         result = json.loads(output.stdout)
         return Probe(rate, result["rate"], result["seen"], result["lost"], result["at_least"], result["steps"],
-                     result["verified"])
+                     result["verified"], result["fell_back"])
 
 
 class Network:
@@ -109,11 +110,13 @@ class Network:
             front_end.finish()
             back_end.finish()
             capture.finish(60)
-            counts = chains(vutrace.summary(workspace, capture.trace), capture.trace.stat().st_size)
+            summary = vutrace.summary(workspace, capture.trace)
+            counts = chains(summary, capture.trace.stat().st_size)
+            fell_back = any("keeps its own ring" in note["text"] for note in summary["notes"])
         done = (last - first) / (ended - began)
         if reads > 10 and done > 0:
             self.read_seconds = 1 / done / reads
-        return Probe(rate, done, *(counts[key] for key in ("seen", "lost", "at_least", "steps", "verified")))
+        return Probe(rate, done, *(counts[key] for key in ("seen", "lost", "at_least", "steps", "verified")), fell_back)
 
 
 class Search:
@@ -181,11 +184,12 @@ def main():
             search = Search(device, mode, arguments.seconds, lambda line: print(line, flush=True))
             lost = search.threshold(lambda probe: probe.lost_share > arguments.lost, arguments.steps)
             late = search.threshold(lambda probe: probe.late_share > arguments.late, arguments.steps)
-            rows.append((mode, span(lost), span(late)))
+            fell_back = any(probe.fell_back for probe in search.probes.values())
+            rows.append((f"`{mode}`" + ", which fell back to `relay`" * fell_back, span(lost), span(late)))
         print(f"\n| {device.name}, chains a second | begins to lose (more than {arguments.lost:.1%}) | "
               f"begins to leave steps unverified (more than {arguments.late:.0%}) |\n| --- | --- | --- |")
         for mode, lost, late in rows:
-            print(f"| `{mode}` | {lost} | {late} |")
+            print(f"| {mode} | {lost} | {late} |")
         print(flush=True)
 
 
