@@ -41,10 +41,12 @@ constexpr std::size_t task_overhead = 512;  // bytes of a queued message beside 
 constexpr std::size_t most_bytes = 16U << 20U;
 constexpr std::size_t most_descriptors = 1024;
 
-Load largest_backlog() noexcept {
+Load largest_backlog(unsigned threads) noexcept {
     rlimit limit{};
     const bool known = ::getrlimit(RLIMIT_NOFILE, &limit) == 0;
-    return {known ? std::min<std::size_t>(limit.rlim_cur / 4, most_descriptors) : most_descriptors / 4, most_bytes};
+    const std::size_t descriptors =
+        known ? std::min<std::size_t>(limit.rlim_cur / 4, most_descriptors) : most_descriptors / 4;
+    return {descriptors / threads, most_bytes / threads};
 }
 
 bool ends_a_queue(const protocol::Header& header) noexcept {
@@ -70,14 +72,19 @@ struct BackgroundDataPath::Background {
     std::uint64_t done{0};
     Load backlog;
     bool abandoned{false};  // nothing is queued any more
-    const Load limit{largest_backlog()};
+    const Load limit;
+    std::uint64_t release{0};  // the relay's thread: the task to wait for
+    std::uint64_t end{0};      // the same
     session::DeviceState state;
     std::unique_ptr<DataPath> inner;
     Failed failed;
     std::thread thread;
 
-    Background(EventLoop own_loop, FileDescriptor event, Failed report)
-        : loop(std::move(own_loop)), wake(std::move(event)), failed(std::move(report)) {}
+    Background(EventLoop own_loop, FileDescriptor event, Failed report, unsigned threads)
+        : loop(std::move(own_loop)),
+          wake(std::move(event)),
+          limit(largest_backlog(threads)),
+          failed(std::move(report)) {}
 
     void run(const Make& make, bool lowest_priority) {
         if (lowest_priority) {
@@ -160,14 +167,17 @@ struct BackgroundDataPath::Background {
         return number;
     }
 
+    std::uint64_t queue_call(std::function<void()> action, std::size_t bytes = 0) {
+        return queue({std::move(action), {0, bytes + task_overhead}});
+    }
+
     // False where it was not done in time, and will be later.
-    bool queue_and_wait(std::function<void()> action, std::size_t bytes, std::chrono::milliseconds at_most = patience) {
-        const std::uint64_t number = queue({std::move(action), {0, bytes + task_overhead}});
+    bool wait_for(std::uint64_t number, Clock::time_point until) {
         if (number == 0) {
             return true;
         }
         std::unique_lock lock(mutex);
-        return finished.wait_for(lock, at_most, [&] { return done >= number || abandoned; });
+        return finished.wait_until(lock, until, [&] { return done >= number || abandoned; });
     }
 
     // Nothing is done any more.
@@ -181,7 +191,8 @@ struct BackgroundDataPath::Background {
     }
 };
 
-Result<std::unique_ptr<DataPath>> BackgroundDataPath::start(Make make, Failed failed, bool lowest_priority) {
+Result<std::unique_ptr<BackgroundDataPath>> BackgroundDataPath::start(Make make, Failed failed, bool lowest_priority,
+                                                                      unsigned threads) {
     auto loop = EventLoop::create();
     if (!loop) {
         return tl::unexpected(loop.error());
@@ -190,7 +201,7 @@ Result<std::unique_ptr<DataPath>> BackgroundDataPath::start(Make make, Failed fa
     if (!wake) {
         return tl::unexpected(wake.error());
     }
-    auto background = std::make_unique<Background>(std::move(*loop), std::move(*wake), std::move(failed));
+    auto background = std::make_unique<Background>(std::move(*loop), std::move(*wake), std::move(failed), threads);
     auto* const shared = background.get();
     if (auto watched = shared->loop.add(shared->wake, EPOLLIN, [shared](std::uint32_t) { shared->do_tasks(); });
         !watched) {
@@ -202,7 +213,7 @@ Result<std::unique_ptr<DataPath>> BackgroundDataPath::start(Make make, Failed fa
     } catch (const std::system_error& error) {
         return fail_errno("cannot start the data path's thread", error.code().value());
     }
-    return std::unique_ptr<DataPath>(new BackgroundDataPath(std::move(background)));  // the constructor is private
+    return std::unique_ptr<BackgroundDataPath>(new BackgroundDataPath(std::move(background)));  // private
 }
 
 BackgroundDataPath::BackgroundDataPath(std::unique_ptr<Background> background) noexcept
@@ -220,20 +231,29 @@ void BackgroundDataPath::replace_descriptors(Side /*sender*/, const protocol::He
 
 void BackgroundDataPath::before_reply(const protocol::Header& header, ByteView payload) {
     if (ends_a_queue(header)) {
-        background_->queue_and_wait(
+        const std::uint64_t call = background_->queue_call(
             [shared = background_.get(), header, bytes = Bytes(payload.begin(), payload.end())] {
                 shared->inner->before_reply(header, bytes);
             },
             payload.size());
+        (void)background_->wait_for(call, Clock::now() + patience);
     }
 }
 
+void BackgroundDataPath::begin_to_release_memory() {
+    background_->release = background_->queue_call([shared = background_.get()] { shared->inner->release_memory(); });
+}
+
 // Worth a wait: a page that is touched too late is lost to the guest.
-void BackgroundDataPath::release_memory() {
-    if (!background_->queue_and_wait([shared = background_.get()] { shared->inner->release_memory(); }, 0,
-                                     release_patience)) {
+void BackgroundDataPath::wait_until_released(Clock::time_point until) {
+    if (!background_->wait_for(background_->release, until)) {
         background_->give_up("it could not leave guest memory in time, and may have touched it after postcopy began");
     }
+}
+
+void BackgroundDataPath::release_memory() {
+    begin_to_release_memory();
+    wait_until_released(Clock::now() + release_patience);
 }
 
 // The background follows the session with a state of its own, so that it never looks at what the relay is changing.
@@ -260,8 +280,17 @@ void BackgroundDataPath::forwarded(ForwardedMessage message, const session::Chan
                         load});
 }
 
+void BackgroundDataPath::begin_to_end_session() {
+    background_->end = background_->queue_call([shared = background_.get()] { shared->inner->session_ended(); });
+}
+
+void BackgroundDataPath::wait_until_ended(Clock::time_point until) {
+    (void)background_->wait_for(background_->end, until);
+}
+
 void BackgroundDataPath::session_ended() {
-    background_->queue_and_wait([shared = background_.get()] { shared->inner->session_ended(); }, 0);
+    begin_to_end_session();
+    wait_until_ended(Clock::now() + patience);
 }
 
 }  // namespace vutrace::capture

@@ -28,7 +28,9 @@ class BackgroundDataPath final : public DataPath {
     using Failed = std::function<void(const char* what)>;
 
     // Error: system (no thread, no epoll): then run the data path in the foreground.
-    [[nodiscard]] static Result<std::unique_ptr<DataPath>> start(Make make, Failed failed, bool lowest_priority);
+    // `threads`: so many of them share what may wait for one session's.
+    [[nodiscard]] static Result<std::unique_ptr<BackgroundDataPath>> start(Make make, Failed failed,
+                                                                           bool lowest_priority, unsigned threads = 1);
     BackgroundDataPath(const BackgroundDataPath&) = delete;
     BackgroundDataPath& operator=(const BackgroundDataPath&) = delete;
     ~BackgroundDataPath() override;  // waits until everything queued is done: after the sockets were closed
@@ -39,6 +41,14 @@ class BackgroundDataPath final : public DataPath {
     void release_memory() override;
     void forwarded(ForwardedMessage message, const session::Change& change) override;
     void session_ended() override;
+
+    // The same in two halves, so that several threads can be waited for at once. Before the first half nothing is
+    // waited for; `until` is when the relay goes on.
+    using Clock = std::chrono::steady_clock;
+    void begin_to_release_memory();
+    void begin_to_end_session();
+    void wait_until_released(Clock::time_point until);
+    void wait_until_ended(Clock::time_point until);
 
   private:
     struct Background;

@@ -124,8 +124,8 @@ void ChainSteps::flush(const trace::RingFields& fields) noexcept {
     keys_.clear();
 }
 
-void ChainSteps::lose(std::uint64_t chains, std::uint64_t completions, std::string reason) {
-    recorder_.lost(options_.session, {options_.queue, chains, completions, 0, std::move(reason)});
+void ChainSteps::lose(std::uint64_t chains, std::uint64_t completions, std::string reason, bool at_least) {
+    recorder_.lost(options_.session, {options_.queue, chains, completions, 0, std::move(reason), at_least});
 }
 
 }  // namespace vutrace::capture

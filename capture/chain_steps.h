@@ -18,7 +18,9 @@
 #include <vutrace/capture/data_path.h>
 #include <vutrace/capture/recorder.h>
 
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,6 +38,7 @@ struct RingTapOptions {
     bool looks_first{false};
     // Called with each range of guest memory whose content went into a record; may be empty.
     RecordedRange recorded;
+    std::function<std::chrono::nanoseconds()> clock;  // monotonic; empty: the steady clock
 };
 
 class ChainSteps {
@@ -110,7 +113,8 @@ class ChainSteps {
 
     // Hands the pass's entries over.
     void flush(const trace::RingFields& fields) noexcept;
-    void lose(std::uint64_t chains, std::uint64_t completions, std::string reason);
+    // `at_least`: more may have been lost.
+    void lose(std::uint64_t chains, std::uint64_t completions, std::string reason, bool at_least);
 
   private:
     static void lower(trace::Proof& proof, trace::Proof limit) noexcept {

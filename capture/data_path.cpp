@@ -1,10 +1,10 @@
 #include "vutrace/capture/data_path.h"
 
-#include "guest_mappings.h"
-#include "memory_snapshot.h"
+#include "data_path_part.h"
 #include "notifications.h"
 #include "poll_pacer.h"
 #include "queue_taps.h"
+#include "session_memory.h"
 #include "shadow/shadow_session.h"
 #include "shared_areas.h"
 #include "tap_budget.h"
@@ -25,6 +25,8 @@ namespace {
 
 using Kind = trace::EventRecord::Kind;
 using protocol::FrontEndRequest;
+using Found = PollPacer::Found;
+using Need = PollPacer::Need;
 
 std::optional<Kind> kind_of(Side sender, const protocol::Header& header) noexcept {
     if (sender != Side::front_end) {
@@ -42,39 +44,42 @@ std::optional<Kind> kind_of(Side sender, const protocol::Header& header) noexcep
     }
 }
 
+std::shared_ptr<TapAllowances> session_allowances(const DataPathOptions& options) {
+    const double share = options.mode == DataPathMode::tap ? options.budget : TapAllowances::unbounded;
+    return TapBudget::allowances(share, std::thread::hardware_concurrency());
+}
+
 class SessionDataPath final : public DataPath {
   public:
     SessionDataPath(const DataPathOptions& options, std::uint32_t session, Recorder& recorder, EventLoop& loop,
-                    const session::DeviceState& state)
+                    const session::DeviceState& state, DataPathPart part)
         : options_(options),
           session_(session),
           recorder_(recorder),
           state_(state),
-          snapshot_(options.memory == MemoryMode::full ? std::make_unique<MemorySnapshot>(session, recorder) : nullptr),
+          part_(std::move(part)),
+          memory_(options, session, recorder, state),
           areas_(session, recorder),
-          taps_(options, session, recorder, state, recorded_callback()),
+          taps_(options, session, recorder, state, memory_.recorded_callback(), part_.count),
           shadow_(options.mode == DataPathMode::shadow
-                      ? std::make_unique<ShadowSession>(options_, session, recorder, state, recorded_callback(),
+                      ? std::make_unique<ShadowSession>(options_, session, recorder, state, memory_.recorded_callback(),
                                                         [this](Kind kind, std::uint16_t queue) { notify(kind, queue); })
                       : nullptr),
-          pacer_(loop, [this] { poll(); }),
-          budget_(options.mode == DataPathMode::tap ? options.budget : TapBudget::unbounded,
-                  std::thread::hardware_concurrency()),
+          pacer_(
+              loop, [this] { poll(); }, [this] { count(); }),
+          budget_(part_.allowances != nullptr ? part_.allowances : session_allowances(options)),
           notifications_(Notifications::create(
               options.mode, loop,
               [this](Kind kind, std::uint16_t queue, std::uint64_t count) { return notified(kind, queue, count); },
               [this](std::string text) { note(std::move(text)); })) {
         if (shadow_ != nullptr) {
             taps_.leave_out([this](std::uint32_t queue) { return shadow_->queues().has(queue); });
+        } else if (part_.count > 1) {
+            taps_.leave_out([this](std::uint32_t queue) { return !part_.has(queue); });
         }
     }
     SessionDataPath(const SessionDataPath&) = delete;
     SessionDataPath& operator=(const SessionDataPath&) = delete;
-    ~SessionDataPath() override {
-        if (snapshot_ != nullptr) {
-            snapshot_->finish(options_.snapshot_patience);
-        }
-    }
 
     void replace_descriptors(Side sender, const protocol::Header& header, const std::vector<FileDescriptor>& received,
                              std::vector<int>& numbers) override {
@@ -111,9 +116,7 @@ class SessionDataPath final : public DataPath {
         if (shadow_ != nullptr) {
             shadow_->queues().pause(true);
         }
-        if (snapshot_ != nullptr) {
-            snapshot_->pause(true);
-        }
+        memory_.pause(true);
     }
 
     void forwarded(ForwardedMessage message, const session::Change& change) override {
@@ -126,7 +129,7 @@ class SessionDataPath final : public DataPath {
         if (change.memory) {
             memory_changed(message);
         }
-        if (options_.memory != MemoryMode::none) {
+        if (options_.memory != MemoryMode::none && part_.is_first()) {
             areas_.forwarded(message);
         }
         if (notifications_ == nullptr) {
@@ -147,7 +150,7 @@ class SessionDataPath final : public DataPath {
             taps_.update(*change.queue_changed);
             update_shadow(*change.queue_changed, message);
         }
-        looked(kicked && taps_.scan_all());
+        looked(kicked ? taps_.scan_all() : Found::nothing);
     }
 
     void session_ended() override {
@@ -156,23 +159,15 @@ class SessionDataPath final : public DataPath {
             shadow_->queues().end_all();
         }
         areas_.record();
-        pacer_.need(PollPacer::Need::none, false);
+        pacer_.need({});
         if (without_memory_) {
             say_what_was_not_seen();
-        } else if (snapshot_ != nullptr) {
-            add_to_snapshot(nullptr);
         }
+        memory_.end(without_memory_);
         notifications_.reset();
     }
 
   private:
-    QueueTaps::Recorded recorded_callback() {
-        if (snapshot_ == nullptr) {
-            return {};
-        }
-        return [this](std::uint64_t address, std::uint64_t length) { snapshot_->forget(address, length); };
-    }
-
     // False where it must not be passed on.
     bool notified(Kind kind, std::uint16_t queue, std::uint64_t count) {
         notifications_without_memory_ += without_memory_ ? count : 0;
@@ -181,7 +176,7 @@ class SessionDataPath final : public DataPath {
         }
         (void)recorder_.record(session_, trace::EventRecord{kind, queue, count});
         budget_.woken(count);
-        looked(kind != Kind::err && taps_.scan(queue));
+        looked(kind == Kind::err ? Found::nothing : taps_.scan(queue));
         return true;
     }
 
@@ -194,7 +189,7 @@ class SessionDataPath final : public DataPath {
         if (kind == Kind::call && pass_on) {
             (void)recorder_.record(session_, trace::EventRecord{kind, queue, count});
         }
-        looked(false);
+        looked(Found::nothing);
         return pass_on;
     }
 
@@ -234,21 +229,37 @@ class SessionDataPath final : public DataPath {
     }
 
     // After each look.
-    void looked(bool found) {
+    void looked(Found found) {
         budget_.recorded(taps_.take_copied_bytes());
         budget_.looked();
         if (!budget_.may_be_woken()) {
             set_muted(true);
         }
-        PollPacer::Need need = taps_.need();
-        if (shadow_ != nullptr && shadow_->queues().need() != PollPacer::Need::none) {
-            need = std::max(need, shadow_->queues().need());
-            found = true;  // somebody waits for what is in the rings: as soon as it can be
-        }
-        pacer_.need(muted_ ? std::max(need, PollPacer::Need::poll) : need, found, budget_.rest());
+        ask(found);
         if (state_.has_feature(protocol::feature::LOG_ALL)) {
             areas_.look_at_log();
         }
+    }
+
+    // Where the rings are, so that what passes until the next look is counted.
+    void count() {
+        taps_.count_what_passes();
+        budget_.counted();
+        ask(Found::nothing);
+    }
+
+    // What is needed next.
+    void ask(Found found) {
+        Need need = taps_.need();
+        if (shadow_ != nullptr && shadow_->queues().need() != Need::none) {
+            need = std::max(need, shadow_->queues().need());
+            found = Found::something;  // somebody waits for what is in the rings: as soon as it can be
+        }
+        if (part_.count > 1 && part_.is_first() && state_.has_feature(protocol::feature::LOG_ALL)) {
+            need = std::max(need, Need::slow_watch);  // others may see what the dirty log is looked at for
+        }
+        pacer_.need({muted_ ? std::max(need, Need::poll) : need, found, budget_.rest(), taps_.count_every(),
+                     budget_.counting_rest()});
     }
 
     void set_muted(bool muted) {
@@ -256,6 +267,7 @@ class SessionDataPath final : public DataPath {
             return;
         }
         notifications_->mute(muted);
+        taps_.mute(muted);
         if (muted && !std::exchange(said_muted_, true)) {
             note(
                 "notifications come faster than the budget allows to be woken: from here on some are not seen, and "
@@ -266,7 +278,7 @@ class SessionDataPath final : public DataPath {
 
     void take_eventfd(Kind kind, ForwardedMessage& message) {
         const auto payload = protocol::parse_vring_descriptor(message.payload);
-        if (!payload) {
+        if (!payload || !part_.has(payload->queue())) {
             return;
         }
         auto* const descriptors = message.descriptors;
@@ -281,9 +293,11 @@ class SessionDataPath final : public DataPath {
         release_memory();
         without_memory_ = true;
         notifications_without_memory_ = 0;
-        note(
-            "postcopy: from here on pages of guest memory may be missing, it is not touched and chains are not "
-            "recorded");
+        if (part_.is_first()) {
+            note(
+                "postcopy: from here on pages of guest memory may be missing, it is not touched and chains are not "
+                "recorded");
+        }
     }
 
     // What the rings still hold of the meantime is recorded, what they do not is counted by their taps.
@@ -293,9 +307,7 @@ class SessionDataPath final : public DataPath {
         if (shadow_ != nullptr) {
             shadow_->queues().pause(false);
         }
-        if (snapshot_ != nullptr) {
-            snapshot_->pause(false);
-        }
+        memory_.pause(false);
         note(
             fmt::format("postcopy is over: guest memory is recorded again; {} notifications came meanwhile, for which "
                         "no ring was looked at",
@@ -309,49 +321,13 @@ class SessionDataPath final : public DataPath {
             fmt::format("the session ended during postcopy: {} queues were not looked at since it began, {} "
                         "notifications came meanwhile",
                         queues, notifications_without_memory_));
-        if (snapshot_ != nullptr && mappings_ != nullptr) {
-            std::uint64_t bytes = 0;
-            for (const auto& region : mappings_->regions()) {
-                bytes += region->region.size;
-            }
-            recorder_.lost(session_, {trace::no_queue, 0, 0, bytes,
-                                      "the session ended during postcopy: guest memory was not recorded again"});
-        }
     }
 
     void memory_changed(ForwardedMessage& message) {
-        const bool map = options_.mode != DataPathMode::off;
-        if (!map && snapshot_ == nullptr) {
-            return;
-        }
-        auto built =
-            GuestMappings::next(mappings_.get(), state_.regions(), {message.descriptors, message.descriptor_ids},
-                                {map, snapshot_ != nullptr, shadow_ != nullptr});
-        for (std::string& problem : built.problems) {
-            note(std::move(problem));
-        }
-        const auto previous = std::exchange(mappings_, std::move(built.mappings));
-        if (map) {
-            taps_.use(mappings_);
+        if (memory_.change(message)) {
+            taps_.use(memory_.mappings());
             if (shadow_ != nullptr) {
-                shadow_->queues().use(mappings_);
-            }
-        }
-        if (snapshot_ != nullptr) {
-            add_to_snapshot(previous.get());
-        }
-    }
-
-    // The regions that were not there before.
-    void add_to_snapshot(const GuestMappings* previous) {
-        if (mappings_ == nullptr) {
-            return;
-        }
-        for (const auto& region : mappings_->regions()) {
-            const bool known = previous != nullptr && std::find(previous->regions().begin(), previous->regions().end(),
-                                                                region) != previous->regions().end();
-            if (!known && region->file) {
-                snapshot_->add(region);
+                shadow_->queues().use(memory_.mappings());
             }
         }
     }
@@ -364,11 +340,11 @@ class SessionDataPath final : public DataPath {
     std::uint32_t session_;
     Recorder& recorder_;
     const session::DeviceState& state_;
-    std::shared_ptr<const GuestMappings> mappings_;
+    const DataPathPart part_;
     bool without_memory_{false};  // postcopy: it must not be touched
     std::uint64_t notifications_without_memory_{0};
     // Members below use those above: notifications, which pass on what waits when they go, go first.
-    std::unique_ptr<MemorySnapshot> snapshot_;
+    SessionMemory memory_;
     SharedAreas areas_;
     QueueTaps taps_;
     std::unique_ptr<ShadowSession> shadow_;  // mode `shadow`
@@ -383,7 +359,12 @@ class SessionDataPath final : public DataPath {
 
 std::unique_ptr<DataPath> DataPath::create(const DataPathOptions& options, std::uint32_t session, Recorder& recorder,
                                            EventLoop& loop, const session::DeviceState& state) {
-    return std::make_unique<SessionDataPath>(options, session, recorder, loop, state);
+    return make_data_path_part(options, session, recorder, loop, state, {});
+}
+
+std::unique_ptr<DataPath> make_data_path_part(const DataPathOptions& options, std::uint32_t session, Recorder& recorder,
+                                              EventLoop& loop, const session::DeviceState& state, DataPathPart part) {
+    return std::make_unique<SessionDataPath>(options, session, recorder, loop, state, std::move(part));
 }
 
 }  // namespace vutrace::capture

@@ -71,18 +71,19 @@ TEST(PollPacer, WatchesSlowlyWhereNotificationsComeThroughUs) {
     auto loop = std::move(*EventLoop::create());
     int looks = 0;
     PollPacer* pacing = nullptr;
-    PollPacer pacer(loop, [&] {
+    const auto look = [&] {
         if (++looks == 3) {
             loop.stop();
         }
-        pacing->need(PollPacer::Need::slow_watch, true);
-    });
+        pacing->need({PollPacer::Need::slow_watch, PollPacer::Found::something, {}, {}, {}});
+    };
+    PollPacer pacer(loop, look, [] { FAIL() << "there is nothing to count"; });
     pacing = &pacer;
     const auto begin = std::chrono::steady_clock::now();
-    pacer.need(PollPacer::Need::slow_watch, true);
+    pacer.need({PollPacer::Need::slow_watch, PollPacer::Found::something, {}, {}, {}});
     ASSERT_TRUE(loop.run());
-    EXPECT_GE(std::chrono::steady_clock::now() - begin, 3 * PollPacer::longest);
-    EXPECT_GE(PollPacer::longest, std::chrono::milliseconds{10});
+    EXPECT_GE(std::chrono::steady_clock::now() - begin, 3 * PollPace::longest);
+    EXPECT_GE(PollPace::longest, std::chrono::milliseconds{10});
 }
 
 TEST_F(DataPathTest, RelaysBeforeAQueueIsStartedAndAfterItStopped) {

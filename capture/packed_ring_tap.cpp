@@ -7,6 +7,7 @@ namespace vutrace::capture {
 bool PackedRingTap::place(const virtio::RingLayout& layout, std::shared_ptr<const GuestMappings> mappings) {
     const auto* packed = std::get_if<virtio::PackedRingLayout>(&layout);
     if (packed != nullptr && packed->size != size()) {
+        rounds_.set_round(2 * std::uint64_t{packed->size});
         steps_.resize(packed->size);
         ids_.resize(packed->size);
         known_.assign(packed->size, {});
@@ -53,9 +54,12 @@ bool PackedRingTap::sample() {
 }
 
 std::size_t PackedRingTap::pass() {
+    rounds_.begin();
+    const bool was_told = woken_ && !kicks_suppressed();
     if (!sample()) {
         return 0;
     }
+    const bool late = rounds_.looked();
     const Position available_before = next_available_;
     const Position used_before = next_used_;
     unseen_ = 0;
@@ -70,9 +74,13 @@ std::size_t PackedRingTap::pass() {
     const bool moved = next_available_ != available_before || next_used_ != used_before;
     const std::size_t entries = steps_.size();
     seen_any_ = seen_any_ || moved;
+    followed_ += available_before.distance_to(next_available_, size());
+    if (late && moved && !was_told) {
+        rounds_.doubt();
+    }
     note_if_cleared();
     if (unseen_ != 0) {
-        steps_.lose(unseen_, 0, unread);
+        lose(unseen_, 0, unread);
     }
     settle();
     fields_.available_index = next_available_.value();
@@ -88,7 +96,7 @@ void PackedRingTap::settle() {
     }
     const bool quiet = next_available_ == next_used_ && !next_used_unknown_ && !is_of_round(next_available_);
     if (quiet && std::exchange(doubtful_, false) && in_flight() != 0) {
-        steps_.lose(0, in_flight(), overwritten);
+        lose(0, in_flight(), overwritten);
         forget_in_flight();
     }
 }
@@ -355,7 +363,7 @@ bool PackedRingTap::add_unseen(const Used& used) {
         !counted && (ahead >= earlier_ || stepped_over_within(ahead + 1) != stepped_over_within(ahead)) ? 1U : 0U;
     if (steps_.options().in_order && in_flight() != 0) {
         // It stands for those before it, too, and which of the chains in flight that are is not known.
-        steps_.lose(0, in_flight(), "a batch ended with a chain that was not seen");
+        lose(0, in_flight(), "a batch ended with a chain that was not seen");
         forget_in_flight();
     }
     return true;

@@ -12,7 +12,8 @@
 //
 // Losses. Positions repeat after two rounds. A driver that went further than a round is recognised by the descriptor
 // before the tap's own position, which is of another round then: what was passed is counted in descriptors, and as the
-// fewest chains that they can have been by the longest chain seen; two rounds more would look the same.
+// fewest chains that they can have been by the longest chain seen; two rounds more would look the same. Of a polled
+// ring also a small step may be one of two rounds more: RoundWatch says when, and the next gap is marked.
 #pragma once
 
 #include "buffer_ids.h"
@@ -60,6 +61,7 @@ class PackedRingTap final : public RingTap {
 
     [[nodiscard]] std::uint32_t size() const noexcept { return ring_.layout().size; }
     std::size_t pass() override;
+    [[nodiscard]] std::uint64_t followed() const noexcept override { return followed_; }
     bool sample();
     void settle();
     void note_if_cleared();
@@ -89,7 +91,6 @@ class PackedRingTap final : public RingTap {
 
     // Losses: packed_ring_tap_losses.cpp.
     static constexpr const char* unread = "chains were used before their descriptors were read";
-    static constexpr const char* at_least = ": at least so many";
     static constexpr const char* overwritten = "used descriptors were overwritten before they were read";
     [[nodiscard]] static constexpr bool marked_available(std::uint16_t flags) noexcept {
         return (flags & virtio::packed_available) != 0;
@@ -119,6 +120,7 @@ class PackedRingTap final : public RingTap {
     // offers nobody missed: those of an earlier life, and those that were forgotten.
     std::uint32_t lag_{0};
     std::uint32_t earlier_{0};
+    std::uint64_t followed_{0};
     bool seen_any_{false};
     bool doubtful_{false};      // something was lost since all was last accounted for
     std::uint32_t longest_{1};  // of the chains seen, in descriptors of the ring

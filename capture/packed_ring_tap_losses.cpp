@@ -75,11 +75,12 @@ void PackedRingTap::catch_up() {
     // May be more than two rounds: the device was up to one behind.
     const std::uint32_t used = lag_ + passed - in_ring;
     const std::uint32_t unseen = gone + stepped_over_within(used);
-    steps_.lose(fewest_chains(unseen), fewest_chains(used),
-                gone == 0 ? std::string(overwritten)
-                          : fmt::format("the driver went around the ring unseen, by {} descriptors or {} more for each "
-                                        "two rounds: at least so many chains",
-                                        passed, 2 * size()));
+    rounds_.doubt();
+    lose(fewest_chains(unseen), fewest_chains(used),
+         gone == 0 ? std::string(overwritten)
+                   : fmt::format("the driver went around the ring unseen, by {} descriptors or {} more for each "
+                                 "two rounds: at least so many chains",
+                                 passed, 2 * size()));
     // Which of the chains in flight are among those used is not known.
     forget_in_flight();
     earlier_ = lag_;
@@ -101,7 +102,10 @@ void PackedRingTap::step_over(std::uint32_t descriptors) {
         if (steps_.options().in_order) {
             // One used descriptor may stand for many of them: they are counted here and not by that.
             const Count count = chains_from(next_available_, descriptors);
-            steps_.lose(count.fewest, 0, count.exact ? std::string(unread) : std::string(unread) + at_least);
+            if (!count.exact) {
+                rounds_.doubt();
+            }
+            lose(count.fewest, 0, unread);
         } else {
             stepped_over_.push_back({lag_, lag_ + descriptors});
         }
@@ -193,8 +197,8 @@ void PackedRingTap::give_up() {
     const std::uint64_t not_taken = count(next_available_, offers, used);
     const std::uint64_t completions = count(next_used_, std::min(lag_, size()), used) + not_taken;
     if (offers != 0 || completions != 0) {
-        steps_.lose(offers == 0 ? 0 : std::max<std::uint64_t>({1, chains, not_taken}), completions,
-                    "the queue ended before they were looked at");
+        lose(offers == 0 ? 0 : std::max<std::uint64_t>({1, chains, not_taken}), completions,
+             "the queue ended before they were looked at");
     }
     next_available_ = next_used_ = next_available_.plus(offers, size());
     next_used_unknown_ = false;

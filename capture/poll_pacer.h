@@ -1,46 +1,42 @@
-// Paced polling: short intervals while there is something to find, longer ones while there is not. Owner of the event
-// loop's one timer. One thread, the session's.
+// Paced polling on an event loop: PollPace says when, this is the owner of the loop's one timer. One thread, the
+// loop's.
 #pragma once
+
+#include "poll_pace.h"
 
 #include <vutrace/capture/event_loop.h>
 
-#include <chrono>
 #include <functional>
+#include <optional>
+#include <utility>
 
 namespace vutrace::capture {
 
 class PollPacer {
   public:
-    // In the order of urgency.
-    enum class Need : std::uint8_t {
-        none,
-        slow_watch,  // every notification comes through us: only the one that is never sent passes us by
-        watch,       // notifications are on and may still pass us by (KVM's irqfd takes a call for itself)
-        poll,        // notifications are off
-        now,         // the last look stopped at a bound
-    };
-    static constexpr std::chrono::nanoseconds shortest_poll = std::chrono::microseconds{50};
-    static constexpr std::chrono::nanoseconds shortest_watch = std::chrono::microseconds{500};
-    static constexpr std::chrono::nanoseconds longest = std::chrono::milliseconds{10};
+    using Need = PollPace::Need;
+    using Found = PollPace::Found;
 
-    // `look` looks at the queues and says what is needed then. `loop` outlives the pacer.
-    PollPacer(EventLoop& loop, std::function<void()> look) : loop_(loop), look_(std::move(look)) {}
+    // `look` looks at the queues, `count` counts (RingTap::count); both say what is needed then. `loop` outlives the
+    // pacer.
+    PollPacer(EventLoop& loop, std::function<void()> look, std::function<void()> count)
+        : loop_(loop), look_(std::move(look)), count_(std::move(count)) {}
     PollPacer(const PollPacer&) = delete;
     PollPacer& operator=(const PollPacer&) = delete;
     ~PollPacer() { loop_.cancel_call(); }
 
-    // What is needed from now on; said again after each look at a queue. `found`: that look found something. `rest`:
-    // no look before that.
-    void need(Need need, bool found, std::chrono::nanoseconds rest = std::chrono::nanoseconds{0});
+    // What is needed from now on; said again after each look at a queue.
+    void need(const PollPace::Demand& demand);
 
   private:
+    void arm();
     void fire();
 
     EventLoop& loop_;
     std::function<void()> look_;
-    std::chrono::nanoseconds interval_{shortest_poll};
-    std::chrono::nanoseconds armed_{0};
-    bool is_armed_{false};
+    std::function<void()> count_;
+    PollPace pace_;
+    std::optional<PollPace::Nanoseconds> armed_;
 };
 
 }  // namespace vutrace::capture

@@ -24,8 +24,13 @@ constexpr const char* too_many_entries =
 }  // namespace
 
 QueueTaps::QueueTaps(const DataPathOptions& options, std::uint32_t session, Recorder& recorder,
-                     const session::DeviceState& state, Recorded recorded)
-    : options_(options), session_(session), recorder_(recorder), state_(state), recorded_(std::move(recorded)) {}
+                     const session::DeviceState& state, Recorded recorded, unsigned threads)
+    : options_(options),
+      session_(session),
+      recorder_(recorder),
+      state_(state),
+      recorded_(std::move(recorded)),
+      most_ring_entries_(most_ring_entries / threads) {}
 
 void QueueTaps::use(std::shared_ptr<const GuestMappings> mappings) {
     (void)scan_all();
@@ -71,7 +76,7 @@ bool QueueTaps::has_room_for(std::uint32_t queue, std::uint32_t size) const noex
         entries_.begin(), entries_.end(), std::uint64_t{0}, [queue](std::uint64_t sum, const auto& entry) {
             return sum + (entry.first == queue ? 0 : virtio::size_of(entry.second.tap->layout()));
         });
-    return others + size <= most_ring_entries;
+    return others + size <= most_ring_entries_;
 }
 
 void QueueTaps::update_all() {
@@ -118,6 +123,7 @@ void QueueTaps::start(std::uint32_t queue, const virtio::RingLayout& layout) {
         return;
     }
     RingTap& tap = *entry.tap;
+    tap.set_woken(!muted_);
     entries_.insert_or_assign(queue, std::move(entry));
     const bool look = !paused_;
     tap.start(state_.ring_base(queue), look);
@@ -150,39 +156,72 @@ void QueueTaps::look_last(Entry& entry, Clock::time_point until) {
     if (entry.more) {
         entry.tap->give_up();
     }
+    entry.tap->say_doubt();
 }
 
-bool QueueTaps::scan(Entry& entry) {
+QueueTaps::Found QueueTaps::scan(Entry& entry) {
     if (paused_) {
-        return false;
+        return Found::nothing;
     }
     const RingTap::ScanResult result = entry.tap->scan();
     entry.more = result.more;
     copied_bytes_ += result.bytes;
-    return result.entries != 0;
+    return result.fast ? Found::much : result.entries != 0 ? Found::something : Found::nothing;
 }
 
-bool QueueTaps::scan(std::uint32_t queue) {
+QueueTaps::Found QueueTaps::scan(std::uint32_t queue) {
     const auto found = entries_.find(queue);
-    return found != entries_.end() && scan(found->second);
+    return found == entries_.end() ? Found::nothing : scan(found->second);
 }
 
-bool QueueTaps::scan_all() {
-    bool any = false;
+QueueTaps::Found QueueTaps::scan_all() {
+    Found most = Found::nothing;
     for (auto& [queue, entry] : entries_) {
-        any = scan(entry) || any;
+        most = std::max(most, scan(entry));
     }
-    return any;
+    return most;
 }
 
-bool QueueTaps::scan_those_in_need() {
-    bool any = false;
+QueueTaps::Found QueueTaps::scan_those_in_need() {
+    Found most = Found::nothing;
     for (auto& [queue, entry] : entries_) {
         if (need_of(queue, entry) != Need::none) {
-            any = scan(entry) || any;
+            most = std::max(most, scan(entry));
         }
     }
-    return any;
+    return most;
+}
+
+bool QueueTaps::is_polled(std::uint32_t queue, const RingTap& tap) const {
+    const session::QueueState* const state = state_.queue(queue);
+    return tap.kicks_suppressed() || (state != nullptr && state->polling);
+}
+
+std::optional<std::chrono::nanoseconds> QueueTaps::count_every() const {
+    std::optional<std::chrono::nanoseconds> shortest;
+    for (const auto& [queue, entry] : entries_) {
+        const std::chrono::nanoseconds interval = entry.tap->counting_interval();
+        const bool wanted = interval.count() != 0 && entry.tap->placed() && !paused_;
+        if (wanted && (muted_ || is_polled(queue, *entry.tap))) {
+            shortest = std::min(shortest.value_or(interval), interval);
+        }
+    }
+    return shortest;
+}
+
+void QueueTaps::count_what_passes() {
+    if (!paused_) {
+        for (auto& [queue, entry] : entries_) {
+            entry.tap->count();
+        }
+    }
+}
+
+void QueueTaps::mute(bool muted) noexcept {
+    muted_ = muted;
+    for (auto& [queue, entry] : entries_) {
+        entry.tap->set_woken(!muted);
+    }
 }
 
 PollPacer::Need QueueTaps::need_of(std::uint32_t queue, const Entry& entry) const {
@@ -195,7 +234,7 @@ PollPacer::Need QueueTaps::need_of(std::uint32_t queue, const Entry& entry) cons
         return Need::now;
     }
     const bool in_flight = tap.in_flight() != 0;
-    const bool no_kicks = tap.kicks_suppressed() || (state != nullptr && state->polling);
+    const bool no_kicks = is_polled(queue, tap);
     const bool no_calls = tap.calls_suppressed() || (state != nullptr && !state->has_call);
     if (no_kicks || (in_flight && no_calls)) {
         return Need::poll;

@@ -14,6 +14,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 
 namespace vutrace::capture {
@@ -26,8 +27,9 @@ class QueueTaps {
 
     using Recorded = std::function<void(std::uint64_t address, std::uint64_t length)>;
 
+    // `threads`: so many of these share the session's queues.
     QueueTaps(const DataPathOptions& options, std::uint32_t session, Recorder& recorder,
-              const session::DeviceState& state, Recorded recorded);
+              const session::DeviceState& state, Recorded recorded, unsigned threads = 1);
 
     void use(std::shared_ptr<const GuestMappings> mappings);  // after a last look by the old ones
     // Starts, places again or leaves alone, as the state says.
@@ -41,10 +43,16 @@ class QueueTaps {
     // Queues that somebody else looks at (mode `shadow`). May be empty.
     void leave_out(std::function<bool(std::uint32_t queue)> predicate) { left_out_ = std::move(predicate); }
 
-    // True where something was found.
-    bool scan(std::uint32_t queue);
-    bool scan_all();
-    bool scan_those_in_need();
+    using Found = PollPacer::Found;
+    Found scan(std::uint32_t queue);
+    Found scan_all();
+    Found scan_those_in_need();
+    // Looks of RingTap::count at the queues of whose first chain nobody tells us: how often is enough; empty: not at
+    // all.
+    [[nodiscard]] std::optional<std::chrono::nanoseconds> count_every() const;
+    void count_what_passes();
+    // While notifications are muted nobody tells us of anything.
+    void mute(bool muted) noexcept;
     [[nodiscard]] PollPacer::Need need() const;
     // Copied since the last call, by all taps.
     [[nodiscard]] std::uint64_t take_copied_bytes() noexcept { return std::exchange(copied_bytes_, 0); }
@@ -56,7 +64,8 @@ class QueueTaps {
     };
     using Clock = std::chrono::steady_clock;
 
-    bool scan(Entry& entry);
+    Found scan(Entry& entry);
+    [[nodiscard]] bool is_polled(std::uint32_t queue, const RingTap& tap) const;
     void look_last(Entry& entry, Clock::time_point until);
     [[nodiscard]] PollPacer::Need need_of(std::uint32_t queue, const Entry& entry) const;
     [[nodiscard]] bool is_supported(std::uint32_t queue);
@@ -71,11 +80,13 @@ class QueueTaps {
     Recorder& recorder_;
     const session::DeviceState& state_;
     Recorded recorded_;
+    std::uint64_t most_ring_entries_;
     std::function<bool(std::uint32_t queue)> left_out_;
     std::shared_ptr<const GuestMappings> mappings_;
     std::map<std::uint32_t, Entry> entries_;
     std::uint64_t copied_bytes_{0};
     bool paused_{false};
+    bool muted_{false};
     bool said_unsupported_{false};
 };
 

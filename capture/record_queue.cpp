@@ -16,9 +16,9 @@ constexpr std::size_t round_up(std::size_t value, std::size_t step) noexcept {
 
 // What a record is worth when it is lost. A chain counts once, by the step that made it available.
 RecordQueue::Losses worth_of(const trace::RecordBody& body, std::size_t size) noexcept {
-    RecordQueue::Losses worth{1, size, 0};
+    RecordQueue::Losses worth{1, size, 0, false};
     if (const auto* gap = std::get_if<trace::GapRecord>(&body)) {
-        return {gap->records, gap->bytes, gap->chains};
+        return {gap->records, gap->bytes, gap->chains, gap->at_least};
     }
     if (const auto* chains = std::get_if<trace::ChainRecord>(&body)) {
         worth.records = chains->entries.size();
@@ -209,6 +209,7 @@ bool RecordQueue::place_losses(std::int64_t time) noexcept {
         gap.chains = loss.counts.chains;
         gap.records = loss.counts.records;
         gap.bytes = loss.counts.bytes;
+        gap.at_least = loss.counts.at_least;
         gap.reason.assign(text_of(loss.reason));  // within what was reserved: does not allocate
         Slot* slot = place(loss.session, trace::RecordType::gap, trace::encoded_size(gap_), time);
         if (slot == nullptr) {

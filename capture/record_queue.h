@@ -29,11 +29,13 @@ class RecordQueue {
         std::uint64_t records{0};
         std::uint64_t bytes{0};
         std::uint64_t chains{0};
+        bool at_least{false};  // of chains and records: may have been more
 
         Losses& operator+=(const Losses& more) noexcept {
             records += more.records;
             bytes += more.bytes;
             chains += more.chains;
+            at_least |= more.at_least;
             return *this;
         }
     };

@@ -44,8 +44,8 @@ class FileRecorder final : public Recorder {
     }
     Counters counters() const noexcept override {
         const auto losses = queue_.losses();
-        return {records_written_.load(), bytes_written_.load(), losses.records, losses.bytes,
-                losses.chains,           recording_.load()};
+        return {records_written_.load(), bytes_written_.load(), losses.records,   losses.bytes,
+                losses.chains,           losses.at_least,       recording_.load()};
     }
     std::size_t largest_record() const noexcept override { return queue_.largest_record(); }
     std::size_t free_bytes() const noexcept override { return queue_.free_bytes(); }

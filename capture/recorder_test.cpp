@@ -266,6 +266,18 @@ TEST_F(RecorderTest, WritesWhatTheCallerFoundLostAndCountsIt) {
     EXPECT_EQ(recorder->counters().chains_dropped, 5U);
 }
 
+TEST_F(RecorderTest, ALossThatMayHaveBeenLargerStaysOne) {
+    auto recorder = start(small_queue);
+    recorder->lost(7, {2, 5, 0, 0, "gone round", true});
+    recorder->lost(7, {3, 1, 0, 0, "ran ahead"});
+    ASSERT_TRUE(recorder->finish());
+    const auto records = read(path_);
+    ASSERT_EQ(records.size(), 2U);
+    EXPECT_TRUE(std::get<trace::GapRecord>(records[0].body).at_least);
+    EXPECT_FALSE(std::get<trace::GapRecord>(records[1].body).at_least);
+    EXPECT_TRUE(recorder->counters().chains_at_least);
+}
+
 TEST_F(RecorderTest, ALostChainCountsOnceByItsAvailableStep) {
     auto recorder = start(small_queue);
     trace::ChainRecord record;

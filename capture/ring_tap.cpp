@@ -1,5 +1,7 @@
 #include "ring_tap.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 namespace vutrace::capture {
@@ -8,7 +10,9 @@ RingTap::ScanResult RingTap::scan() {
     ScanResult result;
     steps_.begin_scan();
     const auto until = std::chrono::steady_clock::now() + longest_scan;
-    const std::size_t most_entries = 2 * std::size_t{virtio::size_of(layout())};
+    const std::uint32_t size = virtio::size_of(layout());
+    const std::size_t most_entries = 2 * std::size_t{size};
+    const std::uint64_t followed_before = followed();
     for (std::size_t found = pass(); found != 0; found = pass()) {
         result.entries += found;
         if (result.entries >= most_entries || steps_.has_copied_enough() || std::chrono::steady_clock::now() >= until) {
@@ -17,7 +21,26 @@ RingTap::ScanResult RingTap::scan() {
         }
     }
     result.bytes = steps_.bytes_copied();
+    result.fast = size != 0 && (followed() - followed_before) * fast_share >= size;
     return result;
+}
+
+void RingTap::lose(std::uint64_t chains, std::uint64_t completions, std::string reason) {
+    steps_.lose(chains, completions, std::move(reason), rounds_.tell_doubt());
+}
+
+void RingTap::say_doubt() {
+    if (!rounds_.in_doubt()) {
+        return;
+    }
+    (void)rounds_.tell_doubt();
+    using Microseconds = std::chrono::duration<double, std::micro>;
+    (void)steps_.recorder().record(
+        steps_.options().session,
+        trace::NoteRecord{trace::NoteRecord::Severity::info, steps_.options().queue,
+                          fmt::format("looks at the ring were up to {:.0f} µs apart while it was in motion: had it "
+                                      "gone all the way round in between, nothing would show it",
+                                      Microseconds(rounds_.longest()).count())});
 }
 
 void RingTap::note_once(bool& said, std::string text) {
@@ -30,9 +53,9 @@ void RingTap::note_once(bool& said, std::string text) {
 
 void RingTap::note_reused() {
     if (!std::exchange(said_reused_, true)) {
-        steps_.lose(0, 0,
-                    "at the last look, after the queue had ended, an index was further ahead than "
-                    "the queue holds: its memory may have been used for something else");
+        lose(0, 0,
+             "at the last look, after the queue had ended, an index was further ahead than "
+             "the queue holds: its memory may have been used for something else");
     }
 }
 

@@ -10,6 +10,10 @@
 namespace vutrace::capture {
 namespace {
 
+std::uint16_t index_of(std::uint64_t position) noexcept {
+    return static_cast<std::uint16_t>(position);
+}
+
 std::uint16_t distance(std::uint16_t from, std::uint16_t to) noexcept {
     return static_cast<std::uint16_t>(to - from);
 }
@@ -42,8 +46,11 @@ std::vector<RingPart> SplitRingTap::parts() const {
 
 void SplitRingTap::start(std::uint32_t value, bool look) {
     const auto base = static_cast<std::uint16_t>(value);
-    next_available_ = next_used_ = base;
+    rounds_.set_round(round);
+    set_positions(round + base, round + base);  // so that the used one may be behind
+    polled_ = true;
     doubtful_ = !look;
+    rounds_.begin();
     if (!look || !sample(fields_)) {
         return;
     }
@@ -52,20 +59,31 @@ void SplitRingTap::start(std::uint32_t value, bool look) {
     const std::uint32_t behind = distance(fields_.used_index, base);
     const std::uint32_t ahead = distance(base, fields_.used_index);
     if (behind <= ring_.layout().size) {
-        next_used_ = fields_.used_index;
+        next_used_ = used_ = round + base - behind;
         doubtful_ = behind != 0;
     } else if (ahead > ring_.layout().size) {
-        next_used_ = fields_.used_index;
+        next_used_ = used_;
         // Nobody begins at a base that the driver has left behind by more than the ring holds: DPDK, whose virtio-user
         // says 0 after a reconnect, goes on at the used index.
-        if (steps_.options().looks_first && distance(base, fields_.available_index) > ring_.layout().size) {
-            next_available_ = fields_.used_index;
+        if (steps_.options().looks_first && published_ - next_available_ > ring_.layout().size) {
+            next_available_ = used_;
         }
     }
+    // What an earlier life left is no motion. How long the driver has been at work is not known.
+    rounds_.forget_doubt();
+    if (published_ - next_available_ > ring_.layout().size) {
+        rounds_.doubt();
+    }
+}
+
+void SplitRingTap::set_positions(Position available, Position used) noexcept {
+    next_available_ = published_ = available;
+    next_used_ = used_ = used;
 }
 
 bool SplitRingTap::sample(trace::RingFields& fields) {
     if (ring_.sample(fields)) {
+        follow(fields);
         return true;
     }
     if (ring_.placed()) {
@@ -74,12 +92,41 @@ bool SplitRingTap::sample(trace::RingFields& fields) {
     return false;
 }
 
+// Where driver and device are now, seen from where they were at the look before.
+void SplitRingTap::follow(const trace::RingFields& now) {
+    const bool late = rounds_.looked();
+    const std::uint16_t offered = distance(index_of(published_), now.available_index);
+    const std::uint16_t completed = distance(index_of(used_), now.used_index);
+    published_ += offered;
+    used_ += completed;
+    const bool in_motion = offered != 0 || completed != 0;
+    const bool shows_loss = std::max(offered, completed) > ring_.layout().size;
+    const bool reused = ended_ && shows_loss;  // no longer a ring
+    if (late && in_motion && !reused && (polled_ || !woken_ || shows_loss)) {
+        rounds_.doubt();
+    }
+    polled_ = steps_.options().event_index ? now.available_event != now.available_index
+                                           : (now.used_flags & virtio::used_no_notify) != 0;
+}
+
+void SplitRingTap::count() {
+    trace::RingFields now;
+    rounds_.begin();
+    (void)sample(now);
+}
+
+std::chrono::nanoseconds SplitRingTap::counting_interval() const noexcept {
+    return rounds_.shortest_round() / 4 * 3;  // the rest is for a timer that is late
+}
+
 std::size_t SplitRingTap::pass() {
+    rounds_.begin();
     if (!sample(fields_)) {
         return 0;
     }
-    const std::uint16_t available_before = next_available_;
-    const std::uint16_t used_before = next_used_;
+    const Position available_before = next_available_;
+    const Position used_before = next_used_;
+    caught_up_ = catch_up();
     const Taken taken = take_available(false);
     judge_available();
     take_used();
@@ -97,10 +144,26 @@ std::size_t SplitRingTap::pass() {
     return std::max<std::size_t>(entries, moved ? 1 : 0);
 }
 
+// More went by than the rings hold: on from what the device has not used yet. True where completions were lost: which
+// of those chains are among them is not known, so this once nothing proves that they are still the device's.
+bool SplitRingTap::catch_up() {
+    const std::uint32_t size = ring_.layout().size;
+    const bool lost = used_ - next_used_ > size;
+    if (lost) {
+        ran_ahead(false, used_ - next_used_);
+        steps_.in_flight().clear();
+    }
+    if (const Position pending = published_ - next_available_; pending > size) {
+        const std::uint16_t in_ring = distance(fields_.used_index, fields_.available_index);
+        ran_ahead(true, in_ring <= size ? pending - in_ring : pending);
+    }
+    return lost;
+}
+
 // With every offer and every completion accounted for, what still seems to be in flight had its completion lost.
 void SplitRingTap::settle() {
     const bool quiet =
-        next_available_ == next_used_ && fields_.available_index == next_available_ && fields_.used_index == next_used_;
+        next_available_ == published_ && next_used_ == used_ && index_of(next_available_) == index_of(next_used_);
     if (quiet && doubtful_) {
         doubtful_ = false;
         if (steps_.in_flight().count() != 0) {
@@ -112,7 +175,7 @@ void SplitRingTap::settle() {
 // --- What the driver made available
 
 SplitRingTap::Taken SplitRingTap::take_available(bool forced) {
-    const std::uint32_t pending = distance(next_available_, fields_.available_index);
+    const Position pending = published_ - next_available_;
     if (pending > ring_.layout().size) {
         ran_ahead(true, pending);
         return Taken::all;
@@ -121,14 +184,14 @@ SplitRingTap::Taken SplitRingTap::take_available(bool forced) {
         return Taken::all;
     }
     const std::size_t count = std::min<std::size_t>(pending, forced ? 1 : ChainBatch::most_entries);
-    if (!ring_.read_available(next_available_, count, heads_)) {
+    if (!ring_.read_available(index_of(next_available_), count, heads_)) {
         return Taken::some;
     }
     trace::RingFields now;
     if (!sample(now)) {
         return Taken::some;
     }
-    const std::size_t lost = std::min(overwritten_available(next_available_, now), heads_.size());
+    const std::size_t lost = std::min(overwritten_available(now), heads_.size());
     if (lost != 0) {
         lose_offers(lost, "available entries were overwritten before they were read");
         heads_.erase(heads_.begin(), heads_.begin() + static_cast<std::ptrdiff_t>(lost));
@@ -145,7 +208,7 @@ SplitRingTap::Taken SplitRingTap::take_heads(bool forced) {
         if (steps_.is_full_for(chain_)) {
             return Taken::some;
         }
-        steps_.offer({head, head, next_available_++}, chain_, ring_.mappings());
+        steps_.offer({head, head, index_of(next_available_++)}, chain_, ring_.mappings());
         if (steps_.has_copied_enough()) {
             return Taken::some;
         }
@@ -153,11 +216,11 @@ SplitRingTap::Taken SplitRingTap::take_heads(bool forced) {
     return Taken::all;
 }
 
-// How many slots from `first` on the driver may have been writing to while they were read. It writes the slot of index
-// i + N before it publishes that index, and cannot while N chains are in flight.
-std::size_t SplitRingTap::overwritten_available(std::uint16_t first, const trace::RingFields& now) const noexcept {
+// How many slots from the first not taken on the driver may have been writing to while they were read before `now` was.
+// It writes the slot of index i + N before it publishes that index, and cannot while N chains are in flight.
+std::size_t SplitRingTap::overwritten_available(const trace::RingFields& now) const noexcept {
     const std::uint32_t size = ring_.layout().size;
-    const std::uint32_t ahead = distance(first, now.available_index);
+    const Position ahead = published_ - next_available_;
     const bool all_in_flight = distance(now.used_index, now.available_index) == size;
     const std::uint32_t safe = all_in_flight ? size : size - 1;
     return ahead > safe ? ahead - safe : 0;
@@ -169,7 +232,7 @@ void SplitRingTap::judge_available() {
     for (const UsedElement& element : elements_) {
         steps_.doubt_offer(element.id);
     }
-    steps_.judge_offers(known);
+    steps_.judge_offers(known && !caught_up_);
 }
 
 // --- What the device used
@@ -181,7 +244,7 @@ bool SplitRingTap::fetch_used() {
         return false;
     }
     const std::uint32_t size = ring_.layout().size;
-    const std::uint32_t pending = distance(next_used_, fields_.used_index);
+    const Position pending = used_ - next_used_;
     if (pending == 0) {
         return true;
     }
@@ -191,12 +254,12 @@ bool SplitRingTap::fetch_used() {
         return false;
     }
     trace::RingFields now;
-    if (!ring_.read_used(next_used_, pending, elements_) || !sample(now)) {
+    if (!ring_.read_used(index_of(next_used_), pending, elements_) || !sample(now)) {
         elements_.clear();
         return false;
     }
     // The device writes the slot of element j + N before it publishes that index, if it has a chain to complete.
-    const std::uint32_t ahead = distance(next_used_, now.used_index);
+    const Position ahead = used_ - next_used_;
     const std::uint32_t safe = now.available_index == now.used_index ? size : size - 1;
     const std::size_t lost = std::min<std::size_t>(ahead > safe ? ahead - safe : 0, elements_.size());
     if (lost != 0) {
@@ -227,7 +290,7 @@ bool SplitRingTap::add_used(const UsedElement& element) {
     }
     const auto head = static_cast<std::uint16_t>(element.id);
     if (steps_.in_flight().is_open(head)) {
-        if (!steps_.complete({head, head, next_used_}, element.length, element.batched)) {
+        if (!steps_.complete({head, head, index_of(next_used_)}, element.length, element.batched)) {
             return false;
         }
         ++next_used_;
@@ -238,9 +301,9 @@ bool SplitRingTap::add_used(const UsedElement& element) {
     }
     // Its offer was not seen. It is counted already if the driver's index was followed without doubt about what was in
     // the slots; otherwise nobody offered it.
-    steps_.complete_unseen({head, head, next_used_++}, element.length);
+    steps_.complete_unseen({head, head, index_of(next_used_++)}, element.length);
     if (!doubtful_) {
-        steps_.lose(1, 0, fmt::format("head {} was used and never seen available", head));
+        lose(1, 0, fmt::format("head {} was used and never seen available", head));
     }
     return true;
 }
@@ -248,14 +311,15 @@ bool SplitRingTap::add_used(const UsedElement& element) {
 // Is the offer of this head among those that are published and not taken yet?
 bool SplitRingTap::offer_waits(std::uint32_t head) {
     trace::RingFields now;
-    if (!ring_.sample(now)) {
+    if (!sample(now)) {
         return false;
     }
-    const std::uint32_t pending = distance(next_available_, now.available_index);
-    if (overwritten_available(next_available_, now) != 0) {
+    const Position pending = published_ - next_available_;
+    if (overwritten_available(now) != 0) {
         doubtful_ = true;  // the offer may be among those that will be counted as lost
     }
-    if (pending == 0 || pending > ring_.layout().size || !ring_.read_available(next_available_, pending, heads_)) {
+    if (pending == 0 || pending > ring_.layout().size ||
+        !ring_.read_available(index_of(next_available_), pending, heads_)) {
         return false;
     }
     return std::find(heads_.begin(), heads_.end(), head) != heads_.end();
@@ -274,12 +338,12 @@ bool SplitRingTap::driver_waits_for(std::uint16_t used_index, const trace::RingF
 void SplitRingTap::judge_used() {
     trace::RingFields now;
     bool known = sample(now);
-    const std::uint32_t pending = known ? distance(next_available_, now.available_index) : 0;
+    const Position pending = known ? published_ - next_available_ : 0;
     const std::uint32_t size = ring_.layout().size;
     known = known && pending <= size;
     if (known && pending != 0) {
-        known = ring_.read_available(next_available_, pending, heads_) && sample(now) &&
-                overwritten_available(next_available_, now) == 0;
+        known = ring_.read_available(index_of(next_available_), pending, heads_) && sample(now) &&
+                overwritten_available(now) == 0;
         for (const std::uint16_t head : heads_) {
             steps_.doubt_completion(head);
         }
@@ -293,7 +357,7 @@ void SplitRingTap::judge_used() {
 
 // --- Losses, and what else there is to say
 
-void SplitRingTap::ran_ahead(bool offers, std::size_t pending) {
+void SplitRingTap::ran_ahead(bool offers, std::uint64_t pending) {
     if (!ended_) {
         offers ? lose_offers(pending, "the available index ran ahead by more than the queue holds")
                : lose_completions(pending, "the used index ran ahead by more than the queue holds");
@@ -302,27 +366,28 @@ void SplitRingTap::ran_ahead(bool offers, std::size_t pending) {
     }
 }
 
-void SplitRingTap::lose_offers(std::size_t chains, const char* reason) {
-    next_available_ = static_cast<std::uint16_t>(next_available_ + chains);
+void SplitRingTap::lose_offers(std::uint64_t chains, const char* reason) {
+    next_available_ += chains;
     doubtful_ = true;
-    steps_.lose(chains, 0, reason);
+    lose(chains, 0, reason);
 }
 
-void SplitRingTap::lose_completions(std::size_t completions, const char* reason) {
-    next_used_ = static_cast<std::uint16_t>(next_used_ + completions);
+void SplitRingTap::lose_completions(std::uint64_t completions, const char* reason) {
+    next_used_ += completions;
     doubtful_ = true;
-    steps_.lose(0, completions, reason);
+    lose(0, completions, reason);
 }
 
 void SplitRingTap::give_up() {
     constexpr const char* reason = "the queue ended before they were looked at";
+    rounds_.begin();
     if (said_reused_ || !sample(fields_)) {
         return;
     }
-    if (const std::uint16_t offers = distance(next_available_, fields_.available_index); offers != 0) {
+    if (const Position offers = published_ - next_available_; offers != 0) {
         lose_offers(offers, reason);
     }
-    if (const std::uint16_t completions = distance(next_used_, fields_.used_index); completions != 0) {
+    if (const Position completions = used_ - next_used_; completions != 0) {
         lose_completions(completions, reason);
     }
 }

@@ -47,39 +47,82 @@ TapBudget::Clocks TapBudget::system_clocks() {
     return {[] { return read(CLOCK_MONOTONIC); }, [] { return read(CLOCK_THREAD_CPUTIME_ID); }};
 }
 
-TapBudget::TapBudget(double share, unsigned processors, Clocks clocks)
+TapAllowances::TapAllowances(double share, unsigned processors, Nanoseconds now)
     : bounded_(share < unbounded),
-      clocks_(std::move(clocks)),
-      notifiers_(share, notifiers_store, clocks_.now()),
-      machine_(share * std::max(processors, 1U), machine_store, clocks_.now()),
-      used_before_(clocks_.used()) {}
+      notifiers_(share, notifiers_store, now),
+      machine_(share * std::max(processors, 1U), machine_store, now),
+      counting_(counting_share * share * std::max(processors, 1U), counting_store, now) {}
+
+void TapAllowances::spend(Nanoseconds of_machine, Nanoseconds of_notifiers, Nanoseconds now) noexcept {
+    const std::lock_guard lock(mutex_);
+    machine_.spend(of_machine, now);
+    notifiers_.spend(of_notifiers, now);
+}
+
+void TapAllowances::spend_counting(Nanoseconds of_machine, Nanoseconds now) noexcept {
+    const std::lock_guard lock(mutex_);
+    machine_.spend(of_machine, now);
+    counting_.spend(of_machine, now);
+}
+
+Nanoseconds TapAllowances::notifiers_until(Nanoseconds wanted, Nanoseconds now) noexcept {
+    const std::lock_guard lock(mutex_);
+    return notifiers_.time_until(wanted, now);
+}
+
+Nanoseconds TapAllowances::machine_until(Nanoseconds wanted, Nanoseconds now) noexcept {
+    const std::lock_guard lock(mutex_);
+    return machine_.time_until(wanted, now);
+}
+
+Nanoseconds TapAllowances::counting_until(Nanoseconds wanted, Nanoseconds now) noexcept {
+    const std::lock_guard lock(mutex_);
+    return counting_.time_until(wanted, now);
+}
+
+std::shared_ptr<TapAllowances> TapBudget::allowances(double share, unsigned processors) {
+    return std::make_shared<TapAllowances>(share, processors, read(CLOCK_MONOTONIC));
+}
+
+TapBudget::TapBudget(std::shared_ptr<TapAllowances> allowances, Clocks clocks)
+    : allowances_(std::move(allowances)), clocks_(std::move(clocks)), used_before_(clocks_.used()) {}
 
 void TapBudget::looked() {
-    if (!bounded_) {
+    if (!allowances_->bounded()) {
         return;
     }
     const Nanoseconds used = clocks_.used();
     const Nanoseconds looking = used - std::exchange(used_before_, used);
     const std::uint64_t bytes = std::min(std::exchange(bytes_, 0), most_bytes);
     const std::uint64_t wake_ups = std::min(std::exchange(wake_ups_, 0), most_wake_ups);
-    const Nanoseconds now = clocks_.now();
-    machine_.spend(looking + bytes * mebibyte_price / mebibyte, now);
-    notifiers_.spend(wake_ups * wake_up_price, now);
+    allowances_->spend(looking + bytes * mebibyte_price / mebibyte, wake_ups * wake_up_price, clocks_.now());
+}
+
+void TapBudget::counted() {
+    if (!allowances_->bounded()) {
+        return;
+    }
+    const Nanoseconds used = clocks_.used();
+    allowances_->spend_counting(used - std::exchange(used_before_, used), clocks_.now());
 }
 
 bool TapBudget::may_be_woken() {
-    if (!bounded_) {
+    if (!allowances_->bounded()) {
         return true;
     }
     const Nanoseconds wanted = may_be_woken_ ? Nanoseconds{0} : reserve;
     const Nanoseconds now = clocks_.now();
-    may_be_woken_ = notifiers_.time_until(wanted, now) == Nanoseconds{0} &&
-                    machine_.time_until(Nanoseconds{0}, now) == Nanoseconds{0};
+    may_be_woken_ = allowances_->notifiers_until(wanted, now) == Nanoseconds{0} &&
+                    allowances_->machine_until(Nanoseconds{0}, now) == Nanoseconds{0};
     return may_be_woken_;
 }
 
-Nanoseconds TapBudget::rest() {
-    return bounded_ ? machine_.time_until(Nanoseconds{0}, clocks_.now()) : Nanoseconds{0};
+TapBudget::Nanoseconds TapBudget::rest() {
+    return allowances_->bounded() ? allowances_->machine_until(Nanoseconds{0}, clocks_.now()) : Nanoseconds{0};
+}
+
+TapBudget::Nanoseconds TapBudget::counting_rest() {
+    return allowances_->bounded() ? allowances_->counting_until(Nanoseconds{0}, clocks_.now()) : Nanoseconds{0};
 }
 
 }  // namespace vutrace::capture

@@ -15,6 +15,8 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <mutex>
 
 namespace vutrace::capture {
 
@@ -40,6 +42,41 @@ class Allowance {
     Nanoseconds at_;    // when `left_` was that
 };
 
+// What one session may cost, whichever thread of its tap spends it. Any thread.
+class TapAllowances {
+  public:
+    using Nanoseconds = std::chrono::nanoseconds;
+
+    // What a guest's bursts need: it boots, or writes back some megabytes, and is quiet again.
+    static constexpr Nanoseconds notifiers_store = std::chrono::milliseconds{20};
+    static constexpr Nanoseconds machine_store = std::chrono::milliseconds{100};
+    // How much of the machine's allowance counting looks may take, and what they may save up.
+    static constexpr double counting_share = 0.5;
+    static constexpr Nanoseconds counting_store = std::chrono::milliseconds{1};
+
+    static constexpr double unbounded = 1;
+
+    // `share`: of the notifiers' time, and of that of all `processors` together; above 0, nothing is bounded from
+    // `unbounded` on.
+    TapAllowances(double share, unsigned processors, Nanoseconds now);
+
+    [[nodiscard]] bool bounded() const noexcept { return bounded_; }
+    void spend(Nanoseconds of_machine, Nanoseconds of_notifiers, Nanoseconds now) noexcept;
+    void spend_counting(Nanoseconds of_machine, Nanoseconds now) noexcept;
+    // As Allowance::time_until.
+    [[nodiscard]] Nanoseconds notifiers_until(Nanoseconds wanted, Nanoseconds now) noexcept;
+    [[nodiscard]] Nanoseconds machine_until(Nanoseconds wanted, Nanoseconds now) noexcept;
+    [[nodiscard]] Nanoseconds counting_until(Nanoseconds wanted, Nanoseconds now) noexcept;
+
+  private:
+    const bool bounded_;
+    std::mutex mutex_;  // of what is below
+    Allowance notifiers_;
+    Allowance machine_;
+    Allowance counting_;
+};
+
+// One thread's part in it.
 class TapBudget {
   public:
     using Nanoseconds = std::chrono::nanoseconds;
@@ -48,9 +85,6 @@ class TapBudget {
     static constexpr Nanoseconds wake_up_price = std::chrono::microseconds{10};
     // What the recorder needs to write a mebibyte.
     static constexpr Nanoseconds mebibyte_price = std::chrono::microseconds{700};
-    // What a guest's bursts need: it boots, or writes back some megabytes, and is quiet again.
-    static constexpr Nanoseconds notifiers_store = std::chrono::milliseconds{20};
-    static constexpr Nanoseconds machine_store = std::chrono::milliseconds{100};
     // Saved up before we may be woken again: so many wake-ups follow one another then, and what they show hangs
     // together.
     static constexpr Nanoseconds reserve = std::chrono::milliseconds{1};
@@ -61,28 +95,25 @@ class TapBudget {
         std::function<Nanoseconds()> used;  // processor time of that thread
     };
     [[nodiscard]] static Clocks system_clocks();
+    [[nodiscard]] static std::shared_ptr<TapAllowances> allowances(double share, unsigned processors);
 
-    static constexpr double unbounded = 1;
-
-    // `share`: of the notifiers' time, and of that of all `processors` together; above 0, nothing is
-    // bounded from `unbounded` on.
-    TapBudget(double share, unsigned processors, Clocks clocks = system_clocks());
+    explicit TapBudget(std::shared_ptr<TapAllowances> allowances, Clocks clocks = system_clocks());
 
     void woken(std::uint64_t times) noexcept { wake_ups_ += times; }
     void recorded(std::uint64_t bytes) noexcept { bytes_ += bytes; }
-    // After each look: settles what it cost.
+    // After each look: settles what it cost. The same after a counting look, which takes nothing but processor time.
     void looked();
+    void counted();
 
     // May notifications wake us? Where not, again after a while.
     [[nodiscard]] bool may_be_woken();
-    // How long to keep from looking.
+    // How long to keep from looking, and from counting: that is allowed while the rest lasts, and prolongs it.
     [[nodiscard]] Nanoseconds rest();
+    [[nodiscard]] Nanoseconds counting_rest();
 
   private:
-    bool bounded_;
+    std::shared_ptr<TapAllowances> allowances_;
     Clocks clocks_;
-    Allowance notifiers_;
-    Allowance machine_;
     Nanoseconds used_before_{0};
     std::uint64_t wake_ups_{0};  // since the last look
     std::uint64_t bytes_{0};     // the same

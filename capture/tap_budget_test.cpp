@@ -37,7 +37,10 @@ TEST(Allowance, LosesNothingByBeingAskedOften) {
 class TapBudgetTest : public ::testing::Test {
   protected:
     TapBudget budget_of(double share, unsigned processors = 1) {
-        return {share, processors, {[this] { return now; }, [this] { return used; }}};
+        return sharing(std::make_shared<TapAllowances>(share, processors, now));
+    }
+    TapBudget sharing(std::shared_ptr<TapAllowances> allowances) {
+        return TapBudget(std::move(allowances), {[this] { return now; }, [this] { return used; }});
     }
     // A look that takes `time` of the processor, after `wake_ups`.
     void look(TapBudget& budget, Nanoseconds time, std::uint64_t wake_ups = 0) {
@@ -84,7 +87,7 @@ TEST_F(TapBudgetTest, WakeUpsStayWithinTheirShareForEver) {
         budget.woken(may ? 1 : 0);
         budget.looked();
     }
-    const auto allowed = (TapBudget::notifiers_store + (now - begin) / 50) / TapBudget::wake_up_price;
+    const auto allowed = (TapAllowances::notifiers_store + (now - begin) / 50) / TapBudget::wake_up_price;
     EXPECT_LE(wake_ups, static_cast<std::uint64_t>(allowed) + 1);
     EXPECT_GE(wake_ups, static_cast<std::uint64_t>(allowed) * 9 / 10) << "what is allowed is used";
     EXPECT_LE(periods, 200) << "in runs that hang together, not one by one";
@@ -102,7 +105,7 @@ TEST_F(TapBudgetTest, LooksStayWithinTheirShareOfAllProcessors) {
             look(budget, 100us);
         }
         const double share = std::chrono::duration<double>(used - used_before) / (now - begin);
-        const double burst = TapBudget::machine_store / std::chrono::duration<double>(10s);
+        const double burst = TapAllowances::machine_store / std::chrono::duration<double>(10s);
         EXPECT_NEAR(share, 0.02 * processors + burst, 0.002) << processors;
     }
 }
@@ -143,6 +146,55 @@ TEST(TapBudget, TheSystemsClocksRun) {
     }
     EXPECT_GT(clocks.now(), now);
     EXPECT_GT(clocks.used(), used);
+}
+
+// A look that overdrew the budget keeps from the next, not from counting meanwhile.
+TEST_F(TapBudgetTest, CountingGoesOnWhileLooksRest) {
+    auto budget = budget_of(0.02);
+    look(budget, 150ms);
+    EXPECT_GT(budget.rest(), 1s);
+    EXPECT_EQ(budget.counting_rest(), 0ns);
+    now += 500us;
+    used += 3us;
+    budget.counted();
+    EXPECT_EQ(budget.counting_rest(), 0ns);
+    EXPECT_GT(budget.rest(), 1s);
+}
+
+TEST_F(TapBudgetTest, CountingTakesNoMoreThanItsShareAndNoneOfItForNothing) {
+    auto budget = budget_of(0.02);
+    look(budget, 100ms);  // the store is used up
+    const Nanoseconds begin = now;
+    Nanoseconds counting{0};
+    while (now - begin < 10s) {
+        if (budget.counting_rest() == 0ns) {
+            used += 20us;  // much more than it costs
+            counting += 20us;
+            budget.counted();
+        }
+        now += 490us;
+    }
+    EXPECT_LE(counting, 100ms + TapAllowances::counting_store + 20us) << "half of 2 %";
+    EXPECT_GE(counting, 99ms);
+    EXPECT_EQ(budget.rest(), 0ns) << "the other half is there for looks";
+}
+
+TEST_F(TapBudgetTest, CountingIsFreeWhereNothingIsBounded) {
+    auto budget = budget_of(1);
+    used += 1s;
+    budget.counted();
+    EXPECT_EQ(budget.counting_rest(), 0ns);
+    EXPECT_EQ(budget.rest(), 0ns);
+}
+
+TEST_F(TapBudgetTest, ThreadsOfOneSessionShareWhatItMayCost) {
+    const auto allowances = std::make_shared<TapAllowances>(0.02, 1, now);
+    auto one = sharing(allowances);
+    auto other = sharing(allowances);
+    look(one, 150ms);
+    EXPECT_GT(other.rest(), 2s);
+    EXPECT_FALSE(other.may_be_woken());
+    EXPECT_EQ(one.rest(), other.rest());
 }
 
 }  // namespace

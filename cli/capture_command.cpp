@@ -31,6 +31,7 @@ struct Options {
     capture::DataPathMode data_path{capture::DataPathMode::tap};
     bool in_background{true};
     double budget_percent{1};
+    unsigned threads{0};
     std::optional<capture::MemoryMode> memory;
     capture::RelayedChannels channels{capture::RelayedChannels::all};
     capture::DeviceStatePipes device_state{capture::DeviceStatePipes::pass};
@@ -59,7 +60,12 @@ Result<capture::CaptureOptions> read_options(const Options& options) {
     const auto memory = options.memory.value_or(off ? capture::MemoryMode::none : capture::MemoryMode::buffers);
     const bool beside_the_path = off || options.data_path == capture::DataPathMode::tap;
     const bool lowest_priority = beside_the_path && options.in_background;
-    result.data_path = {options.data_path, memory, options.snap_length, lowest_priority, options.budget_percent / 100};
+    result.data_path.mode = options.data_path;
+    result.data_path.memory = memory;
+    result.data_path.snap_length = options.snap_length;
+    result.data_path.lowest_priority = lowest_priority;
+    result.data_path.threads = options.threads;
+    result.data_path.budget = options.budget_percent / 100;
     result.once = options.once;
     result.patience = std::chrono::milliseconds(static_cast<std::int64_t>(options.wait_seconds * 1000));
     result.version = VUTRACE_VERSION;
@@ -97,8 +103,8 @@ void print_summary(const capture::Capture& capture, const capture::Recorder& rec
     const std::string lost =
         counters.records_dropped == 0 && counters.chains_dropped == 0 && counters.bytes_dropped == 0
             ? "nothing lost"
-            : fmt::format("lost {} records, {} chains, {} bytes", counters.records_dropped, counters.chains_dropped,
-                          counters.bytes_dropped);
+            : fmt::format("lost {} records, {}{} chains, {} bytes", counters.records_dropped,
+                          counters.chains_at_least ? "at least " : "", counters.chains_dropped, counters.bytes_dropped);
     print_line(fmt::format("{} {}, {} records, {} bytes → {}; {}", capture.sessions(),
                            capture.sessions() == 1 ? "session" : "sessions", counters.records_written,
                            counters.bytes_written, file, lost));
@@ -227,6 +233,12 @@ std::function<ExitStatus()> configure(CLI::App& app) {
                    "late or lost, and counted; 100 bounds nothing")
         ->option_text("PERCENT=1")
         ->check(CLI::Range(0.01, 100.0));
+    app.add_option("--threads", options->threads,
+                   "For tap: threads that look at the queues of a session, which they share out in pairs, within one "
+                   "budget. By itself as many as the back-end's number of queues and the processors give sense to, up "
+                   "to 4; with --memory full always one")
+        ->option_text("N")
+        ->check(CLI::Range(1U, 16U));
     app.add_flag("--once", options->once, "End after the first session");
     return [options] { return run(*options); };
 }

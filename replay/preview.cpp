@@ -101,6 +101,7 @@ class Previewer {
     void take(std::uint64_t /*sequence*/, const trace::GapRecord& gap) {
         preview_.chains_lost += gap.chains;
         preview_.records_lost += gap.records;
+        preview_.lost_at_least |= gap.at_least;
     }
     void take(std::uint64_t, const trace::SessionRecord&) {}
     void take(std::uint64_t, const trace::EventRecord&) {}
@@ -167,8 +168,9 @@ std::vector<std::string> describe_doubts(const TracePreview& preview) {
         lines.push_back(
             fmt::format("{} bytes that the device reads were not captured", preview.readable_bytes_missing));
     }
-    if (preview.chains_lost + preview.records_lost != 0) {
-        lines.push_back(fmt::format("{} chains and {} records were lost while capturing", preview.chains_lost,
+    if (preview.lost_at_least || preview.chains_lost + preview.records_lost != 0) {
+        lines.push_back(fmt::format("{}{} chains and {} records were lost while capturing",
+                                    preview.lost_at_least ? "at least " : "", preview.chains_lost,
                                     preview.records_lost));
     }
     if (preview.problems.torn) {

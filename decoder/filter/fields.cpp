@@ -114,6 +114,8 @@ std::vector<FieldRow> other_rows() {
         row("records", T::number, gap_kind, number_of([](S s) { return body<trace::GapRecord>(s).records; }),
             "records lost"),
         row("bytes", T::number, gap_kind, number_of([](S s) { return body<trace::GapRecord>(s).bytes; }), "bytes lost"),
+        row("at_least", T::boolean, gap_kind,
+            number_of([](S s) { return body<trace::GapRecord>(s).at_least ? 1U : 0U; }), "more may have been lost"),
         row(
             "reason", T::text, gap_kind,
             [](S s, const FieldRow&, Probe& probe) noexcept { probe.text(body<trace::GapRecord>(s).reason); },

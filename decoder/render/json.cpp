@@ -281,6 +281,7 @@ void write_gap(JsonWriter& json, const trace::GapRecord& record) {
     json.key("chains").number(record.chains);
     json.key("records").number(record.records);
     json.key("bytes").number(record.bytes);
+    json.key("at_least").boolean(record.at_least);
     json.key("reason").text(record.reason);
 }
 

@@ -221,9 +221,15 @@ TEST(JsonOfMemory, TellsBytesFromZerosAndWhatIsMissing) {
 TEST(JsonOfGap, HasEveryCount) {
     TraceBuilder trace;
     trace.add(trace::GapRecord{2, 3, 4, 5, "queue full"});
-    expect_fields(
-        last(trace),
-        {{"record", "gap"}, {"queue", 2}, {"chains", 3}, {"records", 4}, {"bytes", 5}, {"reason", "queue full"}});
+    expect_fields(last(trace), {{"record", "gap"},
+                                {"queue", 2},
+                                {"chains", 3},
+                                {"records", 4},
+                                {"bytes", 5},
+                                {"reason", "queue full"},
+                                {"at_least", false}});
+    trace.add(trace::GapRecord{2, 3, 0, 0, "gone round", true});
+    expect_fields(last(trace), {{"chains", 3}, {"at_least", true}});
 }
 
 TEST(JsonOfNote, SurvivesBytesThatAreNoText) {

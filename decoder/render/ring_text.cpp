@@ -65,8 +65,9 @@ void append_header(std::string& out, const RingView& ring, const Style& style) {
     if (!ring.layout && !ring.packed_layout) {
         out += "  ring addresses unknown: not set, invalid, or outside the memory regions\n";
     }
-    fmt::format_to(std::back_inserter(out), "  {} made available, {} used, {} lost\n",
-                   count_text(ring.chains_available, "chain"), ring.chains_used, ring.chains_lost);
+    fmt::format_to(std::back_inserter(out), "  {} made available, {} used, {}{} lost\n",
+                   count_text(ring.chains_available, "chain"), ring.chains_used,
+                   ring.chains_lost_at_least ? "at least " : "", ring.chains_lost);
 }
 
 void append_rings(std::string& out, const RingView& ring) {
@@ -311,7 +312,11 @@ std::string ring_json(const RingView& ring) {
         {"packed", ring.packed},
         {"started", ring.started},
         {"enabled", ring.enabled},
-        {"chains", {{"available", ring.chains_available}, {"used", ring.chains_used}, {"lost", ring.chains_lost}}},
+        {"chains",
+         {{"available", ring.chains_available},
+          {"used", ring.chains_used},
+          {"lost", ring.chains_lost},
+          {"lost_at_least", ring.chains_lost_at_least}}},
     };
     ring.packed ? add_packed(json, ring) : add_split(json, ring);
     Json open = Json::array();

@@ -207,6 +207,7 @@ void read_progress(const session::QueueProgress& progress, RingView& view) {
     view.chains_available = progress.chains_available;
     view.chains_used = progress.chains_used;
     view.chains_lost = progress.chains_lost;
+    view.chains_lost_at_least = progress.chains_lost_at_least;
     for (const auto& [head, chain] : progress.open) {
         view.open.push_back(view_chain(chain, view));
     }

@@ -56,6 +56,7 @@ void append_queue(JsonWriter& json, std::uint16_t number, const QueueStatistics&
     json.key("last_time").signed_number(queue.last_time);
     append_chains(json, queue.all);
     json.key("chains_lost").number(queue.lost);
+    json.key("chains_lost_at_least").boolean(queue.lost_at_least);
     append_distribution(json, "descriptors", queue.descriptors);
     append_distribution(json, "in_flight", queue.depth);
     json.key("mean_in_flight").real(queue.mean_depth);

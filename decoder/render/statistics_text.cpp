@@ -42,8 +42,10 @@ std::string rate_text(double amount, double seconds, std::string_view unit) {
 void append_totals(Page& page, const QueueStatistics& queue) {
     std::string chains =
         fmt::format("{} made available, {} used", grouped(queue.all.available), grouped(queue.all.used));
-    page.line("chains", chains + (queue.lost == 0 ? "" : fmt::format(", {} lost", grouped(queue.lost))),
-              queue.lost == 0 ? Tone::plain : Tone::doubtful);
+    const bool any_lost = queue.lost != 0 || queue.lost_at_least;
+    const char* const bound = queue.lost_at_least ? "at least " : "";
+    page.line("chains", chains + (any_lost ? fmt::format(", {}{} lost", bound, grouped(queue.lost)) : ""),
+              any_lost ? Tone::doubtful : Tone::plain);
     if (!queue.descriptors.empty()) {
         page.line("buffers of a chain", fmt::format("{:.1f} on average, {} at the most", queue.descriptors.mean(),
                                                     queue.descriptors.largest()));

@@ -44,6 +44,7 @@ void Summary::add_gap(const trace::GapRecord& gap) {
     sum.chains += gap.chains;
     sum.records += gap.records;
     sum.bytes += gap.bytes;
+    sum.at_least |= gap.at_least;
 }
 
 void Summary::add_selected(const explain::Annotation& annotation, std::size_t entry) {
@@ -115,7 +116,9 @@ void Summary::add_other(SessionSummary& session, const trace::RecordBody& body) 
         session.content_bytes += captured(memory->content);
     } else if (const auto* gap = std::get_if<trace::GapRecord>(&body)) {
         if (gap->queue != trace::no_queue) {
-            add_saturating(session.queues[gap->queue].chains_lost, gap->chains);
+            QueueSummary& queue = session.queues[gap->queue];
+            add_saturating(queue.chains_lost, gap->chains);
+            queue.chains_lost_at_least |= gap->at_least;
         }
     }
 }

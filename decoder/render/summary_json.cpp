@@ -69,6 +69,7 @@ Json queues_json(const SessionSummary& session, const session::SessionState& sta
         json["chains_available"] = counts.chains_available;
         json["chains_used"] = counts.chains_used;
         json["chains_lost"] = counts.chains_lost;
+        json["chains_lost_at_least"] = counts.chains_lost_at_least;
         json["chains_open"] = progress == state.queues.end() ? 0 : progress->second.open.size();
         json["kicks"] = counts.kicks;
         json["calls"] = counts.calls;
@@ -130,7 +131,8 @@ Json gaps_json(const Summary& summary) {
                         {"count", gap.count},
                         {"chains", gap.chains},
                         {"records", gap.records},
-                        {"bytes", gap.bytes}});
+                        {"bytes", gap.bytes},
+                        {"at_least", gap.at_least}});
     }
     return list;
 }

@@ -95,8 +95,28 @@ TEST_F(SummaryTest, AddsUpLossesByReason) {
     take(trace);
     const json gaps = as_json()["gaps"];
     ASSERT_EQ(gaps.size(), 1U);
-    EXPECT_EQ(gaps[0], json::parse(R"({"reason":"queue full","count":2,"chains":7,"records":1,"bytes":30})"));
-    EXPECT_THAT(as_text(), HasSubstr("7 chains, 1 record, 30 bytes: queue full"));
+    EXPECT_EQ(gaps[0],
+              json::parse(R"({"reason":"queue full","count":2,"chains":7,"records":1,"bytes":30,"at_least":false})"));
+    EXPECT_THAT(as_text(), HasSubstr("  7 chains, 1 record, 30 bytes: queue full"));
+}
+
+TEST_F(SummaryTest, SaysWhichLossesMayHaveBeenLarger) {
+    TraceBuilder trace;
+    trace.add(trace::GapRecord{0, 3, 0, 0, "ran ahead", true});
+    trace.add(trace::GapRecord{0, 4, 0, 0, "ran ahead", false});
+    trace.add(trace::GapRecord{1, 5, 0, 0, "ran ahead a little", false});
+    take(trace);
+    EXPECT_THAT(as_text(), HasSubstr("at least 7 chains, 0 records, 0 bytes: ran ahead"));
+    EXPECT_THAT(as_text(), HasSubstr("  5 chains, 0 records, 0 bytes: ran ahead a little"));
+    const json gaps = as_json()["gaps"];
+    ASSERT_EQ(gaps.size(), 2U);
+    EXPECT_EQ(gaps[0]["at_least"], true);
+    EXPECT_EQ(gaps[1]["at_least"], false);
+    const json queues = as_json()["sessions"][0]["queues"];
+    ASSERT_EQ(queues.size(), 2U);
+    EXPECT_EQ(queues[0]["chains_lost_at_least"], true);
+    EXPECT_EQ(queues[1]["chains_lost_at_least"], false);
+    EXPECT_THAT(as_text(), HasSubstr("at least 7 lost"));
 }
 
 TEST_F(SummaryTest, SaysWhereATraceIsTorn) {

@@ -46,8 +46,8 @@ void file_lines(Page& page, const Summary& summary) {
 void loss_lines(Page& page, const Summary& summary) {
     for (const auto& [reason, gap] : summary.gaps()) {
         page.line("lost",
-                  fmt::format("{}, {}, {}: {}", count_text(gap.chains, "chain"), count_text(gap.records, "record"),
-                              count_text(gap.bytes, "byte"), printable(reason)),
+                  fmt::format("{}{}, {}, {}: {}", gap.at_least ? "at least " : "", count_text(gap.chains, "chain"),
+                              count_text(gap.records, "record"), count_text(gap.bytes, "byte"), printable(reason)),
                   Tone::doubtful);
     }
     if (summary.gaps().empty()) {
@@ -98,10 +98,11 @@ void queue_lines(Page& page, const SessionSummary& session, const session::Sessi
         const auto size = session.queue_sizes.find(number);
         const auto progress = state.queues.find(number);
         page.line(fmt::format("queue {}", number),
-                  fmt::format("size {}  {} available, {} used, {} open, {} lost  {}, {}, {}",
+                  fmt::format("size {}  {} available, {} used, {} open, {}{} lost  {}, {}, {}",
                               size == session.queue_sizes.end() ? "unknown" : fmt::format("{}", size->second),
                               counts.chains_available, counts.chains_used,
-                              progress == state.queues.end() ? 0 : progress->second.open.size(), counts.chains_lost,
+                              progress == state.queues.end() ? 0 : progress->second.open.size(),
+                              counts.chains_lost_at_least ? "at least " : "", counts.chains_lost,
                               count_text(counts.kicks, "kick"), count_text(counts.calls, "call"),
                               count_text(counts.errs, "err")));
         std::string proofs;

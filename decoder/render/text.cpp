@@ -228,7 +228,8 @@ void append_gap(std::string& out, const Style& style, const trace::GapRecord& re
     if (place == Place::line && record.queue != trace::no_queue) {
         text += fmt::format(" in queue {}", record.queue);
     }
-    const char* separator = place == Place::line ? ": lost " : "lost ";
+    std::string separator = place == Place::line ? ": lost " : "lost ";
+    separator += record.at_least ? "at least " : "";
     const auto add = [&](std::uint64_t count, std::string_view noun) {
         if (count != 0) {
             text += separator + count_text(count, noun);

@@ -78,6 +78,8 @@ TEST(TextLine, SaysWhatAGapLost) {
     TraceBuilder trace;
     trace.add(trace::GapRecord{1, 3, 0, 4096, "queue full"});
     EXPECT_THAT(lines_of(trace.records)[0], HasSubstr("gap in queue 1: lost 3 chains, 4096 bytes: queue full\n"));
+    trace.add(trace::GapRecord{1, 3, 2, 0, "gone round", true});
+    EXPECT_THAT(lines_of(trace.records)[1], HasSubstr("lost at least 3 chains, 2 records: gone round\n"));
 }
 
 TEST(TextLine, StaysOneLineWhateverTheTextSays) {

@@ -329,7 +329,9 @@ void Tracker::take(SessionState& session, const trace::MemoryRecord& record) {
 
 void Tracker::take(SessionState& session, const trace::GapRecord& record) {
     if (record.queue != trace::no_queue) {
-        add_saturating(session.queues[record.queue].chains_lost, record.chains);
+        QueueProgress& queue = session.queues[record.queue];
+        add_saturating(queue.chains_lost, record.chains);
+        queue.chains_lost_at_least |= record.at_least;
     }
 }
 

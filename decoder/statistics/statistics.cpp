@@ -105,7 +105,9 @@ void Statistics::add(const explain::Annotation& annotation, const session::Track
         }
     } else if (const auto* gap = std::get_if<trace::GapRecord>(&record.body)) {
         if (gap->queue != trace::no_queue) {
-            session.queues[gap->queue].lost += gap->chains;
+            QueueStatistics& queue = session.queues[gap->queue];
+            queue.lost += gap->chains;
+            queue.lost_at_least |= gap->at_least;
         }
     }
 }

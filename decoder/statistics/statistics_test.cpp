@@ -249,6 +249,14 @@ TEST_F(StatisticsTest, LossesAreCounted) {
     session.add(trace::GapRecord{0, 7, 0, 0, "queue full"});
     session.add(trace::GapRecord{trace::no_queue, 2, 0, 0, "queue full"});
     EXPECT_EQ(queue().lost, 7U);
+    EXPECT_FALSE(queue().lost_at_least);
+}
+
+TEST_F(StatisticsTest, ALossThatMayHaveBeenLargerMakesTheSumALowerBound) {
+    session.add(trace::GapRecord{0, 7, 0, 0, "gone round", true});
+    session.add(trace::GapRecord{0, 2, 0, 0, "queue full"});
+    EXPECT_EQ(queue().lost, 9U);
+    EXPECT_TRUE(queue().lost_at_least);
 }
 
 TEST_F(StatisticsTest, OnlyWhatIsSelectedIsCountedButDepthIsThatOfAll) {

@@ -185,7 +185,7 @@ void put(Sink& sink, const MemoryRecord& body) noexcept {
 template <class Sink>
 void put(Sink& sink, const GapRecord& body) noexcept {
     sink.integer(body.queue);
-    sink.integer(std::uint16_t{0});
+    sink.integer(static_cast<std::uint16_t>(body.at_least ? GapRecord::at_least_flag : 0));
     sink.integer(body.chains);
     sink.integer(body.records);
     sink.integer(body.bytes);
@@ -395,7 +395,7 @@ void get(BodyReader& reader, MemoryRecord& body) {
 
 void get(BodyReader& reader, GapRecord& body) {
     body.queue = reader.integer<std::uint16_t>();
-    reader.skip(2);
+    body.at_least = (reader.integer<std::uint16_t>() & GapRecord::at_least_flag) != 0;
     body.chains = reader.integer<std::uint64_t>();
     body.records = reader.integer<std::uint64_t>();
     body.bytes = reader.integer<std::uint64_t>();

@@ -99,6 +99,7 @@ TEST(Document, EveryExampleIsWhatTheEncoderMakes) {
         {"chain", chain_example()},
         {"packed-chain", packed_chain_example()},
         {"gap", GapRecord{2, 17, 0, 0, "overload"}},
+        {"gap-at-least", GapRecord{2, 17, 0, 0, "overload", true}},
         {"note", NoteRecord{NoteRecord::Severity::warning, no_queue, "no fds"}},
     };
     auto documented = examples();

@@ -99,6 +99,7 @@ std::vector<RecordBody> sample_bodies() {
         MemoryRecord{MemoryRecord::Part::device_state, Proof::verified, no_queue, 0x10000, mixed_content()},
         GapRecord{},
         GapRecord{0, most<std::uint64_t>, most<std::uint64_t> - 1, most<std::uint64_t> - 2, std::string("a\0b", 3)},
+        GapRecord{3, 7, 1, 0, "the ring may have gone round", true},
         NoteRecord{},
         NoteRecord{NoteRecord::Severity::error, 12, "text \xff that is no UTF-8"},
     };

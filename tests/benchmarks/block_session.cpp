@@ -101,6 +101,9 @@ TraceCounts count_chains(const std::string& path) {
             }
         } else if (const auto* gap = std::get_if<trace::GapRecord>(&record->body)) {
             counts.lost += gap->chains;
+            counts.lost_at_least |= gap->at_least;
+        } else if (const auto* note = std::get_if<trace::NoteRecord>(&record->body)) {
+            counts.fell_back |= note->text.starts_with("shadow: the queue keeps its own ring");
         }
     }
     return counts;
@@ -118,18 +121,27 @@ replay::BlockRequest make_request(const Workload& workload, ByteView data, std::
     return request;
 }
 
+// How many requests may have been submitted by now.
+std::uint64_t allowance(const Workload& workload, Clock::time_point begin) {
+    return workload.rate <= 0 ? UINT64_MAX
+                              : static_cast<std::uint64_t>(workload.rate * Seconds(Clock::now() - begin).count());
+}
+
 // Returns the rate, in requests a second.
 double drive(BlockDriver& driver, const Workload& workload, Seconds time, ByteView data, std::mt19937_64& random) {
     const auto begin = Clock::now();
     std::uint64_t done = 0;
+    std::uint64_t submitted = 0;
     bool submitting = true;
     while (submitting || driver.in_flight() > 0) {
         submitting = Clock::now() - begin < time;
-        while (submitting && driver.in_flight() < workload.depth && driver.can_submit(0)) {
+        while (submitting && driver.in_flight() < workload.depth && driver.can_submit(0) &&
+               submitted < allowance(workload, begin)) {
             need(driver.submit(0, make_request(workload, data, random)));
+            ++submitted;
         }
         if (driver.in_flight() == 0) {
-            break;
+            continue;  // the next one is not due yet; awake, so that the device is not kept waiting
         }
         for (const auto& result : need(driver.wait())) {
             if (result.status != virtio::block::status_ok) {
@@ -146,6 +158,8 @@ double drive(BlockDriver& driver, const Workload& workload, Seconds time, ByteVi
 TraceCounts& TraceCounts::operator+=(const TraceCounts& more) noexcept {
     chains += more.chains;
     lost += more.lost;
+    lost_at_least |= more.lost_at_least;
+    fell_back |= more.fell_back;
     for (std::size_t i = 0; i < proofs.size(); ++i) {
         proofs.at(i) += more.proofs.at(i);
     }

@@ -21,13 +21,16 @@ struct Workload {
     const char* name;
     virtio::block::RequestType type;
     std::uint32_t bytes;  // of each request
-    std::size_t depth;    // requests in flight
+    std::size_t depth;    // requests in flight, at the most
+    double rate{0};       // requests a second, evenly; 0: as many as the depth allows
 };
 
 // What a trace says about its chains. Steps are offers and completions, so two for each chain that was seen whole.
 struct TraceCounts {
     std::uint64_t chains{0};                // seen when they were made available
     std::uint64_t lost{0};                  // by the `gap` records
+    bool lost_at_least{false};              // may have been more
+    bool fell_back{false};                  // from shadow rings to the queue's own
     std::array<std::uint64_t, 4> proofs{};  // steps, by trace::Proof
 
     TraceCounts& operator+=(const TraceCounts& more) noexcept;

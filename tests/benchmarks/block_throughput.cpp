@@ -99,7 +99,8 @@ void print_cell(const std::string& way, const Cell& cell) {
                ratio.median, ratio.low, ratio.high, median_interval(cell.plain).median,
                median_interval(cell.cpu).median, median_interval(cell.others).median, cell.disturbed);
     if (const TraceCounts& counts = cell.counts; counts.chains + counts.lost != 0) {
-        fmt::print("                   chains {}, lost {}; steps:", counts.chains, counts.lost);
+        fmt::print("                   chains {}, lost {}{}; steps:", counts.chains,
+                   counts.lost_at_least ? "at least " : "", counts.lost);
         for (std::size_t proof = counts.proofs.size(); proof-- > 0;) {
             fmt::print(" {} {}", trace::name_of(static_cast<trace::Proof>(proof)), counts.proofs.at(proof));
         }

@@ -115,6 +115,7 @@ def chains(summary, size):
     steps = {proof: sum(queue["content"][proof] for queue in queues) for proof in queues[0]["content"]} if queues else {}
     return {"seen": sum(queue["chains_available"] for queue in queues),
             "lost": sum(queue["chains_lost"] for queue in queues),
+            "at_least": any(queue["chains_lost_at_least"] for queue in queues),
             "steps": sum(steps.values()), "verified": steps.get("verified", 0), "bytes": size}
 
 
@@ -130,11 +131,11 @@ def main():
     free = shutil.disk_usage("/dev/shm").free
     print(f"{arguments.peers}, {'packed' if arguments.packed else 'split'} ring, {arguments.pairs} pairs of {arguments.seconds:g} s; "
           f"{free >> 20} MiB for the traces")
-    print(f"{'mode':24} {'of plain':>9} {'frames/s':>11} {'seen':>11} {'lost':>11} {'not verified':>13} {'MB':>7}")
+    print(f"{'mode':24} {'of plain':>9} {'frames/s':>11} {'seen':>11} {'lost':>15} {'not verified':>13} {'MB':>7}")
     number = 0
     for mode in arguments.modes:
         ratios, rates = [], []
-        total = {"seen": 0, "lost": 0, "steps": 0, "verified": 0, "bytes": 0}
+        total = {"seen": 0, "lost": 0, "at_least": False, "steps": 0, "verified": 0, "bytes": 0}
         for _ in range(arguments.pairs):
             plain, _none = session(number, None, arguments)
             rate, counts = session(number + 1, mode, arguments)
@@ -143,8 +144,9 @@ def main():
             rates.append(rate)
             total = {key: total[key] + counts.get(key, 0) for key in total}
         late = 1 - total["verified"] / total["steps"] if total["steps"] else 0
+        lost = f"{'≥ ' if total['at_least'] else ''}{total['lost']:,}"
         print(f"{mode:24} {statistics.median(ratios):9.3f} {statistics.median(rates):11,.0f} {total['seen']:11,} "
-              f"{total['lost']:11,} {late:12.2%} {total['bytes'] / 1e6:7.1f}", flush=True)
+              f"{lost:>15} {late:13.2%} {total['bytes'] / 1e6:7.1f}", flush=True)
 
 
 if __name__ == "__main__":

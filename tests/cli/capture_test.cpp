@@ -302,9 +302,10 @@ TEST_F(CaptureTest, RefusesBadOptionsBeforeItTouchesAnything) {
     for (const std::string& arguments :
          {ends + write + " --datapath nonsense", ends + write + " --memory much", ends + write + " --channels some",
           ends + write + " --snaplen x", ends + write + " --wait -1", ends + write + " --budget 0",
-          ends + write + " --budget 101", ends + write + " --queue-size 1", ends + write + " --no-such-option", ends,
-          path("front") + write, "fd:x " + path("back") + write, "listen: " + path("back") + write,
-          path("front") + " connect:" + write, ends + " third" + write}) {
+          ends + write + " --budget 101", ends + write + " --threads 0", ends + write + " --threads 17",
+          ends + write + " --queue-size 1", ends + write + " --no-such-option", ends, path("front") + write,
+          "fd:x " + path("back") + write, "listen: " + path("back") + write, path("front") + " connect:" + write,
+          ends + " third" + write}) {
         const Outcome outcome = run("capture " + arguments);
         EXPECT_EQ(outcome.status, 2) << arguments << "\n" << outcome.errors;
         EXPECT_EQ(outcome.output, "") << arguments;

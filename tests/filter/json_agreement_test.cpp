@@ -408,6 +408,7 @@ TraceBuilder others() {
         trace.add(trace::NoteRecord{static_cast<trace::NoteRecord::Severity>(i), trace::no_queue, "größer\n\t"}, 0);
     }
     trace.add(trace::GapRecord{1, 2, 3, 4, "queue full"});
+    trace.add(trace::GapRecord{1, 2, 3, 4, "the ring may have gone round", true});
     trace::MessageRecord torn;
     torn.bytes = Bytes(5, std::byte{0xab});
     torn.incomplete = true;

@@ -2,6 +2,7 @@
 
 import time
 import unittest
+from pathlib import Path
 
 from harness import dpdk_log
 from harness import records as ask
@@ -24,11 +25,11 @@ class CaptureNetwork(PeerTestCase):
         return [write_frames(self.workspace.file(f"{name}-{fill}-{queue}.pcap"), frames(fill, queue))
                 for queue in range(queues)]
 
-    def connected(self, name, queues, datapath, packed=False):
-        """The front-end connects to capture, which connects to the back-end."""
+    def connected(self, name, queues, datapath, packed=False, options=()):
+        """The front-end connects to capture, which connects to the back-end. `options`: of capture."""
         back_end = self.start(TestPmdBackEnd(self.workspace, self.write(name, 1, queues), name=f"back-end-{name}",
                                              queues=queues))
-        capture = self.start(vutrace.Capture(self.workspace, back_end.socket, name=f"capture-{name}",
+        capture = self.start(vutrace.Capture(self.workspace, back_end.socket, *options, name=f"capture-{name}",
                                              datapath=datapath))
         front_end = self.start(TestPmdFrontEnd(self.workspace, capture.front_end, self.write(name, 2, queues),
                                                name=f"front-end-{name}", queues=queues, packed=packed))
@@ -135,6 +136,21 @@ class CaptureNetwork(PeerTestCase):
     def test_four_queue_pairs(self):
         records = self.session("four", self.connected("four", 4, "tap"), 4)
         self.assert_each_queue_was_switched_on(records, 4)
+
+    def test_four_queue_pairs_on_four_threads(self):
+        """What a queue brings is told by one thread, in order, and none of it is forgotten."""
+        ends = self.connected("threads", 4, "tap", options=("--threads=4", "--priority=normal", "--budget=100"))
+        capture = ends[1]
+        threads = len(list(Path(f"/proc/{capture.pid}/task").iterdir()))
+        self.assertGreaterEqual(threads, 4 + 3, "beside those of the process, the session and the recorder")
+        records = self.session("threads", ends, 4)
+        self.assert_each_queue_was_switched_on(records, 4)
+        for queue in vutrace.summary(self.workspace, capture.trace)["sessions"][0]["queues"]:
+            offers = [chain["index"] for chain in ask.of_type(records, "chain")
+                      if chain["queue"] == queue["queue"] and chain["state"] == "available"]
+            self.assertEqual(offers, sorted(offers))
+            if queue["queue"] % 2 == 1 and not queue["chains_lost_at_least"]:
+                self.assertEqual(queue["chains_available"] + queue["chains_lost"], FRAMES)
 
     def test_the_back_end_connects_to_us_and_we_to_the_front_end(self):
         for queues, datapath, packed in ((1, "tap", False), (1, "tap", True), (4, "relay", False), (1, "relay", True)):

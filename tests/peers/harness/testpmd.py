@@ -40,8 +40,8 @@ class TestPmd(Process):
     """Ports in pairs: an even one is a vhost-user device, the odd one after it a pcap device. `frames_in` is one file
     for each queue of the pcap devices, whose frames take that queue of the vhost-user device; `frames_out` likewise."""
 
-    def __init__(self, workspace, name, devices, frames_in, cores, queues=1, stream=False, wait=True):
-        """`stream`: the files' frames again and again."""
+    def __init__(self, workspace, name, devices, frames_in, cores, queues=1, stream=False, wait=True, options=()):
+        """`stream`: the files' frames again and again. `options`: further ones of testpmd."""
         frames_in = [frames_in] if isinstance(frames_in, os.PathLike) else list(frames_in)
         self.frames_out = [workspace.file(f"{name}.{number}.out.pcap") for number in range(len(frames_in))]
         vdevs = []
@@ -58,7 +58,7 @@ class TestPmd(Process):
             "--force-max-simd-bitwidth=512",
             *vdevs,
             "--", "-i", "--no-flush-rx", f"--total-num-mbufs={2048 * queues * len(devices)}", "--forward-mode=io",
-            f"--rxq={queues}", f"--txq={queues}"],
+            f"--rxq={queues}", f"--txq={queues}", *options],
             stop_signal=signal.SIGINT, stdin=subprocess.PIPE,
             # Its own files go there, which it leaves behind.
             environment={"RUNTIME_DIRECTORY": str(workspace.socket(name).parent)})
@@ -127,11 +127,11 @@ def vhost(number, socket):
 
 class TestPmdFrontEnd(TestPmd):
     def __init__(self, workspace, socket, frames_in, name="testpmd-front-end", packed=False, queues=1, listen=False,
-                 stream=False):
+                 stream=False, options=()):
         """`listen`: on `socket`. It starts when somebody has connected: see wait_for_prompt()."""
         self.socket = socket
         super().__init__(workspace, name, [virtio_user(0, socket, packed, queues, listen)], frames_in, "0@1,1@1",
-                         queues=queues, stream=stream, wait=not listen)
+                         queues=queues, stream=stream, wait=not listen, options=options)
         if listen:
             self.wait_for(socket.exists, "its socket", START_SECONDS)
 

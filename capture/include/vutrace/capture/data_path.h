@@ -25,6 +25,7 @@ struct DataPathOptions {
     MemoryMode memory{MemoryMode::buffers};
     std::uint64_t snap_length{UINT64_MAX};  // bytes kept of each buffer
     bool lowest_priority{true};             // tap and off: look only when nobody else wants the processor
+    unsigned threads{0};                    // tap: that look at a session's queues; 0: as many as make sense
     double budget{0.01};                    // tap: share of the machine's and the peers' time, above 0; 1: all
     std::chrono::milliseconds snapshot_patience{30'000};  // how long a session's end waits for `full` to be written
 };

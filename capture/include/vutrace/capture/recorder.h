@@ -31,7 +31,8 @@ class Recorder {
         std::uint64_t records_dropped{0};
         std::uint64_t bytes_dropped{0};
         std::uint64_t chains_dropped{0};
-        bool recording{true};  // false while the file cannot be written to
+        bool chains_at_least{false};  // of them: may have been more
+        bool recording{true};         // false while the file cannot be written to
     };
 
     // Opens the file and starts the thread. Error: system.

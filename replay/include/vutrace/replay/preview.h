@@ -26,6 +26,7 @@ struct TracePreview {
     std::uint64_t readable_bytes_missing{0};  // of available chains: the device gets what the memory happens to hold
     std::uint64_t chains_lost{0};             // by gap records
     std::uint64_t records_lost{0};
+    bool lost_at_least{false};     // of both: may have been more
     std::uint32_t device_type{0};  // virtio number, 0 where the messages do not prove it
     trace::ReadProblems problems;
     // By the sequence number of the SET_VRING_KICK (or the like) that starts the queue: its rings as recorded.

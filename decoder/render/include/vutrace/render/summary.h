@@ -21,6 +21,7 @@ using MessageKind = std::tuple<Channel, bool, std::string>;
 // What was counted of one queue.
 struct QueueSummary {
     std::uint64_t chains_available{0}, chains_used{0}, chains_lost{0};
+    bool chains_lost_at_least{false};  // of `chains_lost`: may have been more
     std::uint64_t kicks{0}, calls{0}, errs{0};
     std::uint64_t proofs[4]{};  // entries by trace::Proof
 };
@@ -47,6 +48,7 @@ struct GapSummary {
     std::uint64_t chains{0};
     std::uint64_t records{0};
     std::uint64_t bytes{0};
+    bool at_least{false};  // of one of them: may have been more
 };
 
 struct NoteSummary {

@@ -33,6 +33,7 @@ struct QueueProgress {
     std::uint16_t next_available{0};          // ring index after the last entry seen; packed: position
     std::uint16_t next_used{0};
     std::uint64_t chains_available{0}, chains_used{0}, chains_lost{0};
+    bool chains_lost_at_least{false};  // of `chains_lost`: may have been more
     std::uint64_t kicks{0}, calls{0}, errs{0};
     std::uint64_t proofs[4]{};  // entries by trace::Proof
 };

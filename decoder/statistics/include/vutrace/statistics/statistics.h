@@ -43,10 +43,11 @@ struct QueueStatistics {
     ChainStatistics all;
     // By the name of the device's request ("IN", "OUT"); empty where the device is not known.
     std::map<std::string, ChainStatistics, std::less<>> by_request;
-    std::uint64_t lost{0};  // chains that gaps count
-    Histogram descriptors;  // of a chain
-    Histogram depth;        // chains in flight, when one was made available, this one included
-    double mean_depth{0};   // over time
+    std::uint64_t lost{0};      // chains that gaps count
+    bool lost_at_least{false};  // may have been more
+    Histogram descriptors;      // of a chain
+    Histogram depth;            // chains in flight, when one was made available, this one included
+    double mean_depth{0};       // over time
     NotificationStatistics kicks;
     NotificationStatistics calls;
     // Nanoseconds from used to the call for it, of chains that were seen used before: by polling, by a look at another

@@ -135,11 +135,15 @@ struct MemoryRecord {
 
 // Something was lost, with how much of it. Counts that do not apply are 0.
 struct GapRecord {
+    static constexpr std::uint16_t at_least_flag = 1;
     std::uint16_t queue{no_queue};
     std::uint64_t chains{0};
     std::uint64_t records{0};
     std::uint64_t bytes{0};
     std::string reason;
+    // The counts are the fewest that it can have been: a ring's indices may have gone all the way round unseen since
+    // the queue's gap before this one.
+    bool at_least{false};
     bool operator==(const GapRecord&) const = default;
 };
 
