@@ -12,6 +12,7 @@ bool PackedRingTap::place(const virtio::RingLayout& layout, std::shared_ptr<cons
         known_.assign(packed->size, {});
     }
     said_unreadable_ = false;
+    steps_.place(packed != nullptr ? mappings : nullptr);
     return ring_.place(packed != nullptr ? *packed : ring_.layout(), packed != nullptr ? std::move(mappings) : nullptr);
 }
 
@@ -125,7 +126,8 @@ std::optional<RingTap::Taken> PackedRingTap::take_chain(bool forced) {
         meet_no_chain(*flags);
         return Taken::all;
     }
-    virtio::walk_packed_chain(*ring_.mappings(), ring_.layout(), at, chain_);
+    const auto tables = steps_.memory(*ring_.mappings(), virtio::Access::read);
+    virtio::walk_packed_chain({*ring_.mappings(), tables}, ring_.layout(), at, chain_);
     // The device writes over the first descriptor before any other of the chain, and the driver over none of them
     // before that.
     if (chain_.slots == 0) {
@@ -133,6 +135,9 @@ std::optional<RingTap::Taken> PackedRingTap::take_chain(bool forced) {
     }
     if (ring_.flags(at.offset) != flags) {
         return std::nullopt;  // looked at again
+    }
+    if (!ended_ && !steps_.is_translated(chain_.chain)) {
+        return Taken::blocked;  // the device must ask first
     }
     const std::uint16_t known = ids_.find(chain_.id);
     if (!forced && known != BufferIds::none && steps_.in_flight().is_open(known)) {
