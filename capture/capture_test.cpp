@@ -82,7 +82,15 @@ class CaptureTest : public ::testing::Test {
             thread.join();
         }
     }
-    [[nodiscard]] FileDescriptor connect(const std::string& name) const { return connect_to(path(name)).value(); }
+    // Waits while the backlog is full, which it may be for a moment.
+    [[nodiscard]] FileDescriptor connect(const std::string& name) const {
+        auto connection = connect_to(path(name));
+        while (!connection && connection.error().errno_value == EAGAIN) {
+            std::this_thread::yield();
+            connection = connect_to(path(name));
+        }
+        return std::move(connection.value());
+    }
     static bool is_closed(const FileDescriptor& socket) {
         std::byte byte{};
         std::vector<FileDescriptor> none;
@@ -139,13 +147,7 @@ TEST_F(CaptureTest, ClosesThoseBeyondTheMostThatMayWait) {
     run();
     std::vector<FileDescriptor> front_ends;
     for (std::size_t i = 0; i < most; ++i) {
-        // The backlog is shorter: it may be full for a moment.
-        auto connection = connect_to(path("front"));
-        while (!connection && connection.error().errno_value == EAGAIN) {
-            std::this_thread::yield();
-            connection = connect_to(path("front"));
-        }
-        front_ends.push_back(std::move(connection.value()));
+        front_ends.push_back(connect("front"));
     }
     EXPECT_TRUE(is_closed(connect("front")));
     EXPECT_TRUE(log.has("connections wait"));

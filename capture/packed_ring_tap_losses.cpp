@@ -66,7 +66,11 @@ void PackedRingTap::catch_up() {
         }
     }
     const Position device = driver->minus(in_ring, size());
-    const std::uint32_t passed = next_available_.distance_to(*driver, size());
+    // Two rounds more look the same: what the device used cannot be less than nothing.
+    std::uint32_t passed = next_available_.distance_to(*driver, size());
+    while (lag_ + passed < in_ring) {
+        passed += 2 * size();
+    }
     const std::uint32_t gone = passed > in_ring ? passed - in_ring : 0;
     // May be more than two rounds: the device was up to one behind.
     const std::uint32_t used = lag_ + passed - in_ring;

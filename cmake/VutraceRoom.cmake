@@ -2,9 +2,12 @@
 # names in DEPENDS and of no other: including a header of a room that is not named fails to
 # compile, which is how the direction of the arrows in docs/architecture.md is kept.
 #
-#   vutrace_room(NAME SOURCES a.cpp ... [DEPENDS room ...] [LIBRARIES target ...] [PRIVATE_LIBRARIES target ...])
+#   vutrace_room(NAME [INTERNAL] SOURCES a.cpp ... [DEPENDS room ...] [LIBRARIES target ...]
+#       [PRIVATE_LIBRARIES target ...])
+#
+# An INTERNAL one is not installed: no other program uses it.
 function(vutrace_room NAME)
-    cmake_parse_arguments(ROOM "" "" "SOURCES;DEPENDS;LIBRARIES;PRIVATE_LIBRARIES" ${ARGN})
+    cmake_parse_arguments(ROOM "INTERNAL" "" "SOURCES;DEPENDS;LIBRARIES;PRIVATE_LIBRARIES" ${ARGN})
     set(target vutrace-${NAME})
     add_library(${target} STATIC ${ROOM_SOURCES})
     add_library(vutrace::${NAME} ALIAS ${target})
@@ -16,8 +19,10 @@ function(vutrace_room NAME)
     list(TRANSFORM ROOM_DEPENDS PREPEND vutrace::)
     target_link_libraries(${target} PUBLIC ${ROOM_DEPENDS} ${ROOM_LIBRARIES}
         PRIVATE ${ROOM_PRIVATE_LIBRARIES} $<BUILD_INTERFACE:vutrace_warnings>)
-    install(TARGETS ${target} EXPORT vutrace ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-    install(DIRECTORY include/ DESTINATION include)
+    if(NOT ROOM_INTERNAL)
+        install(TARGETS ${target} EXPORT vutrace ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+        install(DIRECTORY include/ DESTINATION include)
+    endif()
     set_property(GLOBAL APPEND PROPERTY VUTRACE_ROOMS ${NAME})
 endfunction()
 

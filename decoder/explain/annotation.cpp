@@ -218,6 +218,21 @@ const Conversation* Annotator::conversation(std::uint32_t session, Channel chann
     return found == conversations_.end() ? nullptr : &found->second;
 }
 
+std::uint64_t Annotator::resident_bytes(std::unordered_set<const void*>& seen) const {
+    std::uint64_t bytes = sizeof(*this) + tracker_.resident_bytes(seen) + devices_.size() * sizeof(KnownDevice) +
+                          current_.size() * sizeof(protocol::Header);
+    for (const auto& [key, conversation] : conversations_) {
+        bytes += sizeof(Conversation);
+        for (const Request& request : conversation.open()) {
+            bytes += sizeof(Request) + request.payload.size();
+        }
+    }
+    for (const EntryAnnotation& entry : annotation_.entries) {
+        bytes += sizeof(entry) + entry.context.readable.literal().size();
+    }
+    return bytes;
+}
+
 void Annotator::annotate_chain(const trace::Record& record, const trace::ChainRecord& chain,
                                std::vector<session::ChainContext>&& contexts) {
     annotation_.entries.resize(chain.entries.size());

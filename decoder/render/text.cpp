@@ -3,10 +3,12 @@
 #include "text_parts.h"
 
 #include <vutrace/render/phrases.h>
+#include <vutrace/render/row.h>
 #include <vutrace/render/text.h>
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iterator>
 
 namespace vutrace::render {
@@ -84,18 +86,28 @@ void append_latency(std::string& out, const Style& style, const std::optional<st
     }
 }
 
-void append_message(std::string& out, const Style& style, const trace::MessageRecord& record,
-                    const explain::Annotation& annotation) {
-    const explain::MessageAnnotation& message = annotation.message;
+std::string message_name(const explain::MessageAnnotation& message) {
     std::string name = message.header && message.header->is_reply() ? "↳ " : "";
     name += message.request;
     if (message.header && message.info == nullptr) {
         name += fmt::format(" {}", message.header->request);
     }
-    if (record.channel != Channel::front_end) {
-        name += fmt::format(" [{}]", record.channel == Channel::gpu ? "gpu" : "back-end channel");
+    return name;
+}
+
+// A line says all that there is, a cell of a table what has no column of its own.
+enum class Place : std::uint8_t { line, cell };
+
+void append_message(std::string& out, const Style& style, const trace::MessageRecord& record,
+                    const explain::Annotation& annotation, Place place) {
+    const explain::MessageAnnotation& message = annotation.message;
+    if (place == Place::line) {
+        std::string name = message_name(message);
+        if (record.channel != Channel::front_end) {
+            name += fmt::format(" [{}]", record.channel == Channel::gpu ? "gpu" : "back-end channel");
+        }
+        style.append(out, Tone::name, fmt::format("{:<25}", name));
     }
-    style.append(out, Tone::name, fmt::format("{:<25}", name));
     if (record.offset != 0) {
         fmt::format_to(end_of(out), "  … bytes {}-{} of the message", record.offset,
                        record.offset + record.bytes.size());
@@ -109,17 +121,23 @@ void append_message(std::string& out, const Style& style, const trace::MessageRe
         style.append(out, Tone::faint, "  need-reply");
     }
     append_descriptors(out, style, record.descriptors);
-    append_latency(out, style, message.latency);
+    if (place == Place::line) {
+        append_latency(out, style, message.latency);
+    }
     append_problems(out, style, message.problems);
 }
 
 void append_chain(std::string& out, const Style& style, const trace::ChainRecord& record, std::size_t index,
-                  const explain::Annotation& annotation) {
+                  const explain::Annotation& annotation, Place place) {
     const trace::ChainEntry& entry = record.entries[index];
     const explain::EntryAnnotation& known = annotation.entries[index];
     const bool used = entry.state == trace::ChainEntry::State::used;
-    fmt::format_to(end_of(out), "queue {:<3} {} {:<5} ", record.queue, known.packed ? "id  " : "head", entry.head);
-    style.append(out, used ? Tone::good : Tone::strong, fmt::format("{:<9}", trace::name_of(entry.state)));
+    if (place == Place::line) {
+        fmt::format_to(end_of(out), "queue {:<3} {} {:<5} ", record.queue, known.packed ? "id  " : "head", entry.head);
+        style.append(out, used ? Tone::good : Tone::strong, fmt::format("{:<9}", trace::name_of(entry.state)));
+    } else {
+        fmt::format_to(end_of(out), "{} {}", known.packed ? "id" : "head", entry.head);
+    }
     if (known.request) {
         out += "  ";
         append_request(out, style, *known.request);
@@ -135,7 +153,9 @@ void append_chain(std::string& out, const Style& style, const trace::ChainRecord
     if (used) {
         fmt::format_to(end_of(out), "  wrote {}", entry.used_length);
     }
-    append_latency(out, style, known.latency);
+    if (place == Place::line) {
+        append_latency(out, style, known.latency);
+    }
     if (entry.proof != trace::Proof::verified) {
         out += "  ";
         style.append(out, Tone::doubtful, fmt::format("[{}]", trace::name_of(entry.proof)));
@@ -156,8 +176,10 @@ bool is_headline(std::string_view key) {
     return key == "front-end.endpoint" || key == "back-end.endpoint" || key == "datapath" || key == "memory";
 }
 
-void append_session(std::string& out, const Style& style, const trace::SessionRecord& record) {
-    style.append(out, Tone::strong, fmt::format("session {}", trace::name_of(record.kind)));
+void append_session(std::string& out, const Style& style, const trace::SessionRecord& record, Place place) {
+    if (place == Place::line) {
+        style.append(out, Tone::strong, fmt::format("session {}", trace::name_of(record.kind)));
+    }
     for (const auto& [key, value] : record.attributes) {
         if (record.kind != trace::SessionRecord::Kind::opened || is_headline(key)) {
             fmt::format_to(end_of(out), "  {}={}", printable(key), printable(value, 120));
@@ -165,23 +187,29 @@ void append_session(std::string& out, const Style& style, const trace::SessionRe
     }
 }
 
-void append_event(std::string& out, const Style& style, const trace::EventRecord& record) {
+void append_event(std::string& out, const Style& style, const trace::EventRecord& record, Place place) {
+    const bool error = record.kind == trace::EventRecord::Kind::err;
+    if (place == Place::cell) {
+        style.append(out, error ? Tone::bad : Tone::plain, record.count == 1 ? "" : fmt::format("×{}", record.count));
+        return;
+    }
     if (record.queue != trace::no_queue) {
         fmt::format_to(end_of(out), "queue {:<3} ", record.queue);
     }
-    style.append(out, record.kind == trace::EventRecord::Kind::err ? Tone::bad : Tone::strong,
-                 trace::name_of(record.kind));
+    style.append(out, error ? Tone::bad : Tone::strong, trace::name_of(record.kind));
     if (record.count != 1) {
         fmt::format_to(end_of(out), " ×{}", record.count);
     }
 }
 
 void append_memory(std::string& out, const Style& style, const trace::MemoryRecord& record,
-                   const explain::SharedAreaAnnotation& area) {
-    style.append(out, Tone::faint, "memory");
-    fmt::format_to(end_of(out), " {} 0x{:x} +{}", trace::name_of(record.part), record.address,
+                   const explain::SharedAreaAnnotation& area, Place place) {
+    if (place == Place::line) {
+        style.append(out, Tone::faint, "memory ");
+    }
+    fmt::format_to(end_of(out), "{} 0x{:x} +{}", trace::name_of(record.part), record.address,
                    size_text(record.content.size()));
-    if (record.queue != trace::no_queue) {
+    if (place == Place::line && record.queue != trace::no_queue) {
         fmt::format_to(end_of(out), "  queue {}", record.queue);
     }
     if (record.content.missing() != 0) {
@@ -195,12 +223,12 @@ void append_memory(std::string& out, const Style& style, const trace::MemoryReco
     }
 }
 
-void append_gap(std::string& out, const Style& style, const trace::GapRecord& record) {
-    std::string text = "gap";
-    if (record.queue != trace::no_queue) {
+void append_gap(std::string& out, const Style& style, const trace::GapRecord& record, Place place) {
+    std::string text = place == Place::line ? "gap" : "";
+    if (place == Place::line && record.queue != trace::no_queue) {
         text += fmt::format(" in queue {}", record.queue);
     }
-    const char* separator = ": lost ";
+    const char* separator = place == Place::line ? ": lost " : "lost ";
     const auto add = [&](std::uint64_t count, std::string_view noun) {
         if (count != 0) {
             text += separator + count_text(count, noun);
@@ -210,40 +238,82 @@ void append_gap(std::string& out, const Style& style, const trace::GapRecord& re
     add(record.chains, "chain");
     add(record.records, "record");
     add(record.bytes, "byte");
-    text += ": " + printable(record.reason);
+    text += (text.empty() ? "" : ": ") + printable(record.reason);
     style.append(out, Tone::doubtful, text);
 }
 
-void append_note(std::string& out, const Style& style, const trace::NoteRecord& record) {
+std::string_view note_name(const trace::NoteRecord& record) {
+    return record.severity == trace::NoteRecord::Severity::info ? "note" : trace::name_of(record.severity);
+}
+
+void append_note(std::string& out, const Style& style, const trace::NoteRecord& record, Place place) {
     const Tone tone = record.severity == trace::NoteRecord::Severity::error     ? Tone::bad
                       : record.severity == trace::NoteRecord::Severity::warning ? Tone::doubtful
                                                                                 : Tone::plain;
-    std::string text = record.severity == trace::NoteRecord::Severity::info
-                           ? std::string("note")
-                           : std::string(trace::name_of(record.severity));
+    if (place == Place::cell) {
+        style.append(out, tone, printable(record.text));
+        return;
+    }
+    std::string text(note_name(record));
     if (record.queue != trace::no_queue) {
         text += fmt::format(" on queue {}", record.queue);
     }
     style.append(out, tone, text + ": " + printable(record.text));
 }
 
-void append_what(std::string& out, const Style& style, const explain::Annotation& annotation, std::size_t entry) {
+void append_what(std::string& out, const Style& style, const explain::Annotation& annotation, std::size_t entry,
+                 Place place) {
     const trace::RecordBody& body = annotation.record->body;
     if (const auto* chain = std::get_if<trace::ChainRecord>(&body)) {
-        append_chain(out, style, *chain, entry, annotation);
+        append_chain(out, style, *chain, entry, annotation, place);
     } else if (const auto* message = std::get_if<trace::MessageRecord>(&body)) {
-        append_message(out, style, *message, annotation);
+        append_message(out, style, *message, annotation, place);
     } else if (const auto* session = std::get_if<trace::SessionRecord>(&body)) {
-        append_session(out, style, *session);
+        append_session(out, style, *session, place);
     } else if (const auto* event = std::get_if<trace::EventRecord>(&body)) {
-        append_event(out, style, *event);
+        append_event(out, style, *event, place);
     } else if (const auto* memory = std::get_if<trace::MemoryRecord>(&body)) {
-        append_memory(out, style, *memory, annotation.area);
+        append_memory(out, style, *memory, annotation.area, place);
     } else if (const auto* gap = std::get_if<trace::GapRecord>(&body)) {
-        append_gap(out, style, *gap);
+        append_gap(out, style, *gap, place);
     } else if (const auto* note = std::get_if<trace::NoteRecord>(&body)) {
-        append_note(out, style, *note);
+        append_note(out, style, *note, place);
     }
+}
+
+std::string_view sender_of(const trace::RecordBody& body, std::size_t entry) {
+    if (const auto* message = std::get_if<trace::MessageRecord>(&body)) {
+        return name_of(message->sender);
+    }
+    if (const auto* chain = std::get_if<trace::ChainRecord>(&body)) {
+        return chain->entries[entry].state == trace::ChainEntry::State::used ? "device" : "driver";
+    }
+    if (const auto* event = std::get_if<trace::EventRecord>(&body)) {
+        return event->kind == trace::EventRecord::Kind::kick   ? "driver"
+               : event->kind == trace::EventRecord::Kind::call ? "device"
+                                                               : "back-end";
+    }
+    return {};
+}
+
+std::string name_in_row(const explain::Annotation& annotation, std::size_t entry) {
+    const trace::RecordBody& body = annotation.record->body;
+    if (std::holds_alternative<trace::MessageRecord>(body)) {
+        return message_name(annotation.message);
+    }
+    if (const auto* chain = std::get_if<trace::ChainRecord>(&body)) {
+        return trace::name_of(chain->entries[entry].state);
+    }
+    if (const auto* event = std::get_if<trace::EventRecord>(&body)) {
+        return trace::name_of(event->kind);
+    }
+    if (const auto* session = std::get_if<trace::SessionRecord>(&body)) {
+        return fmt::format("session {}", trace::name_of(session->kind));
+    }
+    if (const auto* note = std::get_if<trace::NoteRecord>(&body)) {
+        return std::string(note_name(*note));
+    }
+    return trace::name_of(trace::type_of(body));
 }
 
 }  // namespace
@@ -287,6 +357,31 @@ void append_field_value(std::string& out, const protocol::Field& field) {
     }
 }
 
+Row row_of(const explain::Annotation& annotation, std::size_t entry) {
+    const trace::Record& record = *annotation.record;
+    Row row;
+    row.sequence = record.sequence + entry;
+    row.time = trace::time_of(record, entry);
+    row.session = record.session;
+    row.type = trace::type_of(record.body);
+    row.sender = sender_of(record.body, entry);
+    row.queue = annotation.queue;
+    row.name = name_in_row(annotation, entry);
+    append_what(row.summary, Style(false, &row.trouble), annotation, entry, Place::cell);
+    row.summary.erase(0, std::min(row.summary.find_first_not_of(' '), row.summary.size()));
+    if (const auto* message = std::get_if<trace::MessageRecord>(&record.body)) {
+        row.channel = name_of(message->channel);
+        row.latency = annotation.message.latency;
+        row.partner = annotation.message.answers;
+        row.answers = !annotation.message.asks;
+    } else if (entry < annotation.entries.size()) {
+        row.latency = annotation.entries[entry].latency;
+        row.partner = annotation.entries[entry].context.available_sequence;
+        row.answers = row.sender == "device";
+    }
+    return row;
+}
+
 void TextRenderer::append_prefix(std::string& out, const explain::Annotation& annotation, std::size_t entry) {
     const trace::Record& record = *annotation.record;
     const std::int64_t time = trace::time_of(record, entry);
@@ -315,7 +410,7 @@ void TextRenderer::append_prefix(std::string& out, const explain::Annotation& an
 
 void TextRenderer::append(std::string& out, const explain::Annotation& annotation, std::size_t entry) {
     append_prefix(out, annotation, entry);
-    append_what(out, style_, annotation, entry);
+    append_what(out, style_, annotation, entry, Place::line);
     while (out.back() == ' ') {
         out.pop_back();
     }

@@ -5,6 +5,7 @@
 #include <vutrace/base/hex.h>
 #include <vutrace/protocol/features.h>
 #include <vutrace/protocol/other_meanings.h>
+#include <vutrace/render/details.h>
 #include <vutrace/render/hexdump.h>
 #include <vutrace/render/phrases.h>
 #include <vutrace/virtio/packed_ring.h>
@@ -15,6 +16,7 @@
 #include <array>
 #include <iterator>
 #include <string_view>
+#include <utility>
 
 namespace vutrace::render {
 namespace {
@@ -25,29 +27,23 @@ constexpr std::size_t most_unknown_bytes = 256;  // of a chain that no device's 
 
 class Details {
   public:
-    Details(std::string& out, const Style& style) noexcept : out_(out), style_(style) {}
-
-    void line(std::string_view name, std::string_view value, std::size_t depth = 0) {
-        out_.append(base_indent + 2 * depth, ' ');
-        const std::size_t column = name_width > 2 * depth ? name_width - 2 * depth : 0;
-        const std::size_t width = std::max(column, name.size() + 1);
-        style_.append(out_, Tone::faint, fmt::format("{:<{}}", name, width));
-        fmt::format_to(std::back_inserter(out_), "{}\n", value);
+    Detail& line(std::string_view name, std::string_view value, std::size_t depth = 0) {
+        Detail& detail = lines_.emplace_back();
+        detail.name = name;
+        detail.value = value;
+        detail.depth = depth;
+        return detail;
     }
-    void marked(Tone tone, std::string_view text) {
-        out_.append(base_indent, ' ');
-        style_.append(out_, tone, text);
-        out_ += '\n';
-    }
+    void marked(Tone tone, std::string_view text) { line({}, text).tone = tone; }
     void field(const protocol::Field& field, std::uint32_t device, std::size_t depth);
+    [[nodiscard]] std::vector<Detail> take() && { return std::move(lines_); }
 
   private:
     using OtherMeaning = std::string_view (*)(unsigned bit) noexcept;
     static std::string_view no_other_meaning(unsigned /*bit*/) noexcept { return {}; }
     void bits(std::uint64_t mask, const std::vector<std::string>& names, std::size_t depth, OtherMeaning other);
 
-    std::string& out_;
-    const Style& style_;
+    std::vector<Detail> lines_;
 };
 
 void Details::field(const protocol::Field& field, std::uint32_t device, std::size_t depth) {
@@ -57,12 +53,11 @@ void Details::field(const protocol::Field& field, std::uint32_t device, std::siz
     } else if (field.format != protocol::FieldFormat::group) {
         append_field_value(value, field);
     }
+    Detail& detail = line(field.name.empty() ? "-" : field.name, value, depth);
+    detail.meaning = field.meaning;
     if (field.size != 0) {
-        const std::uint32_t last = field.offset + field.size - 1;
-        value += style_.paint(Tone::faint, last == field.offset ? fmt::format("  [{}]", last)
-                                                                : fmt::format("  [{}..{}]", field.offset, last));
+        detail.bytes = {protocol::header_size + std::uint64_t{field.offset}, field.size};
     }
-    line(field.name.empty() ? "-" : field.name, value, depth);
     if (field.format == protocol::FieldFormat::features) {
         bits(field.number, protocol::feature_names(field.number, device), depth + 1, no_other_meaning);
     } else if (field.format == protocol::FieldFormat::protocol_features) {
@@ -95,9 +90,14 @@ void message_details(Details& details, const trace::MessageRecord& record, const
     details.line("channel", name_of(record.channel));
     if (message.header) {
         const protocol::Header& header = *message.header;
-        details.line("header", fmt::format("code {}  flags 0x{:x} (version {}{}{})  size {}", header.request,
-                                           header.flags, header.version(), header.is_reply() ? ", reply" : "",
-                                           header.needs_reply() ? ", need-reply" : "", header.size));
+        Detail& line =
+            details.line("header", fmt::format("code {}  flags 0x{:x} (version {}{}{})  size {}", header.request,
+                                               header.flags, header.version(), header.is_reply() ? ", reply" : "",
+                                               header.needs_reply() ? ", need-reply" : "", header.size));
+        if (message.info != nullptr) {
+            line.meaning = fmt::format("{} (specification: {})", message.info->meaning, message.info->section);
+        }
+        line.bytes = {0, record.offset == 0 ? protocol::header_size : 0};
     }
     if (const auto other = message.header ? protocol::other_meaning_of_request(record.channel, message.header->request)
                                           : std::string_view();
@@ -105,13 +105,13 @@ void message_details(Details& details, const trace::MessageRecord& record, const
         details.line("elsewhere", other);
     }
     if (message.answers != 0) {
-        details.line("answers", fmt::format("record {}", message.answers));
+        details.line("answers", fmt::format("record {}", message.answers)).record = message.answers;
     }
     for (const protocol::Field& field : message.fields) {
         details.field(field, annotation.device, 0);
     }
     if (!message.parsed && !message.payload.empty() && record.offset == 0) {
-        details.line("payload", hex(message.payload));
+        details.line("payload", hex(message.payload)).bytes = {protocol::header_size, message.payload.size()};
     }
     for (const trace::Descriptor& descriptor : record.descriptors) {
         const DescriptorDescription& what = descriptor.description;
@@ -164,9 +164,11 @@ void chain_details(Details& details, const trace::ChainRecord& record, std::size
     if (used) {
         doubt(details, written_doubts, entry.content.empty() ? trace::Proof::verified : entry.proof);
         details.line("used length", fmt::format("{}", entry.used_length));
-        details.line("made available", known.context.available_sequence == 0
-                                           ? std::string("before the trace saw it")
-                                           : fmt::format("record {}", known.context.available_sequence));
+        const std::uint64_t available = known.context.available_sequence;
+        details
+            .line("made available",
+                  available == 0 ? std::string("before the trace saw it") : fmt::format("record {}", available))
+            .record = available;
     }
     if (known.descriptors_known) {
         doubt(details, request_doubts, known.context.proof);
@@ -227,11 +229,47 @@ void append_content(std::string& out, const Style& style, const trace::Content& 
     }
 }
 
+// As on paper: the name in a column, marked where it is a remark, and which bytes of the payload it is.
+void append_line(std::string& out, const Style& style, const Detail& detail) {
+    out.append(base_indent + 2 * detail.depth, ' ');
+    if (detail.name.empty()) {
+        style.append(out, detail.tone, detail.value);
+    } else {
+        const std::size_t column = name_width > 2 * detail.depth ? name_width - 2 * detail.depth : 0;
+        const std::size_t width = std::max(column, detail.name.size() + 1);
+        style.append(out, Tone::faint, fmt::format("{:<{}}", detail.name, width));
+        out += detail.value;
+    }
+    if (detail.bytes.size != 0 && detail.bytes.offset >= protocol::header_size) {
+        const std::uint64_t first = detail.bytes.offset - protocol::header_size;
+        const std::uint64_t last = first + detail.bytes.size - 1;
+        style.append(out, Tone::faint,
+                     first == last ? fmt::format("  [{}]", last) : fmt::format("  [{}..{}]", first, last));
+    }
+    out += '\n';
+}
+
+void copy_content(const trace::Content& content, RawBytes& out) {
+    std::uint64_t offset = 0;
+    if (content.missing() != 0) {
+        out.known.assign(out.bytes.size(), true);
+    }
+    (void)content.read(0, out.bytes);
+    for (const trace::Run& run : content.runs()) {
+        if (run.kind == trace::RunKind::missing && offset < out.bytes.size()) {
+            const std::uint64_t end = std::min<std::uint64_t>(offset + run.length, out.bytes.size());
+            std::fill(out.known.begin() + static_cast<std::ptrdiff_t>(offset),
+                      out.known.begin() + static_cast<std::ptrdiff_t>(end), false);
+        }
+        offset += run.length;
+    }
+}
+
 }  // namespace
 
-void append_details(std::string& out, const Style& style, const explain::Annotation& annotation, std::size_t entry) {
+std::vector<Detail> details_of(const explain::Annotation& annotation, std::size_t entry) {
     const trace::RecordBody& body = annotation.record->body;
-    Details details(out, style);
+    Details details;
     details.line("time", absolute_time_text(trace::time_of(*annotation.record, entry)));
     if (const auto* chain = std::get_if<trace::ChainRecord>(&body)) {
         chain_details(details, *chain, entry, annotation);
@@ -245,6 +283,36 @@ void append_details(std::string& out, const Style& style, const explain::Annotat
         for (const auto& [label, text] : shared_area_lines(annotation.area)) {
             details.line(label, text);
         }
+    }
+    return std::move(details).take();
+}
+
+RawBytes raw_bytes_of(const explain::Annotation& annotation, std::size_t entry, std::size_t limit) {
+    const trace::RecordBody& body = annotation.record->body;
+    const trace::Content* content = nullptr;
+    RawBytes raw;
+    if (const auto* message = std::get_if<trace::MessageRecord>(&body)) {
+        raw.address = message->offset;
+        raw.size = message->bytes.size();
+        raw.bytes.assign(message->bytes.begin(), message->bytes.end());
+        raw.bytes.resize(std::min(raw.bytes.size(), limit));
+    } else if (const auto* chain = std::get_if<trace::ChainRecord>(&body)) {
+        content = &chain->entries[entry].content;
+    } else if (const auto* memory = std::get_if<trace::MemoryRecord>(&body)) {
+        raw.address = memory->address;
+        content = &memory->content;
+    }
+    if (content != nullptr) {
+        raw.size = content->size();
+        raw.bytes.resize(static_cast<std::size_t>(std::min<std::uint64_t>(raw.size, limit)));
+        copy_content(*content, raw);
+    }
+    return raw;
+}
+
+void append_details(std::string& out, const Style& style, const explain::Annotation& annotation, std::size_t entry) {
+    for (const Detail& detail : details_of(annotation, entry)) {
+        append_line(out, style, detail);
     }
 }
 

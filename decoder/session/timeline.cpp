@@ -1,12 +1,9 @@
 #include "vutrace/session/timeline.h"
 
-#include <algorithm>
-
 namespace vutrace::session {
 namespace {
 
 constexpr std::uint64_t records_between_progress = 4096;
-constexpr std::size_t checkpoints_between_measures = 8;
 
 // How many entries of a record lie at or before `sequence`.
 std::size_t entries_until(const trace::Record& record, std::uint64_t sequence) noexcept {
@@ -20,9 +17,7 @@ bool ends_after(const trace::Record& record, std::uint64_t sequence) noexcept {
 }  // namespace
 
 Timeline::Timeline(std::string path, CheckpointPolicy policy, trace::Reader reader)
-    : path_(std::move(path)), policy_(policy), reader_(std::move(reader)) {
-    checkpoints_.push_back({reader_.position(), std::make_shared<const Tracker>()});
-}
+    : path_(std::move(path)), reader_(std::move(reader)), checkpoints_(policy, reader_.position(), tracker_) {}
 
 Result<Timeline> Timeline::open(const std::string& path, CheckpointPolicy policy) {
     auto reader = trace::Reader::open(path);
@@ -70,7 +65,7 @@ Result<Tracker> Timeline::advance(std::uint64_t sequence, const Progress& progre
             }
         }
         tracker_.apply(**record);
-        keep_checkpoint();
+        checkpoints_.offer(reader_.position(), tracker_);
         if (reached) {
             return inside ? std::move(*inside) : tracker_;
         }
@@ -78,10 +73,7 @@ Result<Tracker> Timeline::advance(std::uint64_t sequence, const Progress& progre
 }
 
 const Timeline::Checkpoint& Timeline::nearest(std::uint64_t sequence) const noexcept {
-    const auto after = std::partition_point(
-        checkpoints_.begin(), checkpoints_.end(),
-        [&](const Checkpoint& checkpoint) { return checkpoint.position.next_sequence <= sequence + 1; });
-    const Checkpoint& kept = *std::prev(after);  // the first is at 1
+    const Checkpoint& kept = checkpoints_.before(sequence + 1);
     const bool closer = recent_ && recent_->position.next_sequence <= sequence + 1 &&
                         recent_->position.next_sequence > kept.position.next_sequence;
     return closer ? *recent_ : kept;
@@ -120,7 +112,7 @@ Result<Tracker> Timeline::read_again(std::uint64_t sequence) {
     if (Status there = go_back_to(from.position); !there) {
         return tl::unexpected(there.error());
     }
-    Tracker tracker = *from.tracker;
+    Tracker tracker = *from.state;
     while (again_->position().next_sequence <= sequence) {
         const trace::Position before = again_->position();
         auto record = again_->next();
@@ -139,39 +131,6 @@ Result<Tracker> Timeline::read_again(std::uint64_t sequence) {
         tracker.apply(**record);
     }
     return tracker;
-}
-
-void Timeline::keep_checkpoint() {
-    const trace::Position& last = checkpoints_.back().position;
-    const trace::Position now = reader_.position();
-    if (now.next_sequence - last.next_sequence < policy_.records && now.offset - last.offset < policy_.bytes) {
-        return;
-    }
-    checkpoints_.push_back({now, std::make_shared<const Tracker>(tracker_)});
-    thin_out();
-}
-
-void Timeline::thin_out() {
-    bool too_many = checkpoints_.size() > policy_.count;
-    if (!too_many && checkpoints_.size() % checkpoints_between_measures == 0) {
-        std::unordered_set<const void*> seen;
-        (void)tracker_.resident_bytes(seen);
-        std::uint64_t storage = 0;
-        for (const Checkpoint& checkpoint : checkpoints_) {
-            storage += checkpoint.tracker->resident_bytes(seen);
-        }
-        too_many = storage > policy_.storage;
-    }
-    if (!too_many || checkpoints_.size() < 3) {
-        return;
-    }
-    std::deque<Checkpoint> kept;
-    for (std::size_t i = 0; i < checkpoints_.size(); i += 2) {
-        kept.push_back(std::move(checkpoints_[i]));
-    }
-    checkpoints_ = std::move(kept);
-    policy_.records = policy_.records > UINT64_MAX / 2 ? UINT64_MAX : policy_.records * 2;
-    policy_.bytes = policy_.bytes > UINT64_MAX / 2 ? UINT64_MAX : policy_.bytes * 2;
 }
 
 }  // namespace vutrace::session

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 DECODER = {"base", "system", "protocol", "trace", "virtio", "session"}
+EXPLAINED = DECODER | {"explain", "check", "filter", "index", "statistics", "render"}
 MAY_INCLUDE = {
     "base": set(),
     "system": {"base"},
@@ -21,10 +22,13 @@ MAY_INCLUDE = {
     "explain": DECODER,
     "check": DECODER | {"explain"},
     "filter": DECODER | {"explain"},
+    "index": DECODER | {"explain", "filter"},
     "statistics": DECODER | {"explain"},
     "render": DECODER | {"explain", "check", "statistics"},
     "capture": DECODER,
     "replay": DECODER | {"explain"},
+    "gui-models": EXPLAINED,
+    "gui-views": EXPLAINED | {"gui-models"},
 }
 
 

@@ -21,6 +21,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -87,6 +88,8 @@ class Annotator {
     // Knows messages and queues, not guest memory, which annotations do not need.
     [[nodiscard]] const session::Tracker& tracker() const noexcept { return tracker_; }
     [[nodiscard]] const Lineages& lineages() const noexcept { return lineages_; }
+    // Bytes that a copy costs without what is in `seen` already, to which it is added: an estimate.
+    [[nodiscard]] std::uint64_t resident_bytes(std::unordered_set<const void*>& seen) const;
     // What is still unanswered on a channel of a session; null where nothing was said there.
     [[nodiscard]] const Conversation* conversation(std::uint32_t session, Channel channel) const noexcept;
 

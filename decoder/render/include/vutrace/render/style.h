@@ -6,13 +6,18 @@
 
 namespace vutrace::render {
 
+// The last two are trouble, the graver one last.
 enum class Tone : unsigned char { plain, faint, strong, name, good, doubtful, bad };
 
 class Style {
   public:
-    explicit Style(bool colour) noexcept : colour_(colour) {}
+    // `gravest`, where given, becomes `doubtful` or `bad` when text of that tone is written.
+    explicit Style(bool colour, Tone* gravest = nullptr) noexcept : colour_(colour), gravest_(gravest) {}
 
     void append(std::string& out, Tone tone, std::string_view text) const {
+        if (gravest_ != nullptr && tone > *gravest_ && tone >= Tone::doubtful) {
+            *gravest_ = tone;
+        }
         if (!colour_ || tone == Tone::plain || text.empty()) {
             out += text;
             return;
@@ -50,6 +55,7 @@ class Style {
         return "";
     }
     bool colour_{false};
+    Tone* gravest_{nullptr};
 };
 
 }  // namespace vutrace::render

@@ -2,12 +2,12 @@
 #pragma once
 
 #include <vutrace/base/error.h>
+#include <vutrace/session/checkpoints.h>
 #include <vutrace/session/device_state.h>
 #include <vutrace/session/sparse_memory.h>
 #include <vutrace/trace/reader.h>
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -102,16 +102,6 @@ class Tracker {
     std::map<std::pair<std::uint32_t, Side>, Partial> partial_;
 };
 
-// When a Timeline keeps a checkpoint. The defaults re-read at most 32 Ki records or 32 MiB for a query, as long as the
-// checkpoints need no more than `storage` bytes beyond the last state; beyond that, or beyond `count`, every second one
-// is given up and the intervals double.
-struct CheckpointPolicy {
-    std::uint64_t records{32768};
-    std::uint64_t bytes{32U << 20U};
-    std::size_t count{1024};
-    std::uint64_t storage{256U << 20U};
-};
-
 // Random access: keeps checkpoints (a reader position and a copy of the tracker) while it reads, and answers by
 // re-reading from the nearest one. One thread.
 class Timeline {
@@ -131,25 +121,19 @@ class Timeline {
     [[nodiscard]] const trace::ReadProblems& problems() const noexcept { return reader_.problems(); }
 
   private:
-    struct Checkpoint {
-        trace::Position position;
-        std::shared_ptr<const Tracker> tracker;
-    };
+    using Checkpoint = Checkpoints<Tracker>::Checkpoint;
     Timeline(std::string path, CheckpointPolicy policy, trace::Reader reader);
     [[nodiscard]] Result<Tracker> advance(std::uint64_t sequence, const Progress& progress);
     [[nodiscard]] Result<Tracker> read_again(std::uint64_t sequence);
     [[nodiscard]] Status go_back_to(const trace::Position& position);
     [[nodiscard]] const Checkpoint& nearest(std::uint64_t sequence) const noexcept;
-    void keep_checkpoint();
-    void thin_out();
 
     std::string path_;
-    CheckpointPolicy policy_;
     trace::Reader reader_;                // only ever goes on
     Tracker tracker_;                     // where `reader_` is
     std::optional<trace::Reader> again_;  // goes back
-    std::deque<Checkpoint> checkpoints_;  // by position, the first at the trace's beginning
-    std::optional<Checkpoint> recent_;    // before the record that the last query was about
+    Checkpoints<Tracker> checkpoints_;
+    std::optional<Checkpoint> recent_;  // before the record that the last query was about
     std::uint64_t records_read_{0};
 };
 

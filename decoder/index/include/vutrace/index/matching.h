@@ -1,0 +1,39 @@
+// A filter over all rows of an index, by several threads, while the trace is still being indexed if need be.
+#pragma once
+
+#include <vutrace/base/error.h>
+#include <vutrace/filter/filter.h>
+#include <vutrace/index/trace_index.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <vector>
+
+namespace vutrace::index {
+
+// What was found in a stretch of rows.
+struct Matches {
+    std::uint64_t first{1}, last{0};  // all rows from `first` to `last` were looked at
+    std::vector<std::uint64_t> rows;  // ascending
+};
+
+// Looks at every row with `threads` threads (at least one) and returns when all of them were, also those that are not
+// indexed yet. `found` is called stretch by stretch in the order of the trace, by one thread at a time, any of them.
+// Errors: system (read error), limit (stopped).
+[[nodiscard]] Status match_rows(const std::shared_ptr<const TraceIndex>& index, const filter::Filter& filter,
+                                unsigned threads, const std::stop_token& stop,
+                                const std::function<void(Matches&&)>& found);
+
+enum class Direction : std::uint8_t { forward, backward };
+
+// The nearest row behind (before) `from` that `wanted` says yes to; empty where there is none among those indexed. On
+// the calling thread; `progress`, which may be empty, is told now and then where it is. Errors as above.
+[[nodiscard]] Result<std::optional<std::uint64_t>> find_row(
+    const std::shared_ptr<const TraceIndex>& index, std::uint64_t from, Direction direction,
+    const std::function<bool(const explain::Annotation&, std::size_t)>& wanted, const std::stop_token& stop,
+    const std::function<void(std::uint64_t)>& progress = {});
+
+}  // namespace vutrace::index

@@ -1,0 +1,79 @@
+// Random access to the annotated records of a trace. A row is one sequence number: a chain record has one for each of
+// its entries, and a record that cannot be decoded has one about which nothing is known.
+#pragma once
+
+#include <vutrace/base/error.h>
+#include <vutrace/explain/annotation.h>
+#include <vutrace/session/checkpoints.h>
+#include <vutrace/trace/reader.h>
+#include <vutrace/trace/seekable_file.h>
+
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+namespace vutrace::index {
+
+struct Progress {
+    std::uint64_t rows{0};         // indexed: they can be asked for
+    std::uint64_t bytes{0};        // of the file, decompressed
+    std::uint64_t total_bytes{0};  // 0 while it is being decompressed
+    bool complete{false};          // there will be no more rows: the trace ended, or indexing did
+};
+
+// Filled by one thread, read by any number of others meanwhile. Memory is that of the checkpoints, which `policy`
+// bounds.
+class TraceIndex {
+  public:
+    using Checkpoint = session::Checkpoints<explain::Annotator>::Checkpoint;
+
+    // Re-annotates at most so many records for a query: some milliseconds.
+    static constexpr session::CheckpointPolicy default_policy{8192, 8U << 20U, 8192, 64U << 20U};
+
+    explicit TraceIndex(std::string path, session::CheckpointPolicy policy = default_policy);
+
+    // Indexes the trace from front to back, once, on the thread that calls; what is indexed can be read at once.
+    // Errors: system, bad_input (no trace); limit (stopped): what was indexed stays readable. A torn trace is none: see
+    // `problems`.
+    [[nodiscard]] Status build(const std::stop_token& stop);
+
+    [[nodiscard]] Progress progress() const;
+    // Of what was indexed so far.
+    [[nodiscard]] trace::ReadProblems problems() const;
+    // Of the first record, nanoseconds since the epoch; 0 without one.
+    [[nodiscard]] std::int64_t start_time() const;
+
+    // Returns when there is more than `rows`, or will not be, or `stop` was requested.
+    [[nodiscard]] Progress wait_for_more(std::uint64_t rows, const std::stop_token& stop) const;
+
+    // From where row `row` can be reached. Only rows that are indexed may be asked for.
+    [[nodiscard]] Checkpoint before(std::uint64_t row) const;
+    // The last row of the stretch that `row` is in: up to the next checkpoint, or what is indexed so far.
+    [[nodiscard]] std::uint64_t end_of_stretch(std::uint64_t row) const;
+    [[nodiscard]] std::size_t checkpoint_count() const;
+    // For `trace::Reader`; only where rows are indexed.
+    [[nodiscard]] std::string readable_path() const;
+
+  private:
+    [[nodiscard]] Status open(const std::stop_token& stop);
+    [[nodiscard]] Status read(trace::Reader& reader, const std::stop_token& stop);
+    void publish(const trace::Reader& reader, bool complete);
+    void end();
+
+    const std::string path_;
+    const session::CheckpointPolicy policy_;
+
+    mutable std::mutex mutex_;  // of all below
+    mutable std::condition_variable_any changed_;
+    Progress progress_;
+    trace::ReadProblems problems_;
+    std::int64_t start_time_{0};
+    std::optional<trace::SeekableFile> file_;
+    std::optional<session::Checkpoints<explain::Annotator>> checkpoints_;
+};
+
+}  // namespace vutrace::index

@@ -1,0 +1,154 @@
+#include "vutrace/index/matching.h"
+
+#include "vutrace/index/cursor.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+
+namespace vutrace::index {
+namespace {
+
+// Fewer would be spent on going to their place; more would let the first results wait.
+constexpr std::uint64_t longest_stretch = 16384;
+constexpr std::uint64_t search_step = 4096;  // between two looks at whether to stop
+
+// Gives out stretches in order and takes what was found in them in any order.
+class Work {
+  public:
+    Work(std::shared_ptr<const TraceIndex> index, const filter::Filter& filter, std::stop_token stop,
+         const std::function<void(Matches&&)>& found)
+        : index_(std::move(index)), filter_(filter), stop_(std::move(stop)), found_(found) {}
+
+    void run() {
+        Cursor cursor(index_);
+        while (auto stretch = take()) {
+            Status looked = cursor.visit(stretch->first, stretch->last, [&](const auto& annotation, std::size_t entry) {
+                if (filter_.matches(annotation, entry)) {
+                    stretch->rows.push_back(annotation.record->sequence + entry);
+                }
+                return !stop_.stop_requested();  // who stops it waits for it
+            });
+            if (stop_.stop_requested()) {
+                return;
+            }
+            if (!looked) {
+                const std::lock_guard lock(mutex_);
+                failed_ = looked.error();
+                return;
+            }
+            give(std::move(*stretch));
+        }
+    }
+
+    [[nodiscard]] Status result() const {
+        if (failed_) {
+            return tl::unexpected(*failed_);
+        }
+        if (stop_.stop_requested()) {
+            return fail(ErrorCode::limit, "stopped");
+        }
+        return {};
+    }
+
+  private:
+    std::optional<Matches> take() {
+        const std::lock_guard lock(taking_);
+        const Progress progress = index_->wait_for_more(next_row_ - 1, stop_);
+        if (stop_.stop_requested() || progress.rows < next_row_ || has_failed()) {
+            return std::nullopt;
+        }
+        Matches stretch;
+        stretch.first = next_row_;
+        stretch.last = std::min(index_->end_of_stretch(next_row_), next_row_ + longest_stretch - 1);
+        next_row_ = stretch.last + 1;
+        return stretch;
+    }
+
+    void give(Matches&& stretch) {
+        const std::lock_guard lock(mutex_);
+        done_.emplace(stretch.first, std::move(stretch));
+        while (!done_.empty() && done_.begin()->first == next_to_give_) {
+            Matches ready = std::move(done_.begin()->second);
+            done_.erase(done_.begin());
+            next_to_give_ = ready.last + 1;
+            found_(std::move(ready));
+        }
+    }
+
+    bool has_failed() {
+        const std::lock_guard lock(mutex_);
+        return failed_.has_value();
+    }
+
+    std::shared_ptr<const TraceIndex> index_;
+    const filter::Filter& filter_;
+    const std::stop_token stop_;
+    const std::function<void(Matches&&)>& found_;
+
+    std::mutex taking_;  // held while waiting for the index, too: who comes later waits for the same
+    std::uint64_t next_row_{1};
+
+    std::mutex mutex_;
+    std::map<std::uint64_t, Matches> done_;  // by first row: at most one for each thread waits
+    std::uint64_t next_to_give_{1};
+    std::optional<Error> failed_;
+};
+
+}  // namespace
+
+Status match_rows(const std::shared_ptr<const TraceIndex>& index, const filter::Filter& filter, unsigned threads,
+                  const std::stop_token& stop, const std::function<void(Matches&&)>& found) {
+    Work work(index, filter, stop, found);
+    {
+        std::vector<std::jthread> others;
+        for (unsigned i = 1; i < threads; ++i) {
+            others.emplace_back([&work] { work.run(); });
+        }
+        work.run();
+    }
+    return work.result();
+}
+
+Result<std::optional<std::uint64_t>> find_row(
+    const std::shared_ptr<const TraceIndex>& index, std::uint64_t from, Direction direction,
+    const std::function<bool(const explain::Annotation&, std::size_t)>& wanted, const std::stop_token& stop,
+    const std::function<void(std::uint64_t)>& progress) {
+    const bool forward = direction == Direction::forward;
+    const std::uint64_t rows = index->progress().rows;
+    Cursor cursor(index);
+    std::uint64_t first = from + 1;                                 // of what is left, going forward
+    std::uint64_t last = from == 0 ? 0 : std::min(from - 1, rows);  // going backward
+    while (forward ? first <= rows : last > 0) {
+        if (stop.stop_requested()) {
+            return fail(ErrorCode::limit, "stopped");
+        }
+        const std::uint64_t begin = forward ? first : last - std::min(last, search_step) + 1;
+        const std::uint64_t end = forward ? std::min(rows, first + search_step - 1) : last;
+        std::optional<std::uint64_t> found;
+        Status looked = cursor.visit(begin, end, [&](const explain::Annotation& annotation, std::size_t entry) {
+            if (wanted(annotation, entry)) {
+                found = annotation.record->sequence + entry;
+            }
+            return !(found && forward);
+        });
+        if (!looked) {
+            return tl::unexpected(looked.error());
+        }
+        if (found) {
+            return found;
+        }
+        first = end + 1;
+        last = begin - 1;
+        if (progress) {
+            progress(forward ? end : begin);
+        }
+    }
+    return std::nullopt;
+}
+
+}  // namespace vutrace::index

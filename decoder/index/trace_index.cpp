@@ -1,0 +1,143 @@
+#include "vutrace/index/trace_index.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace vutrace::index {
+namespace {
+
+// The lock is taken, and who waits is woken, once for so many records: the first ones are shown sooner.
+constexpr std::uint64_t records_between_publishing = 512;
+
+}  // namespace
+
+TraceIndex::TraceIndex(std::string path, session::CheckpointPolicy policy) : path_(std::move(path)), policy_(policy) {}
+
+Status TraceIndex::open(const std::stop_token& stop) {
+    auto file = trace::SeekableFile::open(path_, stop, [this](std::uint64_t done, std::uint64_t /*total*/) {
+        const std::lock_guard lock(mutex_);
+        progress_.bytes = done;
+    });
+    if (!file) {
+        return tl::unexpected(file.error());
+    }
+    const std::lock_guard lock(mutex_);
+    file_ = std::move(*file);
+    return {};
+}
+
+Status TraceIndex::build(const std::stop_token& stop) {
+    Status done = open(stop);
+    if (done) {
+        if (auto reader = trace::Reader::open(readable_path()); reader) {
+            done = read(*reader, stop);
+        } else {
+            done = tl::unexpected(reader.error());
+        }
+    }
+    end();
+    return done;
+}
+
+Status TraceIndex::read(trace::Reader& reader, const std::stop_token& stop) {
+    explain::Annotator annotator;
+    {
+        const std::lock_guard lock(mutex_);
+        checkpoints_.emplace(policy_, reader.position(), annotator);
+        progress_.total_bytes = reader.file_size();
+    }
+    for (std::uint64_t count = 1;; ++count) {
+        auto record = reader.next();
+        if (!record) {
+            publish(reader, true);
+            return tl::unexpected(record.error());
+        }
+        if (!*record) {
+            publish(reader, true);
+            return {};
+        }
+        (void)annotator.annotate(**record);
+        if (count == 1) {
+            const std::lock_guard lock(mutex_);
+            start_time_ = (*record)->time;
+        }
+        {
+            const std::lock_guard lock(mutex_);  // nobody else wants it as a rule
+            checkpoints_->offer(reader.position(), annotator);
+        }
+        if (count % records_between_publishing == 0) {
+            publish(reader, false);
+            if (stop.stop_requested()) {
+                return fail(ErrorCode::limit, "indexing was stopped: the rows behind this place are not shown",
+                            reader.position().offset);
+            }
+        }
+    }
+}
+
+void TraceIndex::publish(const trace::Reader& reader, bool complete) {
+    const trace::Position now = reader.position();
+    {
+        const std::lock_guard lock(mutex_);
+        progress_.rows = now.next_sequence - 1;
+        progress_.bytes = now.offset;
+        problems_ = reader.problems();
+        if (complete && !problems_.torn) {
+            problems_.torn = file_->torn();
+        }
+    }
+    changed_.notify_all();
+}
+
+void TraceIndex::end() {
+    {
+        const std::lock_guard lock(mutex_);
+        progress_.complete = true;
+    }
+    changed_.notify_all();
+}
+
+Progress TraceIndex::progress() const {
+    const std::lock_guard lock(mutex_);
+    return progress_;
+}
+
+trace::ReadProblems TraceIndex::problems() const {
+    const std::lock_guard lock(mutex_);
+    return problems_;
+}
+
+std::int64_t TraceIndex::start_time() const {
+    const std::lock_guard lock(mutex_);
+    return start_time_;
+}
+
+Progress TraceIndex::wait_for_more(std::uint64_t rows, const std::stop_token& stop) const {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, stop, [&] { return progress_.complete || progress_.rows > rows; });
+    return progress_;
+}
+
+TraceIndex::Checkpoint TraceIndex::before(std::uint64_t row) const {
+    const std::lock_guard lock(mutex_);
+    return checkpoints_->before(row);
+}
+
+std::uint64_t TraceIndex::end_of_stretch(std::uint64_t row) const {
+    const std::lock_guard lock(mutex_);
+    const Checkpoint* next = checkpoints_ ? checkpoints_->behind(row) : nullptr;
+    const std::uint64_t end = next == nullptr ? progress_.rows : next->position.next_sequence - 1;
+    return std::min(end, progress_.rows);
+}
+
+std::size_t TraceIndex::checkpoint_count() const {
+    const std::lock_guard lock(mutex_);
+    return checkpoints_ ? checkpoints_->size() : 0;
+}
+
+std::string TraceIndex::readable_path() const {
+    const std::lock_guard lock(mutex_);
+    return file_ ? file_->path() : path_;
+}
+
+}  // namespace vutrace::index

@@ -1,0 +1,184 @@
+#include "vutrace/index/trace_index.h"
+
+#include "index_fixture.h"
+#include "vutrace/index/cursor.h"
+
+#include <fstream>
+#include <thread>
+#include <vector>
+
+namespace vutrace::index {
+namespace {
+
+// What an annotation says of a row that depends on the rows before it.
+struct Seen {
+    std::uint64_t row{0};
+    std::uint64_t available{0};
+    std::uint64_t answers{0};
+    std::int64_t start{0};
+    std::uint32_t device{0};
+    bool operator==(const Seen&) const = default;
+};
+
+Seen seen(const explain::Annotation& annotation, std::size_t entry) {
+    return {annotation.record->sequence + entry,
+            entry < annotation.entries.size() ? annotation.entries[entry].context.available_sequence : 0,
+            annotation.message.answers, annotation.start_time, annotation.device};
+}
+
+class TraceIndexTest : public test::IndexFixture {
+  protected:
+    [[nodiscard]] std::vector<Seen> single_pass() const {
+        std::vector<Seen> all;
+        explain::Annotator annotator;
+        for (const trace::Record& record : builder_.records()) {
+            const explain::Annotation& annotation = annotator.annotate(record);
+            for (std::size_t entry = 0; entry < trace::sequence_count(record); ++entry) {
+                all.push_back(seen(annotation, entry));
+            }
+        }
+        return all;
+    }
+    [[nodiscard]] static std::vector<Seen> visit(Cursor& cursor, std::uint64_t first, std::uint64_t last) {
+        std::vector<Seen> rows;
+        const Status visited = cursor.visit(first, last, [&](const auto& annotation, std::size_t entry) {
+            rows.push_back(seen(annotation, entry));
+            return true;
+        });
+        EXPECT_TRUE(visited) << describe(visited.error());
+        return rows;
+    }
+};
+
+TEST_F(TraceIndexTest, AnyRowsInAnyOrderAreAnnotatedAsInASinglePass) {
+    write_trace(100);
+    const std::vector<Seen> expected = single_pass();
+    const auto index = make_index();
+    ASSERT_TRUE(index->build({}));
+    ASSERT_EQ(index->progress().rows, expected.size());
+    EXPECT_TRUE(index->progress().complete);
+    EXPECT_GT(index->checkpoint_count(), 5U);
+    Cursor cursor(index);
+    for (const std::size_t count : {std::size_t{1}, std::size_t{3}, std::size_t{64}}) {
+        for (std::size_t i = 0; i < expected.size(); ++i) {
+            const std::size_t first = i * 37 % expected.size();
+            const std::size_t end = std::min(first + count, expected.size());
+            const std::vector<Seen> wanted(expected.begin() + static_cast<std::ptrdiff_t>(first),
+                                           expected.begin() + static_cast<std::ptrdiff_t>(end));
+            ASSERT_EQ(visit(cursor, first + 1, first + count), wanted) << first;
+        }
+    }
+}
+
+TEST_F(TraceIndexTest, RowsThatFollowAreNotReadTwice) {
+    write_trace(1000);
+    const auto index = make_index(256);
+    ASSERT_TRUE(index->build({}));
+    Cursor cursor(index);
+    for (std::uint64_t row = 1; row <= index->progress().rows; row += 7) {  // 7: also from inside of a record
+        (void)visit(cursor, row, row + 6);
+    }
+    EXPECT_EQ(cursor.records_read(), builder_.records().size());
+    const std::uint64_t before = cursor.records_read();
+    (void)visit(cursor, 1000, 1000);
+    EXPECT_LE(cursor.records_read() - before, 256U);
+}
+
+TEST_F(TraceIndexTest, AVisitEndsWhereItIsTold) {
+    write_trace(10);
+    const auto index = make_index();
+    ASSERT_TRUE(index->build({}));
+    int visited = 0;
+    ASSERT_TRUE(Cursor(index).visit(1, 100, [&](const auto&, std::size_t) { return ++visited < 3; }));
+    EXPECT_EQ(visited, 3);
+}
+
+TEST_F(TraceIndexTest, RowsThatAreNotThereAreNotVisited) {
+    write_trace(1);
+    const auto index = make_index();
+    ASSERT_TRUE(index->build({}));
+    Cursor cursor(index);
+    const std::uint64_t last = index->progress().rows;
+    EXPECT_TRUE(visit(cursor, last + 1, last + 10).empty());
+    EXPECT_EQ(visit(cursor, last, last + 10).size(), 1U);
+    EXPECT_EQ(visit(cursor, 0, 1).size(), 1U);
+    EXPECT_TRUE(visit(cursor, 5, 4).empty());
+}
+
+TEST_F(TraceIndexTest, ATornTraceGivesItsRowsAndTheReason) {
+    write_trace(20);
+    const std::uint64_t whole = builder_.last_sequence();
+    std::filesystem::resize_file(path_, std::filesystem::file_size(path_) - 3);
+    const auto index = make_index();
+    ASSERT_TRUE(index->build({}));
+    EXPECT_EQ(index->progress().rows, whole - 2) << "the last record has two entries";
+    ASSERT_TRUE(index->problems().torn);
+    EXPECT_EQ(index->problems().torn->code, ErrorCode::torn);
+}
+
+TEST_F(TraceIndexTest, EveryLengthOfATraceOpens) {
+    write_trace(1);
+    const std::uint64_t size = std::filesystem::file_size(path_);
+    for (std::uint64_t length = size; length-- > 0;) {
+        std::filesystem::resize_file(path_, length);
+        const auto index = make_index();
+        ASSERT_TRUE(index->build({})) << length;
+        ASSERT_LT(index->progress().rows, builder_.last_sequence());
+    }
+}
+
+TEST_F(TraceIndexTest, WhatIsNoTraceIsAnError) {
+    std::ofstream(path_) << "this is not a trace, and long enough to be told from one";
+    const auto index = make_index();
+    const Status built = index->build({});
+    ASSERT_FALSE(built);
+    EXPECT_EQ(built.error().code, ErrorCode::bad_input);
+    EXPECT_TRUE(index->progress().complete) << "nobody waits for more";
+    const auto missing = std::make_shared<TraceIndex>(path_ + ".none");
+    ASSERT_FALSE(missing->build({}));
+    EXPECT_TRUE(missing->progress().complete);
+}
+
+TEST_F(TraceIndexTest, AStopKeepsWhatIsIndexed) {
+    write_trace(2000);
+    const auto index = make_index();
+    std::stop_source stop;
+    stop.request_stop();
+    const Status built = index->build(stop.get_token());
+    ASSERT_FALSE(built);
+    EXPECT_EQ(built.error().code, ErrorCode::limit);
+    const Progress progress = index->progress();
+    EXPECT_TRUE(progress.complete);
+    ASSERT_GT(progress.rows, 0U);
+    ASSERT_LT(progress.rows, builder_.last_sequence());
+    Cursor cursor(index);
+    EXPECT_EQ(visit(cursor, 1, UINT64_MAX).size(), progress.rows);
+}
+
+TEST_F(TraceIndexTest, RowsCanBeReadWhileTheRestIsIndexed) {
+    write_trace(5000);
+    const std::vector<Seen> expected = single_pass();
+    const auto index = make_index(64);
+    const std::jthread indexing([&](const std::stop_token& stop) { (void)index->build(stop); });
+    Cursor cursor(index);
+    std::uint64_t rows = 0;
+    for (Progress progress; !progress.complete || rows < progress.rows;) {
+        progress = index->wait_for_more(rows, {});
+        if (progress.rows > rows) {
+            ASSERT_EQ(visit(cursor, progress.rows, progress.rows), std::vector{expected[progress.rows - 1]});
+        }
+        rows = progress.rows;
+    }
+    EXPECT_EQ(rows, expected.size());
+}
+
+TEST_F(TraceIndexTest, GivesUpCheckpointsRatherThanMemory) {
+    write_trace(2000);
+    TraceIndex index(path_, {8, UINT64_MAX, 1024, 256U << 10U});
+    ASSERT_TRUE(index.build({}));
+    EXPECT_LT(index.checkpoint_count(), 200U) << "there would be 750";
+    EXPECT_GE(index.checkpoint_count(), 2U);
+}
+
+}  // namespace
+}  // namespace vutrace::index

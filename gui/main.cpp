@@ -1,0 +1,49 @@
+// vutrace-gui [FILE...]: the window.
+#include <vutrace/gui/views/main_window.h>
+
+#include <QApplication>
+#include <QCommandLineParser>
+#include <QSettings>
+
+int main(int argc, char** argv) {
+    const QApplication application(argc, argv);
+    QApplication::setOrganizationName(QStringLiteral("vutrace"));
+    QApplication::setApplicationName(QStringLiteral("vutrace-gui"));
+    QApplication::setApplicationVersion(QStringLiteral(VUTRACE_VERSION));
+
+    QCommandLineParser options;
+    options.setApplicationDescription(
+        QCoreApplication::translate("main", "Shows the records of a vhost-user session that vutrace captured."));
+    options.addHelpOption();
+    options.addVersionOption();
+    options.addPositionalArgument(QStringLiteral("FILE"), QCoreApplication::translate("main", "A trace."),
+                                  QStringLiteral("[FILE...]"));
+    const QCommandLineOption theme(QStringLiteral("theme"),
+                                   QCoreApplication::translate("main", "Colours: system, light or dark."),
+                                   QStringLiteral("THEME"));
+    const QCommandLineOption filter(
+        QStringLiteral("filter"),
+        QCoreApplication::translate("main", "Show the records that a filter picks; see vutrace-filter(7)."),
+        QStringLiteral("EXPR"));
+    options.addOptions({theme, filter});
+    options.process(application);
+
+    const QStringList themes{QStringLiteral("system"), QStringLiteral("light"), QStringLiteral("dark")};
+    const qsizetype chosen = options.isSet(theme) ? themes.indexOf(options.value(theme))
+                                                  : QSettings().value(QStringLiteral("theme")).toInt();
+    if (chosen < 0) {
+        qCritical("--theme is system, light or dark");
+        return 2;
+    }
+    vutrace::gui::apply(static_cast<vutrace::gui::Theme>(chosen % themes.size()));
+
+    auto* window = new vutrace::gui::MainWindow(QApplication::applicationVersion());  // deletes itself when closed
+    window->show();
+    for (const QString& path : options.positionalArguments()) {
+        window->open(path);
+    }
+    if (options.isSet(filter)) {
+        window->apply_filter(options.value(filter));
+    }
+    return QApplication::exec();
+}

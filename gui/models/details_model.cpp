@@ -1,0 +1,92 @@
+#include "vutrace/gui/models/details_model.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace vutrace::gui {
+
+void DetailsModel::set_details(std::vector<render::Detail> details) {
+    beginResetModel();
+    details_ = std::move(details);
+    nodes_.assign(details_.size() + 1, {});
+    std::vector<std::size_t> path{0};  // the nodes that lines may go under, by depth
+    for (std::size_t number = 1; number < nodes_.size(); ++number) {
+        path.resize(std::min(details_[number - 1].depth + 1, path.size()));
+        Node& parent = nodes_[path.back()];
+        nodes_[number].parent = path.back();
+        nodes_[number].row = static_cast<int>(parent.children.size());
+        parent.children.push_back(number);
+        path.push_back(number);
+    }
+    endResetModel();
+}
+
+const render::Detail* DetailsModel::detail(const QModelIndex& index) const {
+    return index.isValid() ? &details_[index.internalId() - 1] : nullptr;
+}
+
+QModelIndex DetailsModel::index_of_byte(std::uint64_t offset) const {
+    std::size_t best = 0;
+    for (std::size_t number = 1; number < nodes_.size(); ++number) {
+        const render::ByteRange& bytes = details_[number - 1].bytes;
+        if (offset >= bytes.offset && offset - bytes.offset < bytes.size &&
+            (best == 0 || bytes.size <= details_[best - 1].bytes.size)) {
+            best = number;
+        }
+    }
+    return best == 0 ? QModelIndex() : createIndex(nodes_[best].row, 0, quintptr{best});
+}
+
+QModelIndex DetailsModel::index(int row, int column, const QModelIndex& parent) const {
+    const Node& node = nodes_[parent.isValid() ? parent.internalId() : 0];
+    const bool there = row >= 0 && row < static_cast<int>(node.children.size()) && column >= 0 &&
+                       column < column_count && parent.column() <= 0;
+    return there ? createIndex(row, column, quintptr{node.children[static_cast<std::size_t>(row)]}) : QModelIndex();
+}
+
+QModelIndex DetailsModel::parent(const QModelIndex& index) const {
+    const std::size_t parent = index.isValid() ? nodes_[index.internalId()].parent : 0;
+    return parent == 0 ? QModelIndex() : createIndex(nodes_[parent].row, 0, quintptr{parent});
+}
+
+int DetailsModel::rowCount(const QModelIndex& parent) const {
+    return parent.column() > 0 ? 0
+                               : static_cast<int>(nodes_[parent.isValid() ? parent.internalId() : 0].children.size());
+}
+
+int DetailsModel::columnCount(const QModelIndex& /*parent*/) const {
+    return column_count;
+}
+
+QVariant DetailsModel::data(const QModelIndex& index, int role) const {
+    const render::Detail* line = detail(index);
+    if (line == nullptr) {
+        return {};
+    }
+    if (role == Qt::ToolTipRole) {
+        return QString::fromStdString(line->meaning);
+    }
+    if (role == Qt::UserRole) {
+        return static_cast<int>(line->tone);
+    }
+    if (role != Qt::DisplayRole) {
+        return {};
+    }
+    // A remark has no name: it stands in the first column, which may span both.
+    const bool remark = line->name.empty();
+    if (index.column() == name) {
+        return QString::fromStdString(remark ? line->value : line->name);
+    }
+    const QString shown = remark ? QString() : QString::fromStdString(line->value);
+    const bool explained = !line->meaning.empty();
+    return explained ? QStringLiteral("%1   — %2").arg(shown, QString::fromStdString(line->meaning)) : shown;
+}
+
+QVariant DetailsModel::headerData(int section, Qt::Orientation orientation, int role) const {
+    if (orientation != Qt::Horizontal || role != Qt::DisplayRole) {
+        return {};
+    }
+    return section == name ? tr("Field") : tr("Value");
+}
+
+}  // namespace vutrace::gui

@@ -1,0 +1,133 @@
+#include "vutrace/gui/models/findings_model.h"
+
+#include "vutrace/gui/models/reader_thread.h"
+
+#include <vutrace/check/checker.h>
+#include <vutrace/trace/reader.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+
+namespace vutrace::gui {
+namespace {
+
+constexpr std::uint64_t records_between_looks = 512;  // at whether to stop
+
+QString text_of(std::string_view text) {
+    return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
+}
+
+// Nothing where it was stopped or the trace could not be read.
+std::optional<std::vector<check::Finding>> check_trace(const std::string& path, const std::stop_token& stop,
+                                                       bool& more) {
+    std::vector<check::Finding> findings;
+    const auto keep = [&](check::Finding finding) {
+        more = more || findings.size() == FindingsModel::most_findings;
+        if (!more) {
+            findings.push_back(std::move(finding));
+        }
+    };
+    auto reader = trace::Reader::open(path);
+    if (!reader) {
+        return std::nullopt;
+    }
+    check::Checker checker({{}, check::Severity::warning}, keep);
+    for (std::uint64_t count = 1;; ++count) {
+        const auto record = reader->next();
+        if (!record || (count % records_between_looks == 0 && stop.stop_requested())) {
+            return std::nullopt;
+        }
+        if (!*record) {
+            break;
+        }
+        (void)checker.take(**record);
+    }
+    checker.finish();
+    std::stable_sort(findings.begin(), findings.end(),
+                     [](const auto& a, const auto& b) { return a.sequence < b.sequence; });
+    return findings;
+}
+
+}  // namespace
+
+FindingsModel::FindingsModel(TraceDocument& document, QObject* parent)
+    : QAbstractTableModel(parent), document_(document) {}
+
+void FindingsModel::stop() {
+    thread_ = std::jthread();
+}
+
+void FindingsModel::check() {
+    stop();
+    thread_ = std::jthread([this, path = document_.index()->readable_path()](const std::stop_token& stop) {
+        give_way();
+        bool more = false;
+        auto findings = check_trace(path, stop, more);
+        if (stop.stop_requested()) {
+            return;
+        }
+        QMetaObject::invokeMethod(
+            this,
+            [this, more, findings = std::move(findings)]() mutable {
+                beginResetModel();
+                const bool whole = findings.has_value();
+                findings_ = std::move(findings).value_or(std::vector<check::Finding>());
+                more_ = more;
+                endResetModel();
+                Q_EMIT checked(whole);
+            },
+            Qt::QueuedConnection);
+    });
+}
+
+std::uint64_t FindingsModel::sequence_at(int row) const {
+    return row < 0 || row >= rowCount() ? 0 : findings_[static_cast<std::size_t>(row)].sequence;
+}
+
+int FindingsModel::rowCount(const QModelIndex& parent) const {
+    return parent.isValid() ? 0 : static_cast<int>(findings_.size());
+}
+
+int FindingsModel::columnCount(const QModelIndex& parent) const {
+    return parent.isValid() ? 0 : column_count;
+}
+
+QVariant FindingsModel::data(const QModelIndex& index, int role) const {
+    if (!checkIndex(index, CheckIndexOption::IndexIsValid | CheckIndexOption::ParentIsInvalid)) {
+        return {};
+    }
+    const check::Finding& finding = findings_[static_cast<std::size_t>(index.row())];
+    if (role == Qt::ToolTipRole) {
+        return QStringLiteral("%1\n\n%2\n\n%3")
+            .arg(text_of(finding.rule->rule), text_of(finding.rule->explanation), text_of(finding.rule->section));
+    }
+    if (role != Qt::DisplayRole) {
+        return {};
+    }
+    switch (index.column()) {
+        case severity:
+            return text_of(check::name_of(finding.severity));
+        case rule:
+            return text_of(finding.rule->id);
+        case violator:
+            return text_of(check::name_of(finding.violator));
+        case session:
+            return finding.session;
+        case record:
+            return qulonglong{finding.sequence};
+        default:
+            return text_of(finding.text);
+    }
+}
+
+QVariant FindingsModel::headerData(int section, Qt::Orientation orientation, int role) const {
+    const std::array titles{tr("Severity"), tr("Rule"), tr("Who"), tr("Session"), tr("Record"), tr("What was seen")};
+    if (orientation != Qt::Horizontal || role != Qt::DisplayRole || section < 0 || section >= column_count) {
+        return {};
+    }
+    return titles[static_cast<std::size_t>(section)];
+}
+
+}  // namespace vutrace::gui

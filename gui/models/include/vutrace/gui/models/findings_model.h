@@ -1,0 +1,48 @@
+// What `vutrace check` finds in a trace, as a table in the order of the records.
+#pragma once
+
+#include <vutrace/check/finding.h>
+#include <vutrace/gui/models/trace_document.h>
+
+#include <QAbstractTableModel>
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+namespace vutrace::gui {
+
+// Notes (severity `info`) are left out: they are no fault of anybody.
+class FindingsModel final : public QAbstractTableModel {
+    Q_OBJECT
+
+  public:
+    enum Column { severity, rule, violator, session, record, text, column_count };
+    // What is shown at most; there may be more.
+    static constexpr std::size_t most_findings = 10000;
+
+    // The document must outlive the model.
+    explicit FindingsModel(TraceDocument& document, QObject* parent = nullptr);
+
+    // Checks the whole trace with a thread of its own; the trace must be indexed. `checked` tells the end.
+    void check();
+    void stop();
+    // The record that shows a finding; 0 where there is none.
+    [[nodiscard]] std::uint64_t sequence_at(int row) const;
+    [[nodiscard]] bool more_than_shown() const noexcept { return more_; }
+
+    [[nodiscard]] int rowCount(const QModelIndex& parent = {}) const override;
+    [[nodiscard]] int columnCount(const QModelIndex& parent = {}) const override;
+    [[nodiscard]] QVariant data(const QModelIndex& index, int role = Qt::DisplayRole) const override;
+    [[nodiscard]] QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
+
+  Q_SIGNALS:
+    void checked(bool whole);  // false: the trace could not be read, so nothing is known
+
+  private:
+    TraceDocument& document_;
+    std::vector<check::Finding> findings_;
+    bool more_{false};
+    std::jthread thread_;  // last: it posts to the object
+};
+
+}  // namespace vutrace::gui

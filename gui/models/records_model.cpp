@@ -1,0 +1,358 @@
+#include "vutrace/gui/models/records_model.h"
+
+#include <vutrace/render/phrases.h>
+
+#include <QElapsedTimer>
+#include <QLocale>
+#include <algorithm>
+#include <array>
+#include <climits>
+#include <utility>
+
+namespace vutrace::gui {
+namespace {
+
+constexpr std::size_t most_pages = 128;
+constexpr std::size_t most_pages_asked_for = 6;
+constexpr int milliseconds_between_looks = 20;
+constexpr int milliseconds_for_matches = 6;  // of the 16 that a frame has
+
+struct ColumnText {
+    const char* title;
+    const char* meaning;
+};
+constexpr std::array<ColumnText, RecordsModel::column_count> column_texts{{
+    {QT_TRANSLATE_NOOP("RecordsModel", "!"), QT_TRANSLATE_NOOP("RecordsModel", "!! trouble, ? doubtful or lost")},
+    {QT_TRANSLATE_NOOP("RecordsModel", "No."), QT_TRANSLATE_NOOP("RecordsModel", "Number of the record")},
+    {QT_TRANSLATE_NOOP("RecordsModel", "Time"), QT_TRANSLATE_NOOP("RecordsModel", "When it was recorded, in seconds")},
+    {QT_TRANSLATE_NOOP("RecordsModel", "Session"),
+     QT_TRANSLATE_NOOP("RecordsModel", "Session; empty: the whole trace")},
+    {QT_TRANSLATE_NOOP("RecordsModel", "Channel"),
+     QT_TRANSLATE_NOOP("RecordsModel", "Socket that a message went over")},
+    {QT_TRANSLATE_NOOP("RecordsModel", "Sender"), QT_TRANSLATE_NOOP("RecordsModel", "Who did it")},
+    {QT_TRANSLATE_NOOP("RecordsModel", "Queue"), QT_TRANSLATE_NOOP("RecordsModel", "Queue that it is about")},
+    {QT_TRANSLATE_NOOP("RecordsModel", "Latency"),
+     QT_TRANSLATE_NOOP("RecordsModel", "Time since the request that it answers, or since the chain was available")},
+    {QT_TRANSLATE_NOOP("RecordsModel", "Name"), QT_TRANSLATE_NOOP("RecordsModel", "Request, or what happened")},
+    {QT_TRANSLATE_NOOP("RecordsModel", "Summary"), QT_TRANSLATE_NOOP("RecordsModel", "What it says")},
+}};
+
+QString text_of(const std::string& text) {
+    return QString::fromStdString(text);
+}
+QString text_of(std::string_view text) {
+    return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
+}
+
+}  // namespace
+
+struct RecordsModel::Inbox {
+    std::mutex mutex;
+    std::vector<index::Matches> matches;
+    bool complete{false};
+};
+
+RecordsModel::RecordsModel(TraceDocument& document, QObject* parent)
+    : QAbstractTableModel(parent), document_(document), reader_(document.index(), most_pages_asked_for) {
+    connect(&document_, &TraceDocument::progressed, this, &RecordsModel::grow);
+    connect(&timer_, &QTimer::timeout, this, &RecordsModel::take_matches);
+    grow();
+}
+
+RecordsModel::~RecordsModel() = default;
+
+std::uint64_t RecordsModel::size() const noexcept {
+    return filter_ ? picked_.size() : document_.progress().rows;
+}
+
+int RecordsModel::rowCount(const QModelIndex& parent) const {
+    return parent.isValid() ? 0 : rows_;
+}
+
+int RecordsModel::columnCount(const QModelIndex& parent) const {
+    return parent.isValid() ? 0 : column_count;
+}
+
+std::uint64_t RecordsModel::sequence_at(int row) const {
+    if (row < 0 || row >= rows_) {
+        return 0;
+    }
+    const auto place = static_cast<std::uint64_t>(row);
+    return filter_ ? picked_.at(place) : place + 1;
+}
+
+int RecordsModel::row_of(std::uint64_t sequence) const {
+    const std::uint64_t place =
+        filter_ ? picked_.count_before(sequence) : sequence - std::min<std::uint64_t>(sequence, 1);
+    return static_cast<int>(std::min<std::uint64_t>(place, static_cast<std::uint64_t>(rows_)));
+}
+
+bool RecordsModel::shows(std::uint64_t sequence) const {
+    return sequence != 0 && sequence_at(row_of(sequence)) == sequence;
+}
+
+// Views are told of new rows only: what is there stays where it is.
+void RecordsModel::grow() {
+    const int rows = static_cast<int>(std::min<std::uint64_t>(size(), INT_MAX - 1));
+    if (rows <= rows_) {
+        return;
+    }
+    // A page that was full up to the old end has more now.
+    pages_.erase(rows_ / page_rows);
+    asked_.erase(rows_ / page_rows);
+    beginInsertRows({}, rows_, rows - 1);
+    rows_ = rows;
+    endInsertRows();
+}
+
+void RecordsModel::forget_pages() {
+    ++generation_;
+    pages_.clear();
+    asked_.clear();
+    reader_.forget_all();
+}
+
+void RecordsModel::set_time_format(TimeFormat format) {
+    time_format_ = format;
+    if (rows_ > 0) {
+        Q_EMIT dataChanged(index(0, time), index(rows_ - 1, time), {Qt::DisplayRole});
+    }
+}
+
+void RecordsModel::stop_filtering() {
+    filtering_thread_ = std::jthread();  // asks it to stop, and waits for the row that it looks at
+    timer_.stop();
+    filtering_ = false;
+}
+
+void RecordsModel::set_filter(std::optional<filter::Filter> filter) {
+    stop_filtering();
+    beginResetModel();
+    forget_pages();
+    filter_ = std::move(filter);
+    picked_ = {};
+    looked_at_ = 0;
+    rows_ = 0;
+    endResetModel();
+    if (!filter_) {
+        grow();
+        Q_EMIT filter_progressed();
+        return;
+    }
+    filtering_ = true;
+    inbox_ = std::make_shared<Inbox>();
+    filtering_thread_ =
+        std::jthread([index = document_.index(), filter = *filter_, inbox = inbox_](const std::stop_token& stop) {
+            give_way();
+            const unsigned threads = std::max(1U, std::thread::hardware_concurrency());
+            (void)index::match_rows(index, filter, threads, stop, [&](index::Matches&& found) {
+                const std::lock_guard lock(inbox->mutex);
+                inbox->matches.push_back(std::move(found));
+            });
+            const std::lock_guard lock(inbox->mutex);
+            inbox->complete = true;
+        });
+    timer_.start(milliseconds_between_looks);
+}
+
+void RecordsModel::take_matches() {
+    QElapsedTimer clock;
+    clock.start();
+    std::vector<index::Matches> matches;
+    bool complete = false;
+    {
+        const std::lock_guard lock(inbox_->mutex);
+        matches.swap(inbox_->matches);
+        complete = inbox_->complete;
+    }
+    std::size_t taken = 0;
+    for (; taken < matches.size() && clock.elapsed() < milliseconds_for_matches; ++taken) {
+        for (const std::uint64_t row : matches[taken].rows) {
+            picked_.append(row);
+        }
+        looked_at_ = matches[taken].last;
+    }
+    if (taken < matches.size()) {
+        const std::lock_guard lock(inbox_->mutex);
+        inbox_->matches.insert(inbox_->matches.begin(),
+                               std::make_move_iterator(matches.begin() + static_cast<std::ptrdiff_t>(taken)),
+                               std::make_move_iterator(matches.end()));
+        complete = false;
+    }
+    grow();
+    if (complete) {
+        timer_.stop();
+        filtering_ = false;
+    }
+    Q_EMIT filter_progressed();
+}
+
+const RecordsModel::Cell* RecordsModel::cell_at(int row) const {
+    const auto found = pages_.find(row / page_rows);
+    if (found == pages_.end()) {
+        ask_for(row / page_rows);
+        return nullptr;
+    }
+    found->second.used = ++uses_;
+    const auto place = static_cast<std::size_t>(row % page_rows);
+    return place < found->second.cells.size() && found->second.cells[place].known ? &found->second.cells[place]
+                                                                                  : nullptr;
+}
+
+const render::Row* RecordsModel::row_at(int row) const {
+    const Cell* cell = row < 0 || row >= rows_ ? nullptr : cell_at(row);
+    return cell == nullptr ? nullptr : &cell->row;
+}
+
+void RecordsModel::ask_for(int page) const {
+    if (!asked_.insert(page).second) {
+        return;
+    }
+    const int first = page * page_rows;
+    std::vector<std::uint64_t> sequences;  // that of the row before the page comes first, 0 where there is none
+    for (int row = first - 1; row < std::min(first + page_rows, rows_); ++row) {
+        sequences.push_back(sequence_at(row));
+    }
+    auto* self = const_cast<RecordsModel*>(this);  // what is not seen from outside: the cache
+    const auto job = [self, page, generation = generation_, sequences = std::move(sequences)](index::Cursor& cursor) {
+        std::vector<Cell> cells(sequences.size() - 1);
+        std::int64_t previous = INT64_MIN;
+        QString problem;
+        for (std::size_t i = 0; i < sequences.size() && problem.isEmpty(); ++i) {
+            const Status read =
+                cursor.visit(sequences[i], sequences[i], [&](const auto& annotation, std::size_t entry) {
+                    const std::int64_t now = trace::time_of(*annotation.record, entry);
+                    if (i > 0) {
+                        render::Row shown = render::row_of(annotation, entry);
+                        Cell& cell = cells[i - 1];
+                        cell = {true,
+                                {},
+                                text_of(shown.name),
+                                text_of(shown.summary),
+                                previous == INT64_MIN ? now : previous};
+                        cell.row = std::move(shown);
+                    }
+                    previous = now;
+                    return true;
+                });
+            problem = read ? QString() : text_of(describe(read.error()));
+        }
+        QMetaObject::invokeMethod(
+            self,
+            [self, page, generation, problem, cells = std::move(cells)]() mutable {
+                self->take_page(generation, page, std::move(cells), problem);
+            },
+            Qt::QueuedConnection);
+    };
+    if (const auto forgotten = reader_.post(static_cast<std::uint64_t>(page), job)) {
+        asked_.erase(static_cast<int>(*forgotten));
+    }
+}
+
+void RecordsModel::take_page(std::uint64_t generation, int page, std::vector<Cell>&& cells, const QString& problem) {
+    if (generation != generation_) {
+        return;
+    }
+    asked_.erase(page);
+    const int first = page * page_rows;
+    const int last = std::min(first + page_rows, rows_) - 1;
+    if (static_cast<int>(cells.size()) <= last - first) {
+        ask_for(page);  // the trace has grown since
+        return;
+    }
+    if (!problem.isEmpty()) {
+        Q_EMIT read_failed(problem);
+    }
+    if (pages_.size() >= most_pages) {
+        pages_.erase(std::min_element(pages_.begin(), pages_.end(),
+                                      [](const auto& a, const auto& b) { return a.second.used < b.second.used; }));
+    }
+    pages_[page] = {std::move(cells), ++uses_};
+    Q_EMIT dataChanged(index(first, 0), index(last, column_count - 1));
+}
+
+QString RecordsModel::time_text(const Cell& cell) const {
+    switch (time_format_) {
+        case TimeFormat::absolute:
+            return text_of(render::absolute_time_text(cell.row.time));
+        case TimeFormat::delta:
+            return text_of(render::seconds_text(explain::elapsed(cell.previous, cell.row.time)));
+        case TimeFormat::relative:
+            break;
+    }
+    return text_of(render::seconds_text(explain::elapsed(document_.index()->start_time(), cell.row.time)));
+}
+
+QString RecordsModel::text(const Cell& cell, int column) const {
+    const render::Row& row = cell.row;
+    switch (column) {
+        case trouble:
+            return row.trouble == render::Tone::bad        ? QStringLiteral("!!")
+                   : row.trouble == render::Tone::doubtful ? QStringLiteral("?")
+                                                           : QString();
+        case time:
+            return time_text(cell);
+        case session:
+            return row.session == 0 ? QString() : QString::number(row.session);
+        case channel:
+            return text_of(row.channel);
+        case sender:
+            return text_of(row.sender);
+        case queue:
+            return row.queue ? QString::number(*row.queue) : QString();
+        case name:
+            return cell.name;
+        case summary:
+            return cell.summary;
+        case latency:
+            return row.latency ? text_of(render::duration_text(*row.latency)) : QString();
+        default:
+            return {};
+    }
+}
+
+QVariant RecordsModel::data(const QModelIndex& index, int role) const {
+    if (!checkIndex(index, CheckIndexOption::IndexIsValid | CheckIndexOption::ParentIsInvalid)) {
+        return {};
+    }
+    if (role == Qt::TextAlignmentRole) {
+        const int column = index.column();
+        const bool right =
+            column == number || column == time || column == latency || column == queue || column == session;
+        return QVariant::fromValue(Qt::Alignment((right ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignVCenter));
+    }
+    if (role == Qt::DisplayRole && index.column() == number) {
+        return QLocale::c().toString(qulonglong{sequence_at(index.row())}).remove(QLatin1Char(','));
+    }
+    if (role != Qt::DisplayRole && role != Qt::ToolTipRole && role < tone_role) {
+        return {};
+    }
+    const Cell* cell = cell_at(index.row());
+    if (cell == nullptr) {
+        return {};
+    }
+    switch (role) {
+        case tone_role:
+            return static_cast<int>(cell->row.trouble);
+        case kind_role:
+            return static_cast<int>(cell->row.type);
+        case answers_role:
+            return cell->row.answers;
+        case Qt::ToolTipRole:
+            return index.column() == summary ? QVariant(cell->summary) : QVariant();
+        default:
+            return text(*cell, index.column());
+    }
+}
+
+QVariant RecordsModel::headerData(int section, Qt::Orientation orientation, int role) const {
+    if (orientation != Qt::Horizontal || section < 0 || section >= column_count) {
+        return {};
+    }
+    const ColumnText& texts = column_texts[static_cast<std::size_t>(section)];
+    return role == Qt::DisplayRole   ? QVariant(tr(texts.title))
+           : role == Qt::ToolTipRole ? QVariant(tr(texts.meaning))
+                                     : QVariant();
+}
+
+}  // namespace vutrace::gui

@@ -1,0 +1,112 @@
+#include "vutrace/gui/models/trace_document.h"
+
+#include "vutrace/gui/models/reader_thread.h"
+
+#include <QFile>
+#include <QLocale>
+#include <QStringList>
+#include <utility>
+
+namespace vutrace::gui {
+namespace {
+
+constexpr int milliseconds_between_looks = 20;
+
+}  // namespace
+
+TraceDocument::TraceDocument(const QString& path, QObject* parent)
+    : QObject(parent),
+      path_(path),
+      index_(std::make_shared<index::TraceIndex>(QFile::encodeName(path).toStdString())),
+      shared_(index_) {
+    indexing_thread_ = std::jthread([this, index = index_](const std::stop_token& stop) {
+        give_way();
+        const Status built = index->build(stop);
+        std::optional<Error> error;
+        if (!built) {
+            error = built.error();
+        }
+        QMetaObject::invokeMethod(
+            this,
+            [this, error = std::move(error)] {
+                error_ = error;
+                timer_.stop();
+                look_at_index();
+                Q_EMIT finished();
+            },
+            Qt::QueuedConnection);
+    });
+    connect(&timer_, &QTimer::timeout, this, &TraceDocument::look_at_index);
+    timer_.start(milliseconds_between_looks);
+}
+
+TraceDocument::~TraceDocument() {
+    stop_searching();
+    stop_indexing();
+}
+
+void TraceDocument::stop_indexing() {
+    indexing_thread_.request_stop();
+}
+
+void TraceDocument::look_at_index() {
+    const index::Progress now = index_->progress();
+    const bool more = now.rows != progress_.rows || now.bytes != progress_.bytes || now.complete != progress_.complete;
+    progress_ = now;
+    if (more) {
+        Q_EMIT progressed();
+    }
+}
+
+QString TraceDocument::trouble() const {
+    QStringList parts;
+    if (error_) {
+        parts += QString::fromStdString(describe(*error_));
+    }
+    const trace::ReadProblems problems = index_->problems();
+    if (problems.torn) {
+        parts += tr("The trace is torn: %1. What came before is shown.")
+                     .arg(QString::fromStdString(describe(*problems.torn)));
+    }
+    const QLocale locale;
+    if (problems.bad_record_count != 0) {
+        parts += tr("%1 records could not be decoded.").arg(locale.toString(qulonglong{problems.bad_record_count}));
+    }
+    if (problems.unknown_records != 0) {
+        parts += tr("%1 records are of a kind that a newer vutrace wrote.")
+                     .arg(locale.toString(qulonglong{problems.unknown_records}));
+    }
+    if (problems.foreign_packets != 0) {
+        parts += tr("%1 packets are not vutrace's.").arg(locale.toString(qulonglong{problems.foreign_packets}));
+    }
+    return parts.join(QLatin1Char(' '));
+}
+
+void TraceDocument::search(std::uint64_t from, index::Direction direction, Predicate wanted) {
+    stop_searching();
+    searching_ = true;
+    const std::uint64_t number = ++search_number_;
+    searching_thread_ = std::jthread(
+        [this, from, direction, number, index = shared_, wanted = std::move(wanted)](const std::stop_token& stop) {
+            give_way();
+            auto found = index::find_row(index, from, direction, wanted, stop);
+            QMetaObject::invokeMethod(
+                this, [this, number, found = std::move(found)] { end_search(number, found); }, Qt::QueuedConnection);
+        });
+}
+
+void TraceDocument::end_search(std::uint64_t number, const Result<std::optional<std::uint64_t>>& found) {
+    if (number != search_number_ || !searching_) {
+        return;  // nobody waits for it any more
+    }
+    searching_ = false;
+    Q_EMIT searched(found ? found->value_or(0) : 0,
+                    found ? QString() : QString::fromStdString(describe(found.error())));
+}
+
+void TraceDocument::stop_searching() {
+    searching_ = false;
+    searching_thread_ = std::jthread();  // asks it to stop, and waits: it looks every few thousand rows
+}
+
+}  // namespace vutrace::gui

@@ -1,0 +1,59 @@
+// The filter's line: completion, history, and errors where they are.
+#pragma once
+
+#include <vutrace/filter/filter.h>
+
+#include <QLineEdit>
+#include <QStringList>
+#include <QWidget>
+#include <optional>
+
+class QCompleter;
+class QLabel;
+class QStandardItemModel;
+
+namespace vutrace::gui {
+
+class FilterBar final : public QWidget {
+    Q_OBJECT
+
+  public:
+    explicit FilterBar(QWidget* parent = nullptr);
+
+    [[nodiscard]] QString text() const { return edit_->text(); }
+    // As if it was typed and Return pressed.
+    void apply(const QString& text);
+    void begin_typing();
+    [[nodiscard]] QLineEdit* edit() const noexcept { return edit_; }
+    [[nodiscard]] QString problem() const;  // as shown; empty where there is none
+
+    [[nodiscard]] const QStringList& history() const noexcept { return history_; }
+    void set_history(const QStringList& history);
+
+  Q_SIGNALS:
+    // A filter that is one was entered; without an expression, all rows are wanted.
+    void filter_entered(const std::optional<vutrace::filter::Filter>& filter);
+    void history_changed();
+
+  protected:
+    bool eventFilter(QObject* watched, QEvent* event) override;
+
+  private:
+    void enter();
+    void check();
+    void complete();
+    void take(const QString& candidate);
+    void show_problem(const std::optional<filter::Problem>& problem);
+    void remember();
+    void recall(int step);
+
+    QLineEdit* edit_;
+    QLabel* problem_;
+    QCompleter* completer_;
+    QStandardItemModel* candidates_;
+    qsizetype candidates_begin_{0};  // characters, in the text
+    QStringList history_;            // the newest first
+    qsizetype recalled_{-1};
+};
+
+}  // namespace vutrace::gui

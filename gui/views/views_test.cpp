@@ -1,0 +1,311 @@
+#include "vutrace/gui/views/filter_bar.h"
+#include "vutrace/gui/views/hex_view.h"
+#include "vutrace/gui/views/main_window.h"
+#include "vutrace/gui/views/records_view.h"
+
+#include <vutrace/session/testing/session_builder.h>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <QApplication>
+#include <QClipboard>
+#include <QLabel>
+#include <QMimeData>
+#include <QScrollBar>
+#include <QSettings>
+#include <QStandardPaths>
+#include <QTest>
+#include <QTreeView>
+#include <filesystem>
+#include <fstream>
+
+namespace vutrace::gui {
+namespace {
+
+using session::testing::BlockSession;
+using session::testing::literal;
+using session::testing::SessionBuilder;
+using session::testing::used_entry;
+
+constexpr int patience = 20000;  // milliseconds
+
+class WindowTest : public ::testing::Test {
+  protected:
+    void SetUp() override { QSettings().clear(); }
+    void TearDown() override {
+        delete window_;
+        std::filesystem::remove(path_);
+    }
+
+    void write_trace(int rounds) {
+        BlockSession::start(builder_);
+        for (int i = 0; i < rounds; ++i) {
+            const auto index = static_cast<std::uint16_t>(i);
+            builder_.chains(0, {BlockSession::write_request(0, index, static_cast<std::uint64_t>(i), 0x100000,
+                                                            Bytes(512, std::byte{1}))});
+            builder_.chains(0, {used_entry(0, index, literal(Bytes(1)))});
+        }
+        ASSERT_TRUE(builder_.write_to(path_));
+    }
+    void open() {
+        window_ = new MainWindow(QStringLiteral("test"));
+        window_->show();
+        window_->open(QString::fromStdString(path_));
+        ASSERT_TRUE(wait([this] { return window_->document()->progress().complete; }));
+    }
+    template <class Condition>
+    static bool wait(const Condition& condition) {
+        return QTest::qWaitFor(condition, patience);
+    }
+    void type_filter(const char* text) {
+        QLineEdit* edit = window_->filter_bar().edit();
+        edit->clear();
+        QTest::keyClicks(edit, QString::fromLatin1(text));
+        QTest::keyClick(edit, Qt::Key_Escape);  // the candidates
+        QTest::keyClick(edit, Qt::Key_Return);
+    }
+    [[nodiscard]] RecordsModel& model() const { return *window_->model(); }
+    [[nodiscard]] RecordsView& records() const { return window_->records(); }
+    [[nodiscard]] bool row_known() const {
+        return wait([this] { return model().row_at(records().current_row()) != nullptr; });
+    }
+
+    SessionBuilder builder_;
+    const std::string path_ = ::testing::TempDir() + "gui_views." + std::to_string(getpid()) + ".pcap";
+    MainWindow* window_{nullptr};
+};
+
+TEST_F(WindowTest, OpensATraceAndShowsTheFirstRecordWithItsDetails) {
+    write_trace(50);
+    open();
+    ASSERT_TRUE(wait([this] { return window_->current_sequence() == 1; }));
+    EXPECT_TRUE(wait([this] { return window_->details().model()->rowCount() > 1; }));
+    EXPECT_FALSE(window_->notice().isVisible());
+    EXPECT_TRUE(window_->windowTitle().contains(QLatin1String("gui_views")));
+}
+
+TEST_F(WindowTest, KeysMoveThroughTheRecords) {
+    write_trace(500);
+    open();
+    const int last = static_cast<int>(builder_.last_sequence()) - 1;
+    QTest::keyClick(&records(), Qt::Key_Down);
+    EXPECT_EQ(records().current_row(), 1);
+    QTest::keyClick(&records(), Qt::Key_End);
+    EXPECT_EQ(records().current_row(), last);
+    EXPECT_TRUE(records().is_at_end());
+    QTest::keyClick(&records(), Qt::Key_PageUp);
+    EXPECT_LT(records().current_row(), last - 5);
+    QTest::keyClick(&records(), Qt::Key_Home);
+    EXPECT_EQ(records().current_row(), 0);
+    QTest::keyClick(&records(), Qt::Key_Up);
+    EXPECT_EQ(records().current_row(), 0);
+}
+
+TEST_F(WindowTest, TheMouseChoosesWhatItPointsAt) {
+    write_trace(500);
+    open();
+    records().verticalScrollBar()->setValue(100);
+    const QRect cell = records().visualRect(model().index(103, RecordsModel::name));
+    QTest::mouseClick(records().viewport(), Qt::LeftButton, {}, cell.center());
+    EXPECT_EQ(records().current_row(), 103);
+    EXPECT_EQ(window_->current_sequence(), 104U);
+    const QRect end = records().visualRect(model().index(107, RecordsModel::name));
+    QTest::mouseClick(records().viewport(), Qt::LeftButton, Qt::ShiftModifier, end.center());
+    window_->copy(MainWindow::Copied::json);
+    QApplication::clipboard()->clear();
+    ASSERT_TRUE(wait([] { return QApplication::clipboard()->text().count(QLatin1Char('\n')) == 5; }));
+    EXPECT_TRUE(QApplication::clipboard()->text().startsWith(QLatin1String("{\"seq\":104,")));
+}
+
+TEST_F(WindowTest, AFilterIsTypedAndClearedAndThePlaceIsKept) {
+    write_trace(500);
+    open();
+    window_->go_to_sequence(builder_.last_sequence());
+    type_filter("state == used");
+    ASSERT_TRUE(wait([this] { return !model().is_filtering(); }));
+    EXPECT_EQ(model().rowCount(), 500);
+    EXPECT_TRUE(wait([this] { return records().current_row() == 499; }));
+    QTest::keyClick(window_, Qt::Key_L, Qt::ControlModifier | Qt::ShiftModifier);
+    EXPECT_TRUE(wait([this] { return model().rowCount() == static_cast<int>(builder_.last_sequence()); }));
+    EXPECT_EQ(records().current_row(), static_cast<int>(builder_.last_sequence()) - 1);
+}
+
+TEST_F(WindowTest, AWrongFilterIsExplainedAndChangesNothing) {
+    write_trace(5);
+    open();
+    const int rows = model().rowCount();
+    type_filter("quue == 0");
+    EXPECT_TRUE(window_->filter_bar().problem().contains(QLatin1String("quue")));
+    EXPECT_TRUE(window_->filter_bar().problem().contains(QLatin1String("queue"))) << "what may have been meant";
+    EXPECT_EQ(model().rowCount(), rows);
+    type_filter("queue == 0");
+    EXPECT_TRUE(window_->filter_bar().problem().isEmpty());
+}
+
+TEST_F(WindowTest, FiltersThatWereUsedComeBackWithTheArrowKeys) {
+    write_trace(5);
+    open();
+    type_filter("state == used");
+    type_filter("queue == 0");
+    QLineEdit* edit = window_->filter_bar().edit();
+    edit->clear();
+    QTest::keyClick(edit, Qt::Key_Up);
+    EXPECT_EQ(edit->text(), QStringLiteral("queue == 0"));
+    QTest::keyClick(edit, Qt::Key_Up);
+    EXPECT_EQ(edit->text(), QStringLiteral("state == used"));
+    QTest::keyClick(edit, Qt::Key_Down);
+    QTest::keyClick(edit, Qt::Key_Down);
+    EXPECT_EQ(edit->text(), QString());
+    const MainWindow next(QStringLiteral("test"));
+    EXPECT_EQ(next.filter_bar().history().size(), 2) << "settings keep them";
+}
+
+TEST_F(WindowTest, ReturnGoesToTheRequestAndBackToItsReply) {
+    write_trace(5);
+    open();
+    window_->go_to_sequence(3);  // the reply to GET_FEATURES
+    ASSERT_TRUE(row_known());
+    QTest::keyClick(&records(), Qt::Key_Return);
+    EXPECT_EQ(window_->current_sequence(), 2U);
+    ASSERT_TRUE(row_known());
+    QTest::keyClick(&records(), Qt::Key_Return);
+    EXPECT_TRUE(wait([this] { return window_->current_sequence() == 3; }));
+    QTest::keyClick(window_, Qt::Key_Left, Qt::AltModifier);
+    EXPECT_EQ(window_->current_sequence(), 2U);
+    QTest::keyClick(window_, Qt::Key_J, Qt::ControlModifier);
+    EXPECT_TRUE(wait([this] { return window_->current_sequence() == 3; }));
+    EXPECT_EQ(records().selectionModel()->selectedRows().size(), 1) << "also while Control is held down";
+}
+
+TEST_F(WindowTest, TextIsFoundForwardAndBackward) {
+    write_trace(50);
+    open();
+    QTest::keyClick(window_, Qt::Key_F, Qt::ControlModifier);
+    QTest::keyClicks(&window_->find_line(), QStringLiteral("set_vring_addr"));
+    QTest::keyClick(&window_->find_line(), Qt::Key_Return);
+    ASSERT_TRUE(wait([this] { return window_->current_sequence() > 1; }));
+    ASSERT_TRUE(row_known());
+    EXPECT_EQ(model().row_at(records().current_row())->name, "SET_VRING_ADDR");
+    const std::uint64_t found = window_->current_sequence();
+    window_->go_to_sequence(builder_.last_sequence());
+    QTest::keyClick(window_, Qt::Key_F3, Qt::ShiftModifier);
+    EXPECT_TRUE(wait([&] { return window_->current_sequence() == found; }));
+}
+
+TEST_F(WindowTest, AFieldMarksItsBytesAndAByteItsField) {
+    write_trace(5);
+    open();
+    window_->go_to_sequence(3);
+    QAbstractItemModel& lines = *window_->details().model();
+    const auto find = [&] {
+        const auto found = lines.match(lines.index(0, 0), Qt::DisplayRole, QStringLiteral("header"));
+        return found.isEmpty() ? QModelIndex() : found.first();
+    };
+    ASSERT_TRUE(wait([&] { return find().isValid(); }));
+    window_->details().setCurrentIndex(find());
+    EXPECT_EQ(window_->bytes().marked(), (render::ByteRange{0, 12}));
+    HexView& bytes = window_->bytes();
+    QTest::mouseClick(bytes.viewport(), Qt::LeftButton, {}, bytes.rect_of(13).center());
+    const QModelIndex current = window_->details().currentIndex();
+    EXPECT_NE(current.row(), find().row());
+    EXPECT_EQ(bytes.marked().offset, 12U) << "the whole field that the byte is in";
+}
+
+TEST_F(WindowTest, AQuickFilterTakesTheValueOfTheCell) {
+    write_trace(20);
+    open();
+    records().setCurrentIndex(model().index(static_cast<int>(builder_.last_sequence()) - 1, RecordsModel::name));
+    ASSERT_TRUE(row_known());
+    window_->quick_filter(Joined::replace);
+    EXPECT_EQ(window_->filter_bar().text(), QStringLiteral("state == used"));
+    ASSERT_TRUE(wait([this] { return !model().is_filtering(); }));
+    EXPECT_EQ(model().rowCount(), 20);
+}
+
+TEST_F(WindowTest, TimesChangeTheirFormatAndSettingsKeepIt) {
+    write_trace(5);
+    open();
+    EXPECT_EQ(model().time_format(), TimeFormat::relative);
+    QTest::keyClick(window_, Qt::Key_T, Qt::ControlModifier);
+    EXPECT_EQ(model().time_format(), TimeFormat::absolute);
+    records().header()->resizeSection(RecordsModel::name, 333);
+    window_->close();
+    QCoreApplication::sendPostedEvents(nullptr, QEvent::DeferredDelete);
+    window_ = nullptr;
+    open();
+    EXPECT_EQ(model().time_format(), TimeFormat::absolute);
+    EXPECT_EQ(records().header()->sectionSize(RecordsModel::name), 333);
+    EXPECT_FALSE(QSettings().value(QStringLiteral("recent_files")).toStringList().isEmpty());
+}
+
+TEST_F(WindowTest, AFindingIsShownAndLeadsToItsRecord) {
+    window_ = new MainWindow(QStringLiteral("test"));
+    window_->show();
+    window_->open(QStringLiteral(VUTRACE_SAMPLES "/bug-iotlb-deadlock.pcap.zst"));
+    QTreeView& findings = window_->findings();
+    ASSERT_TRUE(wait([&] { return findings.model() != nullptr && findings.model()->rowCount() > 0; }));
+    ASSERT_TRUE(wait([&] { return findings.isVisible(); }));
+    QTest::keyClick(window_, Qt::Key_E, Qt::ControlModifier);
+    const int last = findings.model()->rowCount() - 1;
+    findings.setCurrentIndex(findings.model()->index(last, 0));
+    QTest::keyClick(&findings, Qt::Key_Return);
+    const auto record = findings.model()->index(last, FindingsModel::record).data().toULongLong();
+    EXPECT_GT(record, 1U);
+    EXPECT_EQ(window_->current_sequence(), record);
+}
+
+TEST_F(WindowTest, ATornTraceIsShownWithANotice) {
+    write_trace(5);
+    std::filesystem::resize_file(path_, std::filesystem::file_size(path_) - 3);
+    open();
+    EXPECT_TRUE(wait([this] { return window_->notice().isVisible(); }));
+    EXPECT_TRUE(window_->notice().text().contains(QLatin1String("torn")));
+    EXPECT_GT(model().rowCount(), 0);
+}
+
+TEST_F(WindowTest, WhatIsNoTraceIsSaidAndTheWindowStaysUsable) {
+    std::ofstream(path_) << "this is not a trace, and long enough to be told from one";
+    open();
+    EXPECT_TRUE(wait([this] { return window_->document()->failed() && window_->notice().isVisible(); }));
+    write_trace(5);
+    window_->open(QString::fromStdString(path_));
+    EXPECT_TRUE(wait([this] { return model().rowCount() > 0; })) << "in the same window";
+}
+
+TEST_F(WindowTest, ATraceIsDropped) {
+    write_trace(5);
+    window_ = new MainWindow(QStringLiteral("test"));
+    window_->show();
+    QMimeData data;
+    data.setUrls({QUrl::fromLocalFile(QString::fromStdString(path_))});
+    QDragEnterEvent enter({10, 10}, Qt::CopyAction, &data, Qt::LeftButton, {});
+    QApplication::sendEvent(window_, &enter);
+    EXPECT_TRUE(enter.isAccepted());
+    QDropEvent drop(QPointF(10, 10), Qt::CopyAction, &data, Qt::LeftButton, {});
+    QApplication::sendEvent(window_, &drop);
+    EXPECT_TRUE(wait([this] { return window_->model() != nullptr && model().rowCount() > 0; }));
+}
+
+TEST_F(WindowTest, ClosingWhileATraceIsReadDoesNotWaitForIt) {
+    write_trace(20000);
+    window_ = new MainWindow(QStringLiteral("test"));
+    window_->open(QString::fromStdString(path_));
+    window_->filter_bar().apply(QStringLiteral("state == used"));
+    delete std::exchange(window_, nullptr);
+}
+
+}  // namespace
+}  // namespace vutrace::gui
+
+int main(int argc, char** argv) {
+    qputenv("QT_QPA_PLATFORM", "offscreen");
+    QStandardPaths::setTestModeEnabled(true);
+    const QApplication application(argc, argv);
+    QApplication::setOrganizationName(QStringLiteral("vutrace"));
+    QApplication::setApplicationName(QStringLiteral("vutrace-gui-test"));
+    vutrace::gui::apply(vutrace::gui::Theme::light);
+    QApplication::setQuitOnLastWindowClosed(false);
+    ::testing::InitGoogleTest(&argc, argv);
+    return RUN_ALL_TESTS();
+}

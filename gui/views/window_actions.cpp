@@ -1,0 +1,261 @@
+// What can be done in the window, by menu and keyboard.
+#include "vutrace/gui/views/filter_bar.h"
+#include "vutrace/gui/views/main_window.h"
+#include "vutrace/gui/views/records_view.h"
+
+#include <QAction>
+#include <QActionGroup>
+#include <QApplication>
+#include <QDockWidget>
+#include <QFileDialog>
+#include <QInputDialog>
+#include <QLineEdit>
+#include <QMenu>
+#include <QMenuBar>
+#include <QMessageBox>
+#include <QSettings>
+#include <QStatusBar>
+#include <QTreeView>
+#include <algorithm>
+#include <array>
+#include <climits>
+
+namespace vutrace::gui {
+
+QAction* MainWindow::add(QMenu& menu, const QString& text, const QKeySequence& keys, void (MainWindow::*act)()) {
+    QAction* action = menu.addAction(text);
+    action->setShortcut(keys);
+    connect(action, &QAction::triggered, this, act);
+    return action;
+}
+
+void MainWindow::make_actions() {
+    make_file_menu();
+    make_edit_menu();
+    make_go_menu();
+    make_view_menu();
+    make_help_menu();
+    records_->header()->setContextMenuPolicy(Qt::CustomContextMenu);
+    connect(records_->header(), &QWidget::customContextMenuRequested, this, &MainWindow::header_menu);
+}
+
+void MainWindow::make_file_menu() {
+    QMenu& menu = *menuBar()->addMenu(tr("&File"));
+    add(menu, tr("&Open …"), QKeySequence::Open, &MainWindow::choose_file);
+    add(menu, tr("&New window"), QKeySequence::New, &MainWindow::new_window);
+    recent_ = menu.addMenu(tr("Open &recent"));
+    connect(recent_, &QMenu::aboutToShow, this, &MainWindow::fill_recent_files);
+    menu.addSeparator();
+    connect(menu.addAction(tr("&Close"), QKeySequence::Close), &QAction::triggered, this, &QWidget::close);
+    connect(menu.addAction(tr("&Quit"), QKeySequence(tr("Ctrl+Q"))), &QAction::triggered, qApp,
+            &QApplication::closeAllWindows);
+}
+
+void MainWindow::make_edit_menu() {
+    QMenu& menu = *menuBar()->addMenu(tr("&Edit"));
+    add(menu, tr("&Copy as text"), QKeySequence::Copy, &MainWindow::copy_text);
+    add(menu, tr("Copy as &JSON"), QKeySequence(tr("Ctrl+Shift+C")), &MainWindow::copy_json);
+    menu.addSeparator();
+    add(menu, tr("&Find …"), QKeySequence::Find, &MainWindow::begin_find);
+    add(menu, tr("Find &next"), QKeySequence(tr("F3")), &MainWindow::find_next);
+    add(menu, tr("Find &previous"), QKeySequence(tr("Shift+F3")), &MainWindow::find_previous);
+    menu.addSeparator();
+    add(menu, tr("Fi&lter …"), QKeySequence(tr("Ctrl+L")), &MainWindow::begin_filter);
+    add(menu, tr("Clear fil&ter"), QKeySequence(tr("Ctrl+Shift+L")), &MainWindow::clear_filter);
+}
+
+void MainWindow::make_go_menu() {
+    QMenu& menu = *menuBar()->addMenu(tr("&Go"));
+    add(menu, tr("To the &request or its answer"), QKeySequence(tr("Ctrl+J")), &MainWindow::go_to_partner);
+    add(menu, tr("To record &number …"), QKeySequence(tr("Ctrl+G")), &MainWindow::go_to_number);
+    add(menu, tr("&Check the trace"), QKeySequence(tr("Ctrl+E")), &MainWindow::check_trace);
+    menu.addSeparator();
+    add(menu, tr("&Back"), QKeySequence(tr("Alt+Left")), &MainWindow::go_back);
+    add(menu, tr("&Forward"), QKeySequence(tr("Alt+Right")), &MainWindow::go_forward);
+}
+
+void MainWindow::make_view_menu() {
+    QMenu& menu = *menuBar()->addMenu(tr("&View"));
+    add(menu, tr("&Time: relative, absolute or since the row before"), QKeySequence(tr("Ctrl+T")),
+        &MainWindow::next_time_format);
+    QMenu& themes = *menu.addMenu(tr("T&heme"));
+    auto* group = new QActionGroup(this);
+    const int current = QSettings().value(QStringLiteral("theme")).toInt();
+    const std::array names{tr("As the &system"), tr("&Light"), tr("&Dark")};
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        QAction* action = themes.addAction(names[i]);
+        action->setCheckable(true);
+        action->setChecked(current == static_cast<int>(i));
+        group->addAction(action);
+        connect(action, &QAction::triggered, this, [this, i] { choose_theme(static_cast<Theme>(i)); });
+    }
+}
+
+void MainWindow::make_help_menu() {
+    QMenu& menu = *menuBar()->addMenu(tr("&Help"));
+    add(menu, tr("&Keyboard"), QKeySequence::HelpContents, &MainWindow::show_shortcuts);
+    add(menu, tr("&About vutrace"), {}, &MainWindow::show_about);
+}
+
+void MainWindow::choose_file() {
+    const QStringList paths =
+        QFileDialog::getOpenFileNames(this, tr("Open a trace"), {}, tr("Traces (*.pcap *.pcap.zst);;All files (*)"));
+    for (const QString& path : paths) {
+        open(path);
+    }
+}
+
+void MainWindow::new_window() {
+    auto* other = new MainWindow(version_);
+    other->move(pos() + QPoint(24, 24));
+    other->show();
+}
+
+void MainWindow::fill_recent_files() {
+    recent_->clear();
+    const QStringList paths = QSettings().value(QStringLiteral("recent_files")).toStringList();
+    for (const QString& path : paths) {
+        QString shown = path;
+        QAction* action = recent_->addAction(shown.replace(QLatin1Char('&'), QLatin1String("&&")));
+        connect(action, &QAction::triggered, this, [this, path] { open(path); });
+    }
+    if (paths.isEmpty()) {
+        recent_->addAction(tr("None yet"))->setEnabled(false);
+    }
+}
+
+void MainWindow::begin_find() {
+    find_line_->parentWidget()->show();
+    find_line_->setFocus(Qt::ShortcutFocusReason);
+    find_line_->selectAll();
+}
+
+void MainWindow::begin_filter() {
+    filter_bar_->begin_typing();
+}
+
+// Of a large trace it takes some seconds, so that it waits to be asked for. What was found already is only gone to.
+void MainWindow::check_trace() {
+    if (document_ == nullptr || !document_->progress().complete) {
+        statusBar()->showMessage(tr("The trace is checked once all of it is read"), 8000);
+    } else if (findings_model_->rowCount() > 0) {
+        findings_dock_->show();
+        findings_->setFocus(Qt::ShortcutFocusReason);
+    } else {
+        statusBar()->showMessage(tr("Checking …"));
+        findings_model_->check();
+    }
+}
+
+void MainWindow::clear_filter() {
+    filter_bar_->edit()->clear();
+}
+
+void MainWindow::go_to_number() {
+    const std::uint64_t rows = document_ == nullptr ? 0 : document_->progress().rows;
+    if (rows == 0) {
+        return;
+    }
+    bool chosen = false;
+    const int last = static_cast<int>(std::min<std::uint64_t>(rows, INT_MAX));
+    const int number =
+        QInputDialog::getInt(this, tr("Go to record"), tr("Number, up to %1").arg(rows),
+                             static_cast<int>(std::min<std::uint64_t>(current_, INT_MAX)), 1, last, 1, &chosen);
+    if (chosen) {
+        go_to_sequence(static_cast<std::uint64_t>(number));
+    }
+}
+
+void MainWindow::go_back() {
+    if (visited_at_ > 0 && visited_at_ < visited_.size()) {
+        select(visited_[--visited_at_]);
+    }
+}
+
+void MainWindow::go_forward() {
+    if (visited_at_ + 1 < visited_.size()) {
+        select(visited_[++visited_at_]);
+    }
+}
+
+void MainWindow::next_time_format() {
+    if (model_ == nullptr) {
+        return;
+    }
+    const std::array names{tr("Time since the first record"), tr("Date and time, UTC"),
+                           tr("Time since the row before")};
+    const int next = (static_cast<int>(model_->time_format()) + 1) % static_cast<int>(names.size());
+    model_->set_time_format(static_cast<TimeFormat>(next));
+    if (model_->time_format() == TimeFormat::absolute) {
+        QHeaderView& header = *records_->header();
+        const int width = fontMetrics().horizontalAdvance(QStringLiteral("2026-11-22 17:10:05.123456789Z")) + 20;
+        header.resizeSection(RecordsModel::time, std::max(header.sectionSize(RecordsModel::time), width));
+    }
+    statusBar()->showMessage(names[static_cast<std::size_t>(next)], 4000);
+}
+
+void MainWindow::header_menu(const QPoint& place) {
+    if (model_ == nullptr) {
+        return;
+    }
+    QMenu menu(this);
+    for (int column = 0; column < RecordsModel::column_count; ++column) {
+        QAction* action = menu.addAction(model_->headerData(column, Qt::Horizontal, Qt::DisplayRole).toString());
+        action->setCheckable(true);
+        action->setChecked(!records_->header()->isSectionHidden(column));
+        action->setEnabled(column != RecordsModel::name);  // something is left to click on
+        connect(action, &QAction::toggled, this,
+                [this, column](bool shown) { records_->header()->setSectionHidden(column, !shown); });
+    }
+    menu.exec(records_->header()->mapToGlobal(place));
+}
+
+void MainWindow::row_menu(const QPoint& place) {
+    const render::Row* row = model_ == nullptr ? nullptr : model_->row_at(records_->current_row());
+    if (row == nullptr) {
+        return;
+    }
+    QMenu menu(this);
+    const QString text = gui::quick_filter(*row, records_->currentIndex().column());
+    if (!text.isEmpty()) {
+        connect(menu.addAction(tr("Only  %1").arg(text)), &QAction::triggered, this,
+                [this] { quick_filter(Joined::replace); });
+        connect(menu.addAction(tr("… and what is picked already")), &QAction::triggered, this,
+                [this] { quick_filter(Joined::also); });
+        connect(menu.addAction(tr("Not  %1").arg(text)), &QAction::triggered, this,
+                [this] { quick_filter(Joined::except); });
+        menu.addSeparator();
+    }
+    add(menu, tr("Go to the request or its answer"), QKeySequence(tr("Ctrl+J")), &MainWindow::go_to_partner);
+    add(menu, tr("Copy as text"), QKeySequence::Copy, &MainWindow::copy_text);
+    add(menu, tr("Copy as JSON"), QKeySequence(tr("Ctrl+Shift+C")), &MainWindow::copy_json);
+    menu.exec(records_->viewport()->mapToGlobal(place));
+}
+
+void MainWindow::show_shortcuts() {
+    QString text;
+    for (const QAction* menu : menuBar()->actions()) {
+        for (const QAction* action : menu->menu()->actions()) {
+            if (!action->shortcut().isEmpty()) {
+                text += QStringLiteral("<tr><td><b>%1</b>&nbsp;&nbsp;</td><td>%2</td></tr>")
+                            .arg(action->shortcut().toString(QKeySequence::NativeText),
+                                 action->text().remove(QLatin1Char('&')).toHtmlEscaped());
+            }
+        }
+    }
+    text +=
+        tr("<tr><td><b>Return</b></td><td>On a record: its request or answer</td></tr>"
+           "<tr><td><b>Up, Down</b></td><td>In the filter: those used before</td></tr>"
+           "<tr><td><b>Ctrl+Space</b></td><td>In the filter: what may stand here</td></tr>"
+           "<tr><td><b>Tab</b></td><td>The next pane</td></tr>"
+           "<tr><td><b>Esc</b></td><td>Stop what runs</td></tr>");
+    QMessageBox::information(this, tr("Keyboard"), QStringLiteral("<table>%1</table>").arg(text));
+}
+
+void MainWindow::show_about() {
+    QMessageBox::about(this, tr("About vutrace"),
+                       tr("vutrace %1 captures, decodes and replays vhost-user sessions.\n\nWith Qt %2.")
+                           .arg(version_, QString::fromLatin1(qVersion())));
+}
+
+}  // namespace vutrace::gui
