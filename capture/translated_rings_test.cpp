@@ -7,7 +7,6 @@ namespace vutrace::capture {
 namespace {
 
 using protocol::FrontEndRequest;
-using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using testing::PackedRingPair;
 using testing::RingPair;
@@ -255,6 +254,28 @@ TEST_F(TranslatedRings, PackedOnesTooWaitForTheirTranslations) {
     ASSERT_THAT(recorder.entries(), SizeIs(1));
     EXPECT_EQ(text_of(recorder.entries()[0].content), "question");
     EXPECT_EQ(recorder.entries()[0].proof, Proof::verified);
+}
+
+// The device writes over a packed chain when it uses it: DPDK uses one without a translation at once.
+TEST_F(TranslatedRings, APackedChainThatIsUsedWithoutATranslationIsNotLost) {
+    PackedRingPair ring(16);
+    open(DataPathMode::relay);
+    start(ring);
+    translate_ring();
+    ring.offer(7, {{iova_buffers, 8, false}});
+    look();
+    ring.use(7, 0);
+    look();
+    const auto entries = recorder.entries();
+    ASSERT_THAT(entries, SizeIs(2));
+    EXPECT_EQ(entries[0].proof, Proof::absent);
+    ASSERT_THAT(entries[0].descriptors, SizeIs(1));
+    EXPECT_EQ(entries[0].descriptors[0].address, iova_buffers);
+    EXPECT_EQ(entries[1].state, State::used);
+    EXPECT_EQ(recorder.counts().chains_lost, 0U);
+    ring.offer(8, {{iova_buffers, 8, true}});
+    look();
+    EXPECT_THAT(recorder.entries(), SizeIs(3)) << "and it goes on behind it";
 }
 
 // On a thread of its own the tap learns of messages later than the peers.
