@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -49,6 +50,10 @@ Load largest_backlog(unsigned threads) noexcept {
     return {descriptors / threads, most_bytes / threads};
 }
 
+bool is_of_iotlb(const protocol::Header& header) noexcept {
+    return header.request == static_cast<std::uint32_t>(FrontEndRequest::IOTLB_MSG);
+}
+
 bool ends_a_queue(const protocol::Header& header) noexcept {
     const auto request = static_cast<FrontEndRequest>(header.request);
     return request == FrontEndRequest::GET_VRING_BASE || request == FrontEndRequest::GET_VRING_BASE_SKIP_DRAIN;
@@ -77,6 +82,9 @@ struct BackgroundDataPath::Background {
     std::uint64_t end{0};      // the same
     session::DeviceState state;
     std::unique_ptr<DataPath> inner;
+    // IOTLB messages and answers: about to be forwarded (by the relay's thread), and taken in.
+    std::atomic<std::uint64_t> translations_announced{0};
+    std::uint64_t translations_taken{0};
     Failed failed;
     std::thread thread;
 
@@ -90,7 +98,11 @@ struct BackgroundDataPath::Background {
         if (lowest_priority) {
             run_in_background();
         }
-        guard([&] { inner = make(loop, state); });
+        guard([&] {
+            inner = make(loop, state);
+            inner->follow_translations(
+                [this] { return translations_announced.load(std::memory_order_acquire) != translations_taken; });
+        });
         bool stopped = false;
         while (!stopped) {
             guard([&] {
@@ -135,6 +147,21 @@ struct BackgroundDataPath::Background {
         if (over) {
             inner.reset();
         }
+    }
+
+    void take(KeptMessage& message) {
+        const bool translates =
+            is_of_iotlb(message.header) && message.header.is_reply() == (message.sender == Side::back_end);
+        if (translates && message.sender == Side::front_end) {
+            inner->before_translation(message.header);
+        } else if (translates) {
+            inner->before_reply(message.header, message.payload);
+        }
+        const session::Change change =
+            state.apply(message.sender, message.header, message.payload, message.descriptor_ids);
+        translations_taken += translates ? 1 : 0;
+        inner->forwarded(
+            {message.sender, message.header, message.payload, &message.descriptors, &message.descriptor_ids}, change);
     }
 
     // The task's number, to wait for; 0 where nothing is queued any more.
@@ -229,7 +256,15 @@ void BackgroundDataPath::replace_descriptors(Side /*sender*/, const protocol::He
                                              const std::vector<FileDescriptor>& /*received*/,
                                              std::vector<int>& /*numbers*/) {}
 
+// The guest may give an address to other memory as soon as the message, or the answer, has passed.
+void BackgroundDataPath::before_translation(const protocol::Header& /*header*/) {
+    background_->translations_announced.fetch_add(1, std::memory_order_release);
+}
+
 void BackgroundDataPath::before_reply(const protocol::Header& header, ByteView payload) {
+    if (is_of_iotlb(header)) {
+        before_translation(header);
+    }
     if (ends_a_queue(header)) {
         const std::uint64_t call = background_->queue_call(
             [shared = background_.get(), header, bytes = Bytes(payload.begin(), payload.end())] {
@@ -270,14 +305,7 @@ void BackgroundDataPath::forwarded(ForwardedMessage message, const session::Chan
         kept->descriptor_ids = *message.descriptor_ids;
     }
     const Load load{kept->descriptors.size(), kept->payload.size() + task_overhead};
-    background_->queue({[shared = background_.get(), kept = std::move(kept)] {
-                            const session::Change change =
-                                shared->state.apply(kept->sender, kept->header, kept->payload, kept->descriptor_ids);
-                            shared->inner->forwarded(
-                                {kept->sender, kept->header, kept->payload, &kept->descriptors, &kept->descriptor_ids},
-                                change);
-                        },
-                        load});
+    background_->queue({[shared = background_.get(), kept = std::move(kept)] { shared->take(*kept); }, load});
 }
 
 void BackgroundDataPath::begin_to_end_session() {

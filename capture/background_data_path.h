@@ -38,6 +38,7 @@ class BackgroundDataPath final : public DataPath {
     void replace_descriptors(Side sender, const protocol::Header& header, const std::vector<FileDescriptor>& received,
                              std::vector<int>& numbers) override;
     void before_reply(const protocol::Header& header, ByteView payload) override;
+    void before_translation(const protocol::Header& header) override;
     void release_memory() override;
     void forwarded(ForwardedMessage message, const session::Change& change) override;
     void session_ended() override;

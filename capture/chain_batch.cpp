@@ -60,11 +60,13 @@ void ChainBatch::account() noexcept {
               last.content.literal().size();
 }
 
-void ChainBatch::flush(Recorder& recorder, std::uint32_t session, const trace::RingFields& fields) noexcept {
+void ChainBatch::flush(Recorder& recorder, std::uint32_t session, const trace::RingFields& fields,
+                       std::optional<std::uint64_t> translations) noexcept {
     if (empty()) {
         return;
     }
     record().fields = fields;
+    record().translations = translations;
     (void)recorder.record(session, body_);
     for (trace::ChainEntry& entry : record().entries) {
         trace::ChainEntry emptied;

@@ -6,6 +6,7 @@
 #include <vutrace/trace/records.h>
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace vutrace::capture {
@@ -30,7 +31,9 @@ class ChainBatch {
     void account() noexcept;
 
     // Hands the entries to the recorder and begins anew; the recorder counts what it has to drop.
-    void flush(Recorder& recorder, std::uint32_t session, const trace::RingFields& fields) noexcept;
+    // `translations` as the record has them.
+    void flush(Recorder& recorder, std::uint32_t session, const trace::RingFields& fields,
+               std::optional<std::uint64_t> translations = std::nullopt) noexcept;
 
   private:
     [[nodiscard]] trace::ChainRecord& record() noexcept { return std::get<trace::ChainRecord>(body_); }

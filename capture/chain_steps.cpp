@@ -25,6 +25,38 @@ void ChainSteps::resize(std::uint32_t queue_size) {
     completed_in_batch_.assign(queue_size, -1);
 }
 
+bool ChainSteps::is_translated(const virtio::Chain& chain) const noexcept {
+    const auto translations = space();
+    if (!translations) {
+        return true;
+    }
+    bool whole = chain.problem != virtio::ChainProblem::indirect_unreadable;
+    std::size_t budget = virtio::most_pieces_of_chain;
+    virtio::for_each_buffer(chain.descriptors, false, [&](std::uint64_t address, std::uint32_t length) {
+        whole = whole && virtio::for_each_piece(*translations, address, length, virtio::Access::read, budget,
+                                                [](const virtio::IovaSpace::Piece& /*piece*/) {});
+    });
+    return whole;
+}
+
+void ChainSteps::tell(const std::vector<virtio::RingDescriptor>& buffers, bool writable, std::uint64_t length) const {
+    const auto translations = options_.recorded ? space() : std::nullopt;
+    if (!translations) {
+        return tell_recorded(options_.recorded, buffers, writable, length);
+    }
+    std::size_t budget = virtio::most_pieces_of_chain;
+    const auto needed = writable ? virtio::Access::write : virtio::Access::read;
+    const auto tell_pieces = [&](std::uint64_t address, std::uint64_t size) {
+        (void)virtio::for_each_piece(*translations, address, size, needed, budget,
+                                     [&](const virtio::IovaSpace::Piece& piece) {
+                                         if (piece.guest_address) {
+                                             options_.recorded(*piece.guest_address, piece.length);
+                                         }
+                                     });
+    };
+    tell_recorded(tell_pieces, buffers, writable, length);
+}
+
 trace::ChainEntry& ChainSteps::add(Step step, trace::ChainEntry::State state) {
     trace::ChainEntry& entry = batch_.add();
     keys_.push_back(step.key);
@@ -43,8 +75,9 @@ void ChainSteps::offer(Step step, const virtio::Chain& chain, const std::shared_
         entry.descriptors.push_back({descriptor.address, descriptor.length, descriptor.flags, descriptor.next});
     }
     const std::size_t room = batch_.room(chain.descriptors.size());
+    const auto readable_memory = memory(*mappings, virtio::Access::read);
     const bool readable =
-        copier_.copy({*mappings, chain.descriptors, false, chain.readable_bytes, room}, entry.content);
+        copier_.copy({readable_memory, chain.descriptors, false, chain.readable_bytes, room}, entry.content);
     if (!readable && chain.problem == virtio::ChainProblem::none) {
         entry.problem = static_cast<std::uint16_t>(virtio::ChainProblem::buffer_outside);
     }
@@ -56,7 +89,7 @@ void ChainSteps::offer(Step step, const virtio::Chain& chain, const std::shared_
         in_flight_.open(step.key, chain, mappings);
         offered_in_batch_[step.key] = static_cast<std::int32_t>(batch_.size() - 1);
     }
-    tell_recorded(options_.recorded, chain.descriptors, false, entry.content.size());
+    tell(chain.descriptors, false, entry.content.size());
 }
 
 bool ChainSteps::complete(Step step, std::uint32_t length, bool batched) {
@@ -68,17 +101,20 @@ bool ChainSteps::complete(Step step, std::uint32_t length, bool batched) {
     }
     trace::ChainEntry& entry = add(step, trace::ChainEntry::State::used);
     entry.used_length = static_cast<std::uint32_t>(std::min<std::uint64_t>(reported, UINT32_MAX));
-    if (chain.forgotten) {
+    // Translations are those of this moment, and so must be the memory that they lead to.
+    const auto& mappings = options_.translations == nullptr ? chain.mappings : mappings_;
+    if (chain.forgotten || mappings == nullptr) {
         entry.content.add_missing(written);
     } else {
-        (void)copier_.copy({*chain.mappings, chain.writable, true, written, batch_.room(chain.writable.size())},
+        const auto written_memory = memory(*mappings, virtio::Access::write);
+        (void)copier_.copy({written_memory, chain.writable, true, written, batch_.room(chain.writable.size())},
                            entry.content);
     }
     entry.proof = BufferCopier::limit_of(entry.content);
     bytes_copied_ += entry.content.size() - entry.content.missing();
     batch_.account();
     completed_in_batch_[step.key] = static_cast<std::int32_t>(batch_.size() - 1);
-    tell_recorded(options_.recorded, chain.writable, true, entry.content.size());
+    tell(chain.writable, true, entry.content.size());
     in_flight_.close(step.key);
     return true;
 }
@@ -120,7 +156,14 @@ void ChainSteps::doubt_completion(std::uint32_t key) noexcept {
 }
 
 void ChainSteps::flush(const trace::RingFields& fields) noexcept {
-    batch_.flush(recorder_, options_.session, fields);
+    if (options_.translations != nullptr && options_.translations_stale && options_.translations_stale()) {
+        for (std::size_t i = 0; i < batch_.size(); ++i) {  // an address may have come to lead elsewhere
+            lower(batch_.entry(i).proof, trace::Proof::late);
+        }
+    }
+    batch_.flush(
+        recorder_, options_.session, fields,
+        options_.translations == nullptr ? std::nullopt : std::optional(options_.translations->translations()));
     keys_.clear();
 }
 

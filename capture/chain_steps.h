@@ -17,12 +17,16 @@
 
 #include <vutrace/capture/data_path.h>
 #include <vutrace/capture/recorder.h>
+#include <vutrace/session/device_state.h>
+#include <vutrace/virtio/iotlb.h>
 
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace vutrace::capture {
@@ -39,6 +43,10 @@ struct RingTapOptions {
     // Called with each range of guest memory whose content went into a record; may be empty.
     RecordedRange recorded;
     std::function<std::chrono::nanoseconds()> clock;  // monotonic; empty: the steady clock
+    // Behind an IOMMU, null otherwise: where the addresses in descriptors lead at this moment. Outlives the tap.
+    const session::DeviceState* translations{nullptr};
+    // Have messages passed that `translations` does not know yet? May be empty: never.
+    std::function<bool()> translations_stale;
 };
 
 class ChainSteps {
@@ -59,6 +67,14 @@ class ChainSteps {
     [[nodiscard]] ChainsInFlight& in_flight() noexcept { return in_flight_; }
     [[nodiscard]] const ChainsInFlight& in_flight() const noexcept { return in_flight_; }
     void resize(std::uint32_t queue_size);  // forgets all
+    void place(std::shared_ptr<const GuestMappings> mappings) { mappings_ = std::move(mappings); }
+    // Guest memory by the addresses in descriptors, at this moment.
+    [[nodiscard]] virtio::DescriptorMemory memory(const virtio::GuestMemory& physical,
+                                                  virtio::Access needed) const noexcept {
+        return {physical, space(), needed};
+    }
+    // Does everything that the device reads of the chain have a translation? Always without an IOMMU.
+    [[nodiscard]] bool is_translated(const virtio::Chain& chain) const noexcept;
 
     void begin_scan() noexcept { bytes_copied_ = 0; }
     [[nodiscard]] std::uint64_t bytes_copied() const noexcept { return bytes_copied_; }
@@ -122,6 +138,11 @@ class ChainSteps {
             proof = limit;
         }
     }
+    [[nodiscard]] std::optional<virtio::IovaSpace> space() const noexcept {
+        return options_.translations == nullptr ? std::nullopt : options_.translations->iova_space();
+    }
+    // Of the first `length` bytes that the device reads (or wrote).
+    void tell(const std::vector<virtio::RingDescriptor>& buffers, bool writable, std::uint64_t length) const;
     trace::ChainEntry& add(Step step, trace::ChainEntry::State state);
 
     RingTapOptions options_;
@@ -129,7 +150,8 @@ class ChainSteps {
     BufferCopier copier_;
     ChainBatch batch_;
     ChainsInFlight in_flight_;
-    std::uint64_t bytes_copied_{0};  // in this scan
+    std::shared_ptr<const GuestMappings> mappings_;  // where the ring is
+    std::uint64_t bytes_copied_{0};                  // in this scan
 
     std::vector<std::uint16_t> keys_;               // of the entries of this batch
     std::vector<std::int32_t> offered_in_batch_;    // by key: entry of this batch, or -1

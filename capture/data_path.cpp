@@ -103,6 +103,9 @@ class SessionDataPath final : public DataPath {
 
     void before_reply(const protocol::Header& header, ByteView payload) override {
         const auto request = static_cast<FrontEndRequest>(header.request);
+        if (request == FrontEndRequest::IOTLB_MSG) {
+            taps_.before_translations_change();
+        }
         if (request != FrontEndRequest::GET_VRING_BASE && request != FrontEndRequest::GET_VRING_BASE_SKIP_DRAIN) {
             return;
         }
@@ -110,6 +113,15 @@ class SessionDataPath final : public DataPath {
             end_queue(answer->index);
         }
     }
+
+    // What wants an answer is in force until then: see before_reply.
+    void before_translation(const protocol::Header& header) override {
+        if (!header.needs_reply()) {
+            taps_.before_translations_change();
+        }
+    }
+
+    void follow_translations(std::function<bool()> stale) override { taps_.follow_translations(std::move(stale)); }
 
     void release_memory() override {
         taps_.pause(true);
@@ -137,6 +149,9 @@ class SessionDataPath final : public DataPath {
         }
         if (const auto kind = kind_of(message.sender, message.header)) {
             take_eventfd(*kind, message);
+        }
+        if (change.translations) {
+            taps_.translations_changed();
         }
         if (change.device_reset) {
             taps_.end_all();

@@ -13,6 +13,7 @@ bool PackedRingTap::place(const virtio::RingLayout& layout, std::shared_ptr<cons
         known_.assign(packed->size, {});
     }
     said_unreadable_ = false;
+    steps_.place(packed != nullptr ? mappings : nullptr);
     return ring_.place(packed != nullptr ? *packed : ring_.layout(), packed != nullptr ? std::move(mappings) : nullptr);
 }
 
@@ -35,6 +36,7 @@ void PackedRingTap::start(std::uint32_t base, bool look) {
     next_used_ = begin.used;
     next_used_unknown_ = false;
     stepped_over_.clear();
+    untranslated_.reset();
     doubtful_ = !look;
     lag_ = begin.used.distance_to(begin.available, size());
     earlier_ = lag_;
@@ -129,11 +131,17 @@ std::optional<RingTap::Taken> PackedRingTap::take_chain(bool forced) {
         note_unreadable();
         return Taken::some;
     }
+    if (waited_for(*flags)) {
+        chain_ = untranslated_->chain;
+        return take_walked(forced);
+    }
+    untranslated_.reset();
     if (!virtio::is_available(*flags, at.wrap)) {
         meet_no_chain(*flags);
         return Taken::all;
     }
-    virtio::walk_packed_chain(*ring_.mappings(), ring_.layout(), at, chain_);
+    const auto tables = steps_.memory(*ring_.mappings(), virtio::Access::read);
+    virtio::walk_packed_chain({*ring_.mappings(), tables}, ring_.layout(), at, chain_);
     // The device writes over the first descriptor before any other of the chain, and the driver over none of them
     // before that.
     if (chain_.slots == 0) {
@@ -142,6 +150,20 @@ std::optional<RingTap::Taken> PackedRingTap::take_chain(bool forced) {
     if (ring_.flags(at.offset) != flags) {
         return std::nullopt;  // looked at again
     }
+    if (!ended_ && !steps_.is_translated(chain_.chain)) {
+        untranslated_ = Untranslated{at, chain_};
+        return Taken::blocked;  // the device must ask first
+    }
+    return take_walked(forced);
+}
+
+// Was the chain that waits for its translation used meanwhile? Then its descriptors are those that were read before.
+bool PackedRingTap::waited_for(std::uint16_t flags) const noexcept {
+    return untranslated_ && untranslated_->at == next_available_ && virtio::is_used(flags, next_available_.wrap);
+}
+
+std::optional<RingTap::Taken> PackedRingTap::take_walked(bool forced) {
+    const Position at = next_available_;
     const std::uint16_t known = ids_.find(chain_.id);
     if (!forced && known != BufferIds::none && steps_.in_flight().is_open(known)) {
         return Taken::blocked;  // its completion must be taken first

@@ -68,6 +68,8 @@ class PackedRingTap final : public RingTap {
 
     Taken take_available(bool forced);
     std::optional<Taken> take_chain(bool forced);  // empty: took one
+    std::optional<Taken> take_walked(bool forced);
+    [[nodiscard]] bool waited_for(std::uint16_t flags) const noexcept;
     void meet_no_chain(std::uint16_t flags);
     [[nodiscard]] bool has_room_for(std::uint32_t descriptors) const noexcept;
     [[nodiscard]] std::uint32_t made_available_from(Position position);
@@ -134,6 +136,12 @@ class PackedRingTap final : public RingTap {
 
     // Scratch of a pass.
     virtio::PackedChain chain_;
+    // A chain that waits for a translation: the device may use it without one, and writes over it then.
+    struct Untranslated {
+        Position at;
+        virtio::PackedChain chain;
+    };
+    std::optional<Untranslated> untranslated_;
     std::vector<Used> used_;
     struct Known {
         std::uint16_t id{0};

@@ -50,15 +50,44 @@ void QueueTaps::update(std::uint32_t queue) {
     if (state == nullptr || !state->started || mappings_ == nullptr || queue >= trace::no_queue) {
         return;
     }
+    if (const auto found = entries_.find(queue); found != entries_.end()) {
+        update(queue, found->second);
+    } else if (const auto layout = state_.ring(queue)) {
+        start(queue, *layout);
+    } else if (behind_iommu() && !std::exchange(said_translated_, true)) {
+        note(queue,
+             "rings behind an IOMMU (ACCESS_PLATFORM) are recorded once IOTLB messages have told where they are, each "
+             "of "
+             "their parts in one piece of guest memory",
+             trace::NoteRecord::Severity::info);
+    }
+}
+
+void QueueTaps::update(std::uint32_t queue, Entry& entry) {
     const auto layout = state_.ring(queue);
-    const auto found = entries_.find(queue);
-    if (found == entries_.end()) {
-        if (is_supported(queue) && layout) {
-            start(queue, *layout);
-        }
-    } else if (layout && *layout != found->second.tap->layout()) {
-        (void)scan(found->second);
-        place(queue, *found->second.tap, *layout);
+    RingTap& tap = *entry.tap;
+    if (layout && (*layout != tap.layout() || (behind_iommu() && !tap.placed()))) {
+        (void)scan(entry);
+        place(queue, tap, *layout);
+    } else if (!layout && behind_iommu()) {
+        (void)tap.place(tap.layout(), nullptr);  // until the back-end has asked again
+    }
+}
+
+bool QueueTaps::behind_iommu() const noexcept {
+    return state_.has_feature(protocol::feature::ACCESS_PLATFORM);
+}
+
+void QueueTaps::before_translations_change() {
+    if (behind_iommu()) {
+        (void)scan_all();
+    }
+}
+
+void QueueTaps::translations_changed() {
+    if (behind_iommu()) {
+        update_all();
+        (void)scan_all();
     }
 }
 
@@ -85,17 +114,6 @@ void QueueTaps::update_all() {
     }
 }
 
-bool QueueTaps::is_supported(std::uint32_t queue) {
-    if (!state_.has_feature(protocol::feature::ACCESS_PLATFORM)) {
-        return true;
-    }
-    if (!std::exchange(said_unsupported_, true)) {
-        note(queue,
-             "rings behind an IOMMU (ACCESS_PLATFORM) are not recorded by this version, only their notifications");
-    }
-    return false;
-}
-
 std::unique_ptr<RingTap> QueueTaps::make_tap(std::uint32_t queue, const virtio::RingLayout& layout) {
     RingTap::Options options;
     options.session = session_;
@@ -106,6 +124,8 @@ std::unique_ptr<RingTap> QueueTaps::make_tap(std::uint32_t queue, const virtio::
     options.in_order = state_.has_feature(protocol::feature::IN_ORDER);
     options.looks_first = options_.mode == DataPathMode::relay || options_.mode == DataPathMode::shadow;
     options.recorded = recorded_;
+    options.translations = behind_iommu() ? &state_ : nullptr;
+    options.translations_stale = translations_stale_;
     if (std::holds_alternative<virtio::PackedRingLayout>(layout)) {
         return std::make_unique<PackedRingTap>(std::move(options), recorder_);
     }
@@ -253,9 +273,8 @@ PollPacer::Need QueueTaps::need() const {
     return most;
 }
 
-void QueueTaps::note(std::uint32_t queue, const char* text) {
-    (void)recorder_.record(
-        session_, trace::NoteRecord{trace::NoteRecord::Severity::warning, static_cast<std::uint16_t>(queue), text});
+void QueueTaps::note(std::uint32_t queue, const char* text, trace::NoteRecord::Severity severity) {
+    (void)recorder_.record(session_, trace::NoteRecord{severity, static_cast<std::uint16_t>(queue), text});
 }
 
 }  // namespace vutrace::capture

@@ -35,6 +35,11 @@ class QueueTaps {
     // Starts, places again or leaves alone, as the state says.
     void update(std::uint32_t queue);
     void update_all();
+    // Behind an IOMMU: addresses are about to lead elsewhere; they do.
+    void before_translations_change();
+    void translations_changed();
+    // See DataPath::follow_translations. Before the first tap.
+    void follow_translations(std::function<bool()> stale) { translations_stale_ = std::move(stale); }
     void end(std::uint32_t queue);  // after a last look
     void end_all();
     // While paused no ring is looked at: a page that is missing must not be touched.
@@ -68,12 +73,14 @@ class QueueTaps {
     [[nodiscard]] bool is_polled(std::uint32_t queue, const RingTap& tap) const;
     void look_last(Entry& entry, Clock::time_point until);
     [[nodiscard]] PollPacer::Need need_of(std::uint32_t queue, const Entry& entry) const;
-    [[nodiscard]] bool is_supported(std::uint32_t queue);
+    void update(std::uint32_t queue, Entry& entry);
+    [[nodiscard]] bool behind_iommu() const noexcept;
     void start(std::uint32_t queue, const virtio::RingLayout& layout);
     [[nodiscard]] std::unique_ptr<RingTap> make_tap(std::uint32_t queue, const virtio::RingLayout& layout);
     void place(std::uint32_t queue, RingTap& tap, const virtio::RingLayout& layout);
     [[nodiscard]] bool has_room_for(std::uint32_t queue, std::uint32_t size) const noexcept;
-    void note(std::uint32_t queue, const char* text);
+    void note(std::uint32_t queue, const char* text,
+              trace::NoteRecord::Severity severity = trace::NoteRecord::Severity::warning);
 
     DataPathOptions options_;
     std::uint32_t session_;
@@ -87,7 +94,8 @@ class QueueTaps {
     std::uint64_t copied_bytes_{0};
     bool paused_{false};
     bool muted_{false};
-    bool said_unsupported_{false};
+    std::function<bool()> translations_stale_;
+    bool said_translated_{false};
 };
 
 }  // namespace vutrace::capture

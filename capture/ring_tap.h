@@ -83,7 +83,7 @@ class RingTap {
     [[nodiscard]] virtual bool calls_suppressed() const noexcept = 0;
 
   protected:
-    enum class Taken : std::uint8_t { all, some, blocked };  // blocked: the next head is still in flight
+    enum class Taken : std::uint8_t { all, some, blocked };  // blocked: the next must wait for something else
 
     RingTap(Options options, Recorder& recorder) : rounds_(options.clock), steps_(std::move(options), recorder) {}
 

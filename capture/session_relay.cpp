@@ -31,6 +31,10 @@ bool is_any_of(const protocol::Header& header, std::span<const FrontEndRequest> 
     return std::find(requests.begin(), requests.end(), static_cast<FrontEndRequest>(header.request)) != requests.end();
 }
 
+bool is_iotlb_message(const protocol::Header& header) noexcept {
+    return header.request == static_cast<std::uint32_t>(FrontEndRequest::IOTLB_MSG) && !header.is_reply();
+}
+
 }  // namespace
 
 SessionRelay::SessionRelay(FileDescriptor front_end, FileDescriptor back_end, std::uint32_t session, Recorder& recorder,
@@ -137,6 +141,8 @@ void SessionRelay::before_last_piece(Side sender, const protocol::Header& header
         guard("the data path before a reply was forwarded", [&] { data_path_->before_reply(header, payload); });
     } else if (sender == Side::front_end && !header.is_reply() && is_any_of(header, incomplete_memory)) {
         guard("the data path before postcopy", [&] { data_path_->release_memory(); });
+    } else if (sender == Side::front_end && is_iotlb_message(header)) {
+        guard("the data path before an IOTLB message", [&] { data_path_->before_translation(header); });
     }
 }
 

@@ -28,6 +28,7 @@ bool SplitRingTap::place(const virtio::RingLayout& layout, std::shared_ptr<const
         steps_.resize(split->size);
     }
     said_unreadable_ = false;
+    steps_.place(split != nullptr ? mappings : nullptr);
     return ring_.place(split != nullptr ? *split : ring_.layout(), split != nullptr ? std::move(mappings) : nullptr,
                        steps_.options().event_index);
 }
@@ -204,7 +205,12 @@ SplitRingTap::Taken SplitRingTap::take_heads(bool forced) {
         if (!forced && steps_.in_flight().is_open(head)) {
             return Taken::blocked;  // its completion must be taken first
         }
-        virtio::walk_chain(*ring_.mappings(), ring_.layout(), head, chain_);
+        const auto tables = steps_.memory(*ring_.mappings(), virtio::Access::read);
+        virtio::walk_chain({*ring_.mappings(), tables}, ring_.layout(), head, chain_);
+        const bool overtaken = forced && next_used_ != fields_.used_index;
+        if (!ended_ && !overtaken && !steps_.is_translated(chain_)) {
+            return Taken::blocked;  // the device must ask first
+        }
         if (steps_.is_full_for(chain_)) {
             return Taken::some;
         }

@@ -212,7 +212,7 @@ Status BlockBackend::Session::apply(const Message& message) {
 
 Status BlockBackend::Session::start_queue(std::uint32_t index) {
     const auto layout = state.split_ring(index);
-    if (!layout) {
+    if (!layout || state.iova_space()) {  // addresses of an IOMMU were not offered
         return fail(ErrorCode::bad_input, fmt::format("queue {} was started without a valid split ring", index));
     }
     return queue(index).start(*layout, state.has_feature(protocol::feature::RING_EVENT_IDX),

@@ -134,6 +134,10 @@ Status EmulatedFrontEnd::take_in(Outgoing& outgoing, const std::vector<trace::Me
 }
 
 Status EmulatedFrontEnd::start_queue(std::uint16_t number, const std::vector<trace::MemoryRecord>* ring_images) {
+    if (state_.iova_space()) {
+        return fail(ErrorCode::unsupported,
+                    fmt::format("queue {} is behind an IOMMU (ACCESS_PLATFORM): its chains are skipped", number));
+    }
     const auto layout = state_.ring(number);
     if (!layout) {
         return fail(ErrorCode::unsupported,

@@ -34,8 +34,9 @@ struct Obstacle {
     const char* text;
 };
 constexpr std::array obstacles{
-    Obstacle{[](const session::DeviceState& state) { return state.has_feature(protocol::feature::ACCESS_PLATFORM); },
-             "the rings are behind an IOMMU (ACCESS_PLATFORM)"},
+    Obstacle{
+        [](const session::DeviceState& state) { return state.has_feature(protocol::feature::ACCESS_PLATFORM); },
+        "the rings are behind an IOMMU (ACCESS_PLATFORM): nobody would ask the front-end where the driver's ring is"},
     Obstacle{[](const session::DeviceState& state) {
                  return state.has_protocol_feature(protocol::protocol_feature::INBAND_NOTIFICATIONS);
              },

@@ -31,8 +31,9 @@ class DataPathTest : public ::testing::Test {
 
     // Gives what the back-end gets in place of the descriptors.
     std::vector<FileDescriptor> send(protocol::FrontEndRequest request, const Bytes& payload,
-                                     std::vector<FileDescriptor> descriptors = {}) {
-        const protocol::Header header{static_cast<std::uint32_t>(request), protocol::version_1,
+                                     std::vector<FileDescriptor> descriptors = {},
+                                     std::uint32_t flags = protocol::version_1) {
+        const protocol::Header header{static_cast<std::uint32_t>(request), flags,
                                       static_cast<std::uint32_t>(payload.size())};
         std::vector<int> numbers;
         std::vector<std::uint32_t> ids;
@@ -41,6 +42,9 @@ class DataPathTest : public ::testing::Test {
             ids.push_back(++last_id);
         }
         path->replace_descriptors(Side::front_end, header, descriptors, numbers);
+        if (request == protocol::FrontEndRequest::IOTLB_MSG) {
+            path->before_translation(header);
+        }
         std::vector<FileDescriptor> received;
         for (const int number : numbers) {
             received.emplace_back(::fcntl(number, F_DUPFD_CLOEXEC, 0));

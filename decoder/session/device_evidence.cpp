@@ -12,6 +12,7 @@ namespace vutrace::session {
 namespace {
 
 using protocol::FrontEndRequest;
+using virtio::Access;
 
 struct Evidence {
     FrontEndRequest request;
@@ -124,18 +125,6 @@ const Evidence* find_evidence(std::uint32_t request, ByteView configuration) noe
                                                                   : nullptr;
 }
 
-// A ring part as a guest physical address, inside one region completely.
-std::optional<std::uint64_t> locate(const virtio::RegionTable& regions, bool guest_addresses, std::uint64_t address,
-                                    std::uint64_t bytes, std::uint64_t alignment) noexcept {
-    if (address % alignment != 0) {
-        return std::nullopt;
-    }
-    if (guest_addresses) {
-        return regions.find_guest(address, bytes) != nullptr ? std::optional(address) : std::nullopt;
-    }
-    return regions.user_to_guest(address, bytes);
-}
-
 bool has_addresses(const QueueState* state) noexcept {
     return state != nullptr && state->size && state->addresses;
 }
@@ -145,16 +134,14 @@ bool has_addresses(const QueueState* state) noexcept {
 std::optional<virtio::SplitRingLayout> DeviceState::split_ring(std::uint32_t index) const {
     const QueueState* state = queue(index);
     if (has_feature(protocol::feature::RING_PACKED) || !has_addresses(state) ||
-        has_feature(protocol::feature::ACCESS_PLATFORM) || !virtio::is_split_queue_size(*state->size)) {
+        !virtio::is_split_queue_size(*state->size)) {
         return std::nullopt;
     }
-    const virtio::RegionTable regions = region_table();
-    const bool guest = has_protocol_feature(protocol::protocol_feature::GPA_ADDRESSES);
     virtio::SplitRingLayout ring;
     ring.size = *state->size;
-    const auto descriptor = locate(regions, guest, state->addresses->descriptor, ring.descriptor_bytes(), 16);
-    const auto available = locate(regions, guest, state->addresses->available, ring.available_bytes(), 2);
-    const auto used = locate(regions, guest, state->addresses->used, ring.used_bytes(), 4);
+    const auto descriptor = locate({state->addresses->descriptor, ring.descriptor_bytes(), 16, Access::read});
+    const auto available = locate({state->addresses->available, ring.available_bytes(), 2, Access::read});
+    const auto used = locate({state->addresses->used, ring.used_bytes(), 4, Access::write});
     if (!descriptor || !available || !used) {
         return std::nullopt;
     }
@@ -167,16 +154,14 @@ std::optional<virtio::SplitRingLayout> DeviceState::split_ring(std::uint32_t ind
 std::optional<virtio::PackedRingLayout> DeviceState::packed_ring(std::uint32_t index) const {
     const QueueState* state = queue(index);
     if (!has_feature(protocol::feature::RING_PACKED) || !has_addresses(state) ||
-        has_feature(protocol::feature::ACCESS_PLATFORM) || !virtio::is_packed_queue_size(*state->size)) {
+        !virtio::is_packed_queue_size(*state->size)) {
         return std::nullopt;
     }
-    const virtio::RegionTable regions = region_table();
-    const bool guest = has_protocol_feature(protocol::protocol_feature::GPA_ADDRESSES);
     virtio::PackedRingLayout ring;
     ring.size = *state->size;
-    const auto descriptor = locate(regions, guest, state->addresses->descriptor, ring.descriptor_bytes(), 16);
-    const auto driver = locate(regions, guest, state->addresses->available, virtio::packed_event_bytes, 4);
-    const auto device = locate(regions, guest, state->addresses->used, virtio::packed_event_bytes, 4);
+    const auto descriptor = locate({state->addresses->descriptor, ring.descriptor_bytes(), 16, Access::both});
+    const auto driver = locate({state->addresses->available, virtio::packed_event_bytes, 4, Access::read});
+    const auto device = locate({state->addresses->used, virtio::packed_event_bytes, 4, Access::write});
     if (!descriptor || !driver || !device) {
         return std::nullopt;
     }
@@ -184,6 +169,21 @@ std::optional<virtio::PackedRingLayout> DeviceState::packed_ring(std::uint32_t i
     ring.driver_event = *driver;
     ring.device_event = *device;
     return ring;
+}
+
+// As a guest physical address, inside one region completely.
+std::optional<std::uint64_t> DeviceState::locate(const RingPlace& part) const noexcept {
+    if (part.address % part.alignment != 0) {
+        return std::nullopt;
+    }
+    if (const auto space = iova_space()) {
+        return space->translate_whole(part.address, part.bytes, part.needed);
+    }
+    if (has_protocol_feature(protocol::protocol_feature::GPA_ADDRESSES)) {
+        return region_table_.find_guest(part.address, part.bytes) != nullptr ? std::optional(part.address)
+                                                                             : std::nullopt;
+    }
+    return region_table_.user_to_guest(part.address, part.bytes);
 }
 
 std::optional<virtio::RingLayout> DeviceState::ring(std::uint32_t index) const {

@@ -55,6 +55,7 @@ const DeviceState::RequestRow* DeviceState::find_row(std::uint32_t request) noex
         RequestRow{R::GET_PROTOCOL_FEATURES, &S::only_answered, &S::protocol_features_answered, true},
         RequestRow{R::SET_PROTOCOL_FEATURES, &S::set_protocol_features, nullptr, false},
         RequestRow{R::GET_QUEUE_NUM, &S::only_answered, &S::queue_count_answered, true},
+        RequestRow{R::IOTLB_MSG, &S::set_translation, &S::translation_answered, false},
         RequestRow{R::SET_VRING_ENABLE, &S::set_vring_enable, nullptr, false},
         RequestRow{R::SEND_RARP, &S::device_specific, nullptr, false},
         RequestRow{R::NET_SET_MTU, &S::device_specific, nullptr, false},
@@ -195,8 +196,11 @@ bool DeviceState::has_protocol_feature(unsigned bit) const noexcept {
 
 // --- Memory
 
-void DeviceState::memory_changed(Change& change) noexcept {
+void DeviceState::memory_changed(Change& change) {
     ++epoch_;
+    region_table_.regions.clear();
+    std::transform(regions_.begin(), regions_.end(), std::back_inserter(region_table_.regions),
+                   [](const KnownRegion& known) { return known.region; });
     change.memory = true;
 }
 
@@ -299,14 +303,6 @@ void DeviceState::inflight_area_answered(const Pending& /*pending*/, ByteView pa
     if (area && area->mmap_size != 0) {
         inflight_area_ = *area;
     }
-}
-
-virtio::RegionTable DeviceState::region_table() const {
-    virtio::RegionTable table;
-    table.regions.reserve(regions_.size());
-    std::transform(regions_.begin(), regions_.end(), std::back_inserter(table.regions),
-                   [](const KnownRegion& known) { return known.region; });
-    return table;
 }
 
 // --- Queues
@@ -429,6 +425,7 @@ void DeviceState::vring_base_answered(const Pending& pending, ByteView payload, 
         queue.started = false;
         change.queue_stopped = pending.queue;
     }
+    iotlb_.age();  // DPDK forgets what it knew, and asks again
 }
 
 void DeviceState::reset(const Message& /*message*/, Change& change) {
@@ -438,6 +435,7 @@ void DeviceState::reset(const Message& /*message*/, Change& change) {
         queue.base_given = false;
         queue.enabled = features_ && !has_feature(protocol::feature::PROTOCOL_FEATURES);
     }
+    iotlb_.age();
     change.device_reset = true;
 }
 

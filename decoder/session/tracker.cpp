@@ -84,21 +84,23 @@ void apply_change(SessionState& session, const Change& change) {
 // One pass over a ring: its entries one by one.
 class ChainPass {
   public:
-    ChainPass(SessionState& session, const trace::Record& record, std::uint16_t queue, MemoryTracking memory)
-        : session_(session),
-          record_(record),
-          queue_(session.queues[queue]),
-          ring_(memory != MemoryTracking::off ? session.device.ring(queue) : std::nullopt),
+    ChainPass(SessionState& session, const trace::Record& record, const trace::ChainRecord& chains,
+              MemoryTracking memory)
+        : record_(record),
+          queue_(session.queues[chains.queue]),
+          memory_(session.memory, session.device.iova_space(),
+                  chains.translations.value_or(session.device.translations()) == session.device.translations()),
+          ring_(memory != MemoryTracking::off ? session.device.ring(chains.queue) : std::nullopt),
           packed_(session.device.has_feature(protocol::feature::RING_PACKED)),
-          keeps_buffers_(memory == MemoryTracking::on &&
-                         !session.device.has_feature(protocol::feature::ACCESS_PLATFORM)) {
-        const QueueState* state = session.device.queue(queue);
+          keeps_buffers_(memory == MemoryTracking::on) {
+        const QueueState* state = session.device.queue(chains.queue);
         size_ =
             state != nullptr && state->size ? std::min(*state->size, virtio::max_queue_size) : virtio::max_queue_size;
         size_ = std::max(size_, 1U);
     }
 
     ChainContext take(const trace::ChainEntry& entry, std::uint64_t sequence) {
+        memory_.next_step();
         ++queue_.proofs[static_cast<std::size_t>(entry.proof) % std::size(queue_.proofs)];
         return entry.state == trace::ChainEntry::State::available ? take_available(entry, sequence) : take_used(entry);
     }
@@ -116,7 +118,7 @@ class ChainPass {
         }
         queue_.fields = fields;
         if (ring_) {
-            std::visit([&](const auto& ring) { write_fields(session_.memory, ring, fields); }, *ring_);
+            std::visit([&](const auto& ring) { write_fields(memory_.guest(), ring, fields); }, *ring_);
         }
     }
 
@@ -138,10 +140,10 @@ class ChainPass {
         ++queue_.chains_available;
         queue_.fields.available_index = queue_.next_available = behind(entry.index, entry.descriptors);
         if (ring_) {
-            std::visit([&](const auto& ring) { write_available(session_.memory, ring, entry); }, *ring_);
+            std::visit([&](const auto& ring) { write_available(memory_, ring, entry); }, *ring_);
         }
         if (keeps_buffers_) {
-            write_buffers(session_.memory, entry.descriptors, false, entry.content);
+            write_buffers(memory_, entry.descriptors, false, entry.content);
         }
         const std::int64_t time = trace::time_of(record_, entry);
         if (packed_ || entry.head < size_) {  // a buffer id may be any number
@@ -163,20 +165,20 @@ class ChainPass {
         }
         queue_.fields.used_index = queue_.next_used = behind(entry.index, context.descriptors);
         if (ring_) {
-            std::visit([&](const auto& ring) { write_used(session_.memory, ring, entry); }, *ring_);
+            std::visit([&](const auto& ring) { write_used(memory_.guest(), ring, entry); }, *ring_);
         }
         if (keeps_buffers_) {
-            write_buffers(session_.memory, context.descriptors, true, entry.content);
+            write_buffers(memory_, context.descriptors, true, entry.content);
         }
         return context;
     }
 
-    SessionState& session_;
     const trace::Record& record_;
     QueueProgress& queue_;
+    ChainMemory memory_;
     std::optional<virtio::RingLayout> ring_;
     bool packed_{false};
-    bool keeps_buffers_;  // not where descriptors hold IOVAs, of which guest memory is not known
+    bool keeps_buffers_;
     std::uint32_t size_{0};
 };
 
@@ -340,7 +342,7 @@ std::vector<ChainContext> Tracker::take(SessionState& session, const trace::Reco
     std::vector<ChainContext> contexts;
     const std::size_t count = std::min(entries, chains.entries.size());
     contexts.reserve(count);
-    ChainPass pass(session, record, chains.queue, memory_);
+    ChainPass pass(session, record, chains, memory_);
     for (std::size_t i = 0; i < count; ++i) {
         contexts.push_back(pass.take(chains.entries[i], record.sequence + i));
     }

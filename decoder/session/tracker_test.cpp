@@ -213,12 +213,86 @@ TEST(Tracker, DropsOpenChainsWhereAQueueStartsAnew) {
     EXPECT_TRUE(tracker_of(builder).session(1)->queues.at(0).open.empty());
 }
 
-TEST(Tracker, LeavesMemoryAloneWhereDescriptorsHoldIovas) {
+// --- Behind an IOMMU
+
+// Buffers of a write at 0x100000, header and status in one page and the data in the next; these lie apart.
+constexpr std::uint64_t iova_buffers = 0x100000, first_page = 0x200000, second_page = 0x400000;
+
+SessionBuilder translated_session() {
     SessionBuilder builder;
-    BlockSession::start(builder);
-    builder.set(Request::SET_FEATURES, BlockSession::features | std::uint64_t{1} << protocol::feature::ACCESS_PLATFORM);
-    builder.chains(0, {BlockSession::write_request(0, 0, 1, 0x100000, data)});
+    BlockSession::start_translated(builder);
+    BlockSession::translate(builder, iova_buffers, first_page, 0x1000);
+    BlockSession::translate(builder, iova_buffers + 0x1000, second_page, 0x1000, 1);
+    return builder;
+}
+
+bool knows(const Tracker& tracker, std::uint64_t address, std::uint64_t length) {
+    Bytes bytes(length);
+    return tracker.session(1)->memory.read(address, bytes);
+}
+
+TEST(Tracker, LeavesMemoryAloneThatIovasWithoutTranslationLeadTo) {
+    SessionBuilder builder;
+    BlockSession::start_untranslated(builder);
+    builder.chains(0, {BlockSession::write_request(0, 0, 1, iova_buffers, data)});
     EXPECT_EQ(tracker_of(builder).session(1)->memory.resident_bytes(), 0U);
+}
+
+TEST(Tracker, FindsRingAndBuffersThroughTheTranslationsAtTheRecord) {
+    SessionBuilder builder = translated_session();
+    builder.chains(0, {BlockSession::write_request(0, 0, 1, iova_buffers, data)});
+    const Tracker tracker = tracker_of(builder);
+    EXPECT_TRUE(knows(tracker, BlockSession::descriptor, 16)) << "the ring";
+    EXPECT_TRUE(knows(tracker, first_page, 16)) << "the header";
+    EXPECT_TRUE(knows(tracker, second_page, data.size())) << "the data";
+    EXPECT_FALSE(knows(tracker, iova_buffers, 1)) << "an IOVA is no guest address";
+}
+
+TEST(Tracker, WritesABufferThatSpansTranslationsToBothPlaces) {
+    SessionBuilder builder = translated_session();
+    const Bytes bytes(32, std::byte{7});
+    builder.chains(0, {testing::available_entry(0, 0, {{iova_buffers + 0xff0, 32, 0, 0}}, testing::literal(bytes))});
+    const Tracker tracker = tracker_of(builder);
+    EXPECT_TRUE(knows(tracker, first_page + 0xff0, 16));
+    EXPECT_TRUE(knows(tracker, second_page, 16));
+    EXPECT_FALSE(knows(tracker, first_page + 0x1000, 1));
+}
+
+TEST(Tracker, DoesNotGuessWhereAnInvalidatedAddressLeads) {
+    SessionBuilder builder = translated_session();
+    BlockSession::invalidate(builder, iova_buffers, 0x1000);
+    builder.chains(0, {BlockSession::write_request(0, 0, 1, iova_buffers, data)});
+    const Tracker tracker = tracker_of(builder);
+    EXPECT_FALSE(knows(tracker, first_page, 16));
+    EXPECT_TRUE(knows(tracker, second_page, data.size())) << "this one still has its translation";
+}
+
+TEST(Tracker, AnInvalidationCountsOnceItIsAnswered) {
+    SessionBuilder builder = translated_session();
+    builder.request_with_reply(Request::IOTLB_MSG, protocol::serialise(protocol::Iotlb{iova_buffers, 0x1000, 0, 0, 3}));
+    builder.chains(0, {BlockSession::write_request(0, 0, 1, iova_buffers, data)});
+    EXPECT_TRUE(knows(tracker_of(builder), first_page, 16));
+}
+
+TEST(Tracker, NeedsThePermissionOfTheAccess) {
+    SessionBuilder builder = translated_session();
+    const Bytes bytes(16, std::byte{7});
+    trace::ChainEntry used = testing::used_entry(0, 0, testing::literal(bytes));
+    used.descriptors = {{iova_buffers + 0x1000, 16, 2, 0}};
+    builder.chains(0, {used});
+    EXPECT_FALSE(knows(tracker_of(builder), second_page, 16)) << "the device may only read there";
+}
+
+// A tap may have looked before a message that is in the trace before its record.
+TEST(Tracker, TakesNoTranslationThatTheLookDidNotHave) {
+    SessionBuilder builder = translated_session();
+    const std::uint64_t count = tracker_of(builder).session(1)->device.translations();
+    for (const std::uint64_t had : {count, count - 1, count + 1}) {
+        SessionBuilder again = translated_session();
+        trace::ChainRecord record{0, {}, {BlockSession::write_request(0, 0, 1, iova_buffers, data)}, had};
+        again.add(record);
+        EXPECT_EQ(knows(tracker_of(again), first_page, 16), had == count) << had;
+    }
 }
 
 // --- Messages in pieces

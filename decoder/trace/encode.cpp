@@ -13,6 +13,7 @@ namespace {
 // Sizes of the parts that repeat. A later version may make them longer: the bodies carry them, so that a
 // reader steps over what it does not know.
 constexpr std::uint16_t descriptor_size = 40;
+constexpr std::uint64_t no_translations = UINT64_MAX;
 constexpr std::uint16_t entry_header_size = 20;
 constexpr std::size_t chain_descriptor_size = 16;
 constexpr std::size_t smallest_attribute = 8;
@@ -171,6 +172,9 @@ void put(Sink& sink, const ChainRecord& body) noexcept {
     for (const ChainEntry& entry : body.entries) {
         put_entry(sink, entry);
     }
+    if (body.translations) {
+        sink.integer(*body.translations);
+    }
 }
 
 template <class Sink>
@@ -211,6 +215,7 @@ class BodyReader {
     }
     ByteView bytes(std::size_t size) noexcept { return reader_.take(size); }
     void skip(std::size_t size) noexcept { reader_.skip(size); }
+    [[nodiscard]] std::size_t remaining() const noexcept { return reader_.remaining(); }
 
     // An enumerator from 0 or `first` to `last`; others mean something that this version does not know.
     template <class Enum>
@@ -382,6 +387,10 @@ void get(BodyReader& reader, ChainRecord& body) {
     body.entries.reserve(reader.ok() ? entries : 0);
     for (std::size_t i = 0; i < entries && reader.ok(); ++i) {
         get_entry(reader, header_size, body.entries.emplace_back());
+    }
+    if (reader.remaining() >= sizeof(std::uint64_t)) {
+        const auto translations = reader.integer<std::uint64_t>();
+        body.translations = translations == no_translations ? std::nullopt : std::optional(translations);
     }
 }
 

@@ -84,6 +84,21 @@ TEST(Decode, RefusesPartsSmallerThanItKnows) {
     EXPECT_EQ(decode(chain, bytes).error().code, ErrorCode::bad_input);
 }
 
+TEST(Decode, AChainRecordMaySayHowManyTranslationsItHad) {
+    ChainRecord chain;
+    chain.entries.resize(1);
+    const Bytes without = encode(chain);
+    chain.translations = 7;
+    const Bytes with = encode(chain);
+    EXPECT_EQ(with.size(), without.size() + 8);
+    EXPECT_TRUE(decode(chain, with).value() == RecordBody{chain});
+    for (std::size_t cut = 1; cut <= 8; ++cut) {
+        const auto decoded = decode(chain, ByteView(with).first(with.size() - cut));
+        ASSERT_TRUE(decoded);
+        EXPECT_EQ(std::get<ChainRecord>(*decoded).translations, std::nullopt);
+    }
+}
+
 TEST(Decode, RefusesAChainRecordWithoutEntries) {
     EXPECT_EQ(decode(ChainRecord{}, encode(ChainRecord{})).error().code, ErrorCode::bad_input);
 }

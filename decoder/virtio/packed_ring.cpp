@@ -15,7 +15,7 @@ RingDescriptor with_fields_swapped(RingDescriptor descriptor) noexcept {
 
 class PackedWalk {
   public:
-    PackedWalk(const GuestMemory& memory, const PackedRingLayout& ring, PackedChain& chain) noexcept
+    PackedWalk(const WalkedMemory& memory, const PackedRingLayout& ring, PackedChain& chain) noexcept
         : memory_(memory), ring_(ring), chain_(chain), notes_(chain.chain) {}
 
     void run(PackedPosition position) noexcept {
@@ -48,7 +48,8 @@ class PackedWalk {
     [[nodiscard]] bool fetch(std::uint16_t offset, RingDescriptor& descriptor) const noexcept {
         std::array<std::byte, descriptor_size> bytes{};
         const std::uint64_t slot = ring_.slot(offset);
-        if (ring_.descriptor > UINT64_MAX - slot - descriptor_size || !memory_.read(ring_.descriptor + slot, bytes)) {
+        if (ring_.descriptor > UINT64_MAX - slot - descriptor_size ||
+            !memory_.ring.read(ring_.descriptor + slot, bytes)) {
             return false;
         }
         descriptor = parse_packed_descriptor(bytes);
@@ -63,7 +64,7 @@ class PackedWalk {
         if (!notes_.check_table(reference, ring_.size, entries)) {
             return;
         }
-        IndirectTable table(memory_, reference.address, entries, chain_.chain.table);
+        IndirectTable table(memory_.tables, reference.address, entries, chain_.chain.table);
         for (std::uint32_t i = 0; i < entries; ++i) {
             RingDescriptor descriptor;
             if (!table.fetch(i, descriptor)) {
@@ -80,7 +81,7 @@ class PackedWalk {
         }
     }
 
-    const GuestMemory& memory_;
+    const WalkedMemory& memory_;
     const PackedRingLayout& ring_;
     PackedChain& chain_;
     ChainNotes notes_;
@@ -122,7 +123,7 @@ void serialise_packed_descriptor(const RingDescriptor& descriptor, MutableByteVi
     serialise_descriptor(with_fields_swapped(descriptor), out);
 }
 
-void walk_packed_chain(const GuestMemory& memory, const PackedRingLayout& ring, PackedPosition position,
+void walk_packed_chain(const WalkedMemory& memory, const PackedRingLayout& ring, PackedPosition position,
                        PackedChain& chain) noexcept {
     chain.chain.clear();
     chain.id = 0;

@@ -53,14 +53,14 @@ class RingTable {
 
 class Walk {
   public:
-    Walk(const GuestMemory& memory, const SplitRingLayout& ring, Chain& chain) noexcept
+    Walk(const WalkedMemory& memory, const SplitRingLayout& ring, Chain& chain) noexcept
         : memory_(memory), ring_(ring), chain_(chain), notes_(chain) {}
 
     void run(std::uint16_t head) noexcept {
         if (!is_split_queue_size(ring_.size) || head >= ring_.size) {
             return notes_.stop(ChainProblem::head_out_of_range);
         }
-        RingTable table(memory_, ring_);
+        RingTable table(memory_.ring, ring_);
         follow(table, head, false);
     }
 
@@ -98,11 +98,11 @@ class Walk {
         if (!notes_.check_table(descriptor, ring_.size, entries)) {
             return;
         }
-        IndirectTable table(memory_, descriptor.address, entries, chain_.table);
+        IndirectTable table(memory_.tables, descriptor.address, entries, chain_.table);
         follow(table, 0, true);
     }
 
-    const GuestMemory& memory_;
+    const WalkedMemory& memory_;
     const SplitRingLayout& ring_;
     Chain& chain_;
     ChainNotes notes_;
@@ -110,7 +110,7 @@ class Walk {
 
 }  // namespace
 
-void walk_chain(const GuestMemory& memory, const SplitRingLayout& ring, std::uint16_t head, Chain& chain) noexcept {
+void walk_chain(const WalkedMemory& memory, const SplitRingLayout& ring, std::uint16_t head, Chain& chain) noexcept {
     chain.clear();
     Walk(memory, ring, chain).run(head);
 }

@@ -32,10 +32,10 @@ def network_device(socket, queues=1, more=""):
             "-device", f"virtio-net-pci,netdev=net,vectors=0{several}{more}"]
 
 
-def translated_network_device(socket):
+def translated_network_device(socket, more=""):
     """A network device behind an emulated IOMMU."""
     return ["-machine", "q35", "-device", "intel-iommu,device-iotlb=on",
-            *network_device(socket, more=",disable-legacy=on,iommu_platform=on,ats=on")]
+            *network_device(socket, more=f",disable-legacy=on,iommu_platform=on,ats=on{more}")]
 
 
 class Qemu(Process):

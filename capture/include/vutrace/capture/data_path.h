@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -65,6 +66,11 @@ class DataPath {
     // A GET_VRING_BASE reply (sender back-end) and the like must be seen before the front-end acts on it: called before
     // a reply is forwarded.
     virtual void before_reply(const protocol::Header& header, ByteView payload) = 0;
+    // Before an IOTLB message of the front-end is forwarded; its answer comes to `before_reply`.
+    virtual void before_translation(const protocol::Header& /*header*/) {}
+    // For a data path that is told of messages some time after they were forwarded: `stale()`, on the data path's
+    // thread, says whether IOTLB messages or answers have passed of which `forwarded` has not told yet.
+    virtual void follow_translations(std::function<bool()> /*stale*/) {}
     // Before a request is forwarded after which pages of guest memory may be missing (POSTCOPY_ADVISE,
     // POSTCOPY_LISTEN). When it returns nothing touches guest memory, until `forwarded` brings a change that says
     // otherwise.

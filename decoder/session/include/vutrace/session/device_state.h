@@ -7,6 +7,7 @@
 #include <vutrace/protocol/header.h>
 #include <vutrace/protocol/payloads.h>
 #include <vutrace/virtio/guest_memory.h>
+#include <vutrace/virtio/iotlb.h>
 #include <vutrace/virtio/ring_layout.h>
 
 #include <cstdint>
@@ -33,6 +34,7 @@ struct QueueState {
 struct Change {
     bool memory{false};  // the region table is another: epoch() grew
     bool features{false};
+    bool translations{false};                    // `translations()` grew
     bool device_reset{false};                    // RESET_OWNER, RESET_DEVICE, SET_STATUS 0: all queues stopped
     bool postcopy{false};                        // `postcopy_active()` changed
     bool memory_incomplete{false};               // `memory_incomplete()` changed
@@ -79,13 +81,21 @@ class DeviceState {
 
     [[nodiscard]] std::uint64_t epoch() const noexcept { return epoch_; }  // grows with each change of the regions
     [[nodiscard]] const std::vector<KnownRegion>& regions() const noexcept { return regions_; }
-    [[nodiscard]] virtio::RegionTable region_table() const;
+    [[nodiscard]] const virtio::RegionTable& region_table() const noexcept { return region_table_; }
+
+    // With ACCESS_PLATFORM: what the IOTLB messages so far make of the addresses in rings and descriptors. Valid until
+    // the next message. Empty without: descriptors hold guest physical addresses.
+    [[nodiscard]] std::optional<virtio::IovaSpace> iova_space() const noexcept;
+    // How many IOTLB messages took effect: an update with the request, an invalidation that is to be acknowledged with
+    // the answer (until then the back-end may use what it had) or, without one, with the next IOTLB message.
+    [[nodiscard]] std::uint64_t translations() const noexcept { return translations_; }
 
     [[nodiscard]] const std::map<std::uint32_t, QueueState>& queues() const noexcept { return queues_; }
     [[nodiscard]] const QueueState* queue(std::uint32_t index) const noexcept;
     // The ring of a queue in guest physical addresses, of the layout that RING_PACKED says. Empty where the size or the
-    // addresses are missing, invalid (misaligned: 16, 2, 4 bytes; packed: 16, 4, 4) or outside the regions, and where
-    // ACCESS_PLATFORM makes the addresses IOVAs.
+    // addresses are missing, invalid (misaligned: 16, 2, 4 bytes; packed: 16, 4, 4) or outside the regions. Where
+    // ACCESS_PLATFORM makes the addresses IOVAs, empty also as long as a part has no translation, or one to places that
+    // do not lie together.
     [[nodiscard]] std::optional<virtio::RingLayout> ring(std::uint32_t index) const;
     [[nodiscard]] std::optional<virtio::SplitRingLayout> split_ring(std::uint32_t index) const;    // empty if packed
     [[nodiscard]] std::optional<virtio::PackedRingLayout> packed_ring(std::uint32_t index) const;  // empty if split
@@ -109,6 +119,13 @@ class DeviceState {
         std::uint32_t request{0};
         std::uint32_t queue{0};                // GET_VRING_BASE
         std::optional<virtio::Region> region;  // ADD_MEM_REG: taken back if the answer is a failure
+    };
+    // A part of a ring, by its address as sent.
+    struct RingPlace {
+        std::uint64_t address{0};
+        std::uint64_t bytes{0};
+        std::uint64_t alignment{0};
+        virtio::Access needed{virtio::Access::none};  // by the device
     };
     using Handler = void (DeviceState::*)(const Message& message, Change& change);
     using ReplyHandler = void (DeviceState::*)(const Pending& pending, ByteView payload, Change& change);
@@ -140,6 +157,7 @@ class DeviceState {
     void device_specific(const Message& message, Change& change);
     void set_log_base(const Message& message, Change& change);
     void set_inflight_area(const Message& message, Change& change);
+    void set_translation(const Message& message, Change& change);
     void only_answered(const Message& message, Change& change);
 
     void features_answered(const Pending& pending, ByteView payload, Change& change);
@@ -149,10 +167,13 @@ class DeviceState {
     void vring_base_answered(const Pending& pending, ByteView payload, Change& change);
     void inflight_area_answered(const Pending& pending, ByteView payload, Change& change);
     void memory_region_answered(const Pending& pending, ByteView payload, Change& change);
+    void translation_answered(const Pending& pending, ByteView payload, Change& change);
 
+    void finish_invalidation(Change& change);
+    [[nodiscard]] std::optional<std::uint64_t> locate(const RingPlace& part) const noexcept;
     void queue_starts(Change& change);
     QueueState* queue_to_change(std::uint32_t index, Change& change);
-    void memory_changed(Change& change) noexcept;
+    void memory_changed(Change& change);
 
     std::optional<std::uint64_t> offered_features_;
     std::optional<std::uint64_t> features_;
@@ -162,9 +183,13 @@ class DeviceState {
     std::optional<std::uint64_t> queue_count_;
     Bytes configuration_;  // bounded: 4096 bytes
     std::uint64_t epoch_{0};
-    std::vector<KnownRegion> regions_;            // bounded: 1024
-    std::map<std::uint32_t, QueueState> queues_;  // bounded: 1024, indices below 65535
-    std::vector<Pending> pending_;                // oldest first, bounded: 256
+    std::vector<KnownRegion> regions_;  // bounded: 1024
+    virtio::RegionTable region_table_;  // the same regions
+    virtio::Iotlb iotlb_;               // bounded: see there
+    std::uint64_t translations_{0};
+    std::optional<protocol::Iotlb> invalidating_;  // sent, and its answer has not come
+    std::map<std::uint32_t, QueueState> queues_;   // bounded: 1024, indices below 65535
+    std::vector<Pending> pending_;                 // oldest first, bounded: 256
     std::optional<protocol::Inflight> inflight_area_;
     std::optional<protocol::Log> dirty_log_;
     bool postcopy_active_{false};

@@ -8,6 +8,7 @@
 #include <vutrace/trace/content.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -107,6 +108,9 @@ struct ChainRecord {
     std::uint16_t queue{0};
     RingFields fields;
     std::vector<ChainEntry> entries;  // at least one, in the order seen
+    // Behind an IOMMU: how many IOTLB messages had taken effect when the addresses in it were translated. Empty: those
+    // before the record, or there is no IOMMU.
+    std::optional<std::uint64_t> translations{};
     bool operator==(const ChainRecord&) const = default;
 };
 

@@ -16,6 +16,18 @@ inline constexpr std::uint16_t descriptor_write = 2;
 inline constexpr std::uint16_t descriptor_indirect = 4;
 inline constexpr std::size_t descriptor_size = 16;
 
+// What a walk reads: the ring by guest physical addresses, as its layout has them, and indirect tables by the addresses
+// that descriptors hold. One memory is both unless those are IOVAs.
+struct WalkedMemory {
+    const GuestMemory& ring;
+    const GuestMemory& tables;
+
+    // NOLINTNEXTLINE(google-explicit-constructor): a memory is walked memory
+    WalkedMemory(const GuestMemory& memory) noexcept : ring(memory), tables(memory) {}
+    WalkedMemory(const GuestMemory& of_ring, const GuestMemory& of_tables) noexcept
+        : ring(of_ring), tables(of_tables) {}
+};
+
 // In a packed ring `next` is the buffer id.
 struct RingDescriptor {
     std::uint64_t address{0};

@@ -141,7 +141,7 @@ template <class Descriptors>
 // ring is `too_long`. In an indirect table all entries count, in sequence, their id and NEXT do not. Every descriptor
 // is read from memory exactly once; work is bounded by the queue size plus `max_indirect_descriptors`; `chain` is
 // cleared first and reused.
-void walk_packed_chain(const GuestMemory& memory, const PackedRingLayout& ring, PackedPosition position,
+void walk_packed_chain(const WalkedMemory& memory, const PackedRingLayout& ring, PackedPosition position,
                        PackedChain& chain) noexcept;
 
 }  // namespace vutrace::virtio

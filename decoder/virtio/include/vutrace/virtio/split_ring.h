@@ -48,6 +48,6 @@ struct SplitRingLayout {
 // are passed on as they are (W12, W25). `chain` is cleared first and reused without allocating where it is large
 // enough. Every descriptor is read from memory exactly once. Work is bounded by the queue size plus
 // `max_indirect_descriptors`.
-void walk_chain(const GuestMemory& memory, const SplitRingLayout& ring, std::uint16_t head, Chain& chain) noexcept;
+void walk_chain(const WalkedMemory& memory, const SplitRingLayout& ring, std::uint16_t head, Chain& chain) noexcept;
 
 }  // namespace vutrace::virtio

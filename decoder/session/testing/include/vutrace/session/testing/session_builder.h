@@ -206,6 +206,41 @@ struct BlockSession {
         builder.reply(R::GET_VRING_BASE, protocol::serialise(protocol::VringState{queue, base}));
     }
 
+    // The same device behind an IOMMU: the ring at I/O virtual addresses, of which the back-end asks.
+    static constexpr std::uint64_t iova_features = features | std::uint64_t{1} << protocol::feature::ACCESS_PLATFORM;
+    static constexpr std::uint64_t iova_ring = 0xffffe000;
+
+    static void start_untranslated(SessionBuilder& builder) {
+        using R = protocol::FrontEndRequest;
+        connect(builder);
+        builder.set(R::SET_FEATURES, iova_features);
+        add_regions(builder);
+        builder.set(R::SET_VRING_NUM, 0, queue_size);
+        builder.set(R::SET_VRING_BASE, 0, 0);
+        const protocol::VringAddress address{
+            0, 0, iova_ring, iova_ring + (used - descriptor), iova_ring + (available - descriptor), used};
+        builder.request(R::SET_VRING_ADDR, protocol::serialise(address));
+        builder.request(R::SET_VRING_KICK, protocol::serialise_u64(0), {20});
+        builder.set(R::SET_VRING_ENABLE, 0, 1);
+    }
+    static void start_translated(SessionBuilder& builder) {
+        start_untranslated(builder);
+        translate(builder, iova_ring, descriptor, 0x2000);
+    }
+    // `guest` is where it leads, as a guest physical address.
+    static void translate(SessionBuilder& builder, std::uint64_t iova, std::uint64_t guest, std::uint64_t size,
+                          std::uint8_t permission = 3) {
+        iotlb_message(builder, {iova, size, user_base + guest, permission, 2});
+    }
+    static void invalidate(SessionBuilder& builder, std::uint64_t iova, std::uint64_t size) {
+        iotlb_message(builder, {iova, size, 0, 0, 3});
+    }
+    static void iotlb_message(SessionBuilder& builder, const protocol::Iotlb& message) {
+        using R = protocol::FrontEndRequest;
+        builder.request_with_reply(R::IOTLB_MSG, protocol::serialise(message));
+        builder.reply(R::IOTLB_MSG, protocol::serialise_u64(0));
+    }
+
     // A write of `data` at `sector`: header, data and status in three descriptors from `head` on, the buffers at
     // `buffers`.
     [[nodiscard]] static trace::ChainEntry write_request(std::uint16_t head, std::uint16_t index, std::uint64_t sector,
