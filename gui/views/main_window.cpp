@@ -44,7 +44,7 @@ constexpr int progress_steps = 1000;
 constexpr std::uint64_t most_bytes_checked_unasked = std::uint64_t{256} << 20U;
 
 // In the order of RecordsModel::Column, in characters.
-constexpr std::array<int, RecordsModel::column_count> column_widths{2, 7, 13, 6, 9, 9, 5, 8, 25, 60};
+constexpr std::array<int, RecordsModel::column_count> column_widths{2, 7, 13, 6, 9, 9, 5, 8, 29, 60};
 
 }  // namespace
 

@@ -84,6 +84,7 @@ QWidget* TimeDocks::make_timeline(QMainWindow& window) {
                                            : tr("Drag to mark a range; the wheel zooms, with Shift it moves"));
     };
     show_range();
+    range_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);  // a hint must not keep the dock wide
     connect(timeline_, &TimelineView::range_changed, this, show_range);
     connect(timeline_, &TimelineView::filter_wanted, this, &TimeDocks::filter_wanted);
     connect(timeline_, &TimelineView::picture_wanted, this, &TimeDocks::save_picture);
@@ -146,7 +147,7 @@ void TimeDocks::make_room_beside(QDockWidget& other) {
         return;
     }
     window_.resizeDocks({shown}, {usual_height}, Qt::Vertical);
-    const int width = window_.width();
+    const int width = window_.centralWidget()->width();  // what the docks at the right leave
     window_.resizeDocks({&other, shown}, {width * 2 / 5, width * 3 / 5}, Qt::Horizontal);
 }
 
