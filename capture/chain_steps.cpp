@@ -129,7 +129,7 @@ void ChainSteps::complete_unseen(Step step, std::uint32_t length) {
 void ChainSteps::doubt_offer(std::uint32_t key) noexcept {
     const std::int32_t offered = key < offered_in_batch_.size() ? offered_in_batch_[key] : -1;
     if (offered >= 0) {
-        lower(batch_.entry(static_cast<std::size_t>(offered)).proof, trace::Proof::late);
+        make_late(batch_.entry(static_cast<std::size_t>(offered)).proof);
     }
 }
 
@@ -140,7 +140,7 @@ void ChainSteps::judge_offers(bool known) noexcept {
             continue;
         }
         if (!known) {
-            lower(entry.proof, trace::Proof::late);
+            make_late(entry.proof);
         }
         if (keys_[i] < offered_in_batch_.size()) {
             offered_in_batch_[keys_[i]] = -1;
@@ -151,7 +151,7 @@ void ChainSteps::judge_offers(bool known) noexcept {
 void ChainSteps::doubt_completion(std::uint32_t key) noexcept {
     const std::int32_t completed = key < completed_in_batch_.size() ? completed_in_batch_[key] : -1;
     if (completed >= 0) {
-        lower(batch_.entry(static_cast<std::size_t>(completed)).proof, trace::Proof::late);
+        make_late(batch_.entry(static_cast<std::size_t>(completed)).proof);
     }
 }
 

@@ -107,7 +107,7 @@ class ChainSteps {
         for (std::size_t i = 0; i < batch_.size(); ++i) {
             trace::ChainEntry& entry = batch_.entry(i);
             if (entry.state == trace::ChainEntry::State::available && changed(entry)) {
-                lower(entry.proof, trace::Proof::late);
+                make_late(entry.proof);
             }
         }
     }
@@ -119,7 +119,9 @@ class ChainSteps {
         for (std::size_t i = 0; i < batch_.size(); ++i) {
             trace::ChainEntry& entry = batch_.entry(i);
             if (entry.state == trace::ChainEntry::State::used) {
-                lower(entry.proof, untouched(entry) ? trace::Proof::verified : trace::Proof::late);
+                if (!untouched(entry)) {
+                    make_late(entry.proof);
+                }
                 if (keys_[i] < completed_in_batch_.size()) {
                     completed_in_batch_[keys_[i]] = -1;
                 }
@@ -133,9 +135,10 @@ class ChainSteps {
     void lose(std::uint64_t chains, std::uint64_t completions, std::string reason, bool at_least);
 
   private:
-    static void lower(trace::Proof& proof, trace::Proof limit) noexcept {
-        if (limit < proof) {
-            proof = limit;
+    // Also what is there in part: that it may be of somebody else is the more important of the two.
+    static void make_late(trace::Proof& proof) noexcept {
+        if (proof != trace::Proof::absent) {
+            proof = trace::Proof::late;
         }
     }
     [[nodiscard]] std::optional<virtio::IovaSpace> space() const noexcept {

@@ -92,6 +92,21 @@ TEST_F(SplitRingTapTest, KeepsOfEachBufferWhatTheSnapLengthAllows) {
     EXPECT_EQ(entries[0].content.missing(), 4U);
 }
 
+// What is missing does not make the rest any surer.
+TEST_F(SplitRingTapTest, WhatIsThereInPartMayBeLateToo) {
+    SplitRingTap::Options options;
+    options.snap_length = 4;
+    start(options);
+    ring.describe_chain(0, {{buffer, 8, false}});
+    ring.offer(0);
+    ring.use(0, 0);
+    tap->scan();
+    const auto entries = recorder.entries();
+    ASSERT_EQ(entries.size(), 2U);
+    EXPECT_EQ(entries[0].content.missing(), 4U);
+    EXPECT_EQ(entries[0].proof, Proof::late);
+}
+
 TEST_F(SplitRingTapTest, RecordsNoGuestBytesInModeNone) {
     SplitRingTap::Options options;
     options.memory = MemoryMode::none;
