@@ -158,7 +158,7 @@ void ChainSteps::doubt_completion(std::uint32_t key) noexcept {
 void ChainSteps::flush(const trace::RingFields& fields) noexcept {
     if (options_.translations != nullptr && options_.translations_stale && options_.translations_stale()) {
         for (std::size_t i = 0; i < batch_.size(); ++i) {  // an address may have come to lead elsewhere
-            lower(batch_.entry(i).proof, trace::Proof::late);
+            make_late(batch_.entry(i).proof);
         }
     }
     batch_.flush(
