@@ -207,7 +207,7 @@ SplitRingTap::Taken SplitRingTap::take_heads(bool forced) {
         }
         const auto tables = steps_.memory(*ring_.mappings(), virtio::Access::read);
         virtio::walk_chain({*ring_.mappings(), tables}, ring_.layout(), head, chain_);
-        const bool overtaken = forced && next_used_ != fields_.used_index;
+        const bool overtaken = forced && next_used_ != used_;
         if (!ended_ && !overtaken && !steps_.is_translated(chain_)) {
             return Taken::blocked;  // the device must ask first
         }

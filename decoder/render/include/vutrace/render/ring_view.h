@@ -61,7 +61,7 @@ struct RingView {
     };
     std::vector<std::optional<Used>> used_ring;  // by slot, from captured memory
     std::uint64_t chains_available{0}, chains_used{0}, chains_lost{0};
-    bool chains_lost_at_least{false};  // of `chains_lost`: may have been more
+    bool chains_lost_at_least{false};   // of `chains_lost`: may have been more
     std::vector<std::string> problems;  // what is wrong in the rings, with the values; bounded
 
     // The open chain that a descriptor belongs to; null where there is none. Of several the one offered last.
