@@ -145,7 +145,9 @@ TEST_P(EventPollerTest, StaysMutedThoughItIsMutedInAStorm) {
     for (int round = 0; round < 300; ++round) {
         ASSERT_TRUE(ready(patience_ms));
         poller->mute(true);
-        EXPECT_FALSE(ready(0)) << round;
+        for (int late = 0; late < 3 && ready(0); ++late) {  // what was under way may still arrive, of nobody's event
+            EXPECT_THAT(drain(), IsEmpty()) << round;
+        }
         EXPECT_FALSE(ready(0)) << round;
         EXPECT_THAT(drain(), IsEmpty()) << round;
         poller->mute(false);
