@@ -1,5 +1,6 @@
 #include "vutrace/gui/views/capture_and_replay.h"
 
+#include "screenshot.h"
 #include "vutrace/gui/views/capture_dialog.h"
 #include "vutrace/gui/views/main_window.h"
 #include "vutrace/gui/views/records_view.h"
@@ -89,6 +90,7 @@ TEST_F(CaptureAndReplayTest, ADifferenceGoesToItsRecord) {
     replay().divergences().setCurrentIndex(model->index(1, 0));
     QTest::keyClick(&replay().divergences(), Qt::Key_Return);
     EXPECT_EQ(wanted.count(), 1) << "it is about no record";
+    expect_picture(*window_, "replay");
 }
 
 TEST_F(CaptureAndReplayTest, TheCaptureFormSaysWhatItCostsAndWhichCommandItIs) {
@@ -104,6 +106,7 @@ TEST_F(CaptureAndReplayTest, TheCaptureFormSaysWhatItCostsAndWhichCommandItIs) {
     capture.datapath().setCurrentIndex(2);
     EXPECT_EQ(capture.options().datapath, QStringLiteral("shadow"));
     EXPECT_NE(capture.warnings().text(), tap);
+    expect_picture(capture, "capture");
     capture.trace().setText(path_);
     EXPECT_TRUE(capture.warnings().text().contains(QLatin1String("overwritten")));
     capture.datapath().setCurrentIndex(3);

@@ -44,6 +44,8 @@ CaptureDialog::CaptureDialog(QWidget* parent) : QDialog(parent) {
     warnings_ = new QLabel(this);
     warnings_->setWordWrap(true);
     warnings_->setTextFormat(Qt::PlainText);
+    warnings_->setAlignment(Qt::AlignTop);
+    warnings_->setMinimumHeight(5 * fontMetrics().lineSpacing());  // a form does not ask how high wrapped text is
     command_ = new QLineEdit(this);
     command_->setReadOnly(true);
     said_ = new QPlainTextEdit(this);

@@ -252,6 +252,7 @@ void MainWindow::make_time_docks() {
 
 void MainWindow::make_capture_and_replay() {
     capture_and_replay_ = new CaptureAndReplay(*this);
+    tabifyDockWidget(&time_docks_->timeline_dock(), &capture_and_replay_->replay_dock());
     connect(capture_and_replay_, &CaptureAndReplay::record_wanted, this, &MainWindow::go_to_sequence);
     connect(capture_and_replay_, &CaptureAndReplay::trace_wanted, this, &MainWindow::open);
 }
