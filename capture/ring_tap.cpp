@@ -54,8 +54,9 @@ void RingTap::note_once(bool& said, std::string text) {
 void RingTap::note_reused() {
     if (!std::exchange(said_reused_, true)) {
         lose(0, 0,
-             "at the last look, after the queue had ended, an index was further ahead than "
-             "the queue holds: its memory may have been used for something else");
+             ended_ ? "at the last look, after the queue had ended, an index was further ahead than "
+                      "the queue holds: its memory may have been used for something else"
+                    : "both indices went to 0, further than the queue holds: its memory was cleared");
     }
 }
 

@@ -100,6 +100,10 @@ void SplitRingTap::follow(const trace::RingFields& now) {
     const std::uint16_t completed = distance(index_of(used_), now.used_index);
     published_ += offered;
     used_ += completed;
+    if (was_cleared(now, offered, completed)) {
+        forget_ring();
+        return;
+    }
     const bool in_motion = offered != 0 || completed != 0;
     const bool shows_loss = std::max(offered, completed) > ring_.layout().size;
     const bool reused = ended_ && shows_loss;  // no longer a ring
@@ -108,6 +112,23 @@ void SplitRingTap::follow(const trace::RingFields& now) {
     }
     polled_ = steps_.options().event_index ? now.available_event != now.available_index
                                            : (now.used_flags & virtio::used_no_notify) != 0;
+}
+
+// Both indices at 0, and both further ahead than a ring holds: DPDK clears a ring's memory as soon as it is stopped,
+// which a tap of low priority may see before it knows of the stop.
+bool SplitRingTap::was_cleared(const trace::RingFields& now, std::uint16_t offered,
+                               std::uint16_t completed) const noexcept {
+    return now.available_index == 0 && now.used_index == 0 && std::min(offered, completed) > ring_.layout().size;
+}
+
+// Should it be a ring after all, it is followed from here.
+void SplitRingTap::forget_ring() {
+    next_available_ = published_;
+    next_used_ = used_;
+    steps_.in_flight().clear();
+    doubtful_ = true;
+    rounds_.doubt();
+    note_reused();
 }
 
 void SplitRingTap::count() {

@@ -48,6 +48,9 @@ class SplitRingTap final : public RingTap {
     void settle();
     bool sample(trace::RingFields& fields);
     void follow(const trace::RingFields& now);
+    [[nodiscard]] bool was_cleared(const trace::RingFields& now, std::uint16_t offered,
+                                   std::uint16_t completed) const noexcept;
+    void forget_ring();
     void set_positions(Position available, Position used) noexcept;
 
     Taken take_available(bool forced);

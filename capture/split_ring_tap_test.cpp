@@ -184,6 +184,31 @@ TEST_F(SplitRingTapTest, ABaseThatTheRingHasLeftBehindIsTheUsedIndex) {
     }
 }
 
+// Before the tap knows that the queue has ended.
+TEST_F(SplitRingTapTest, ARingThatWasClearedClaimsNothing) {
+    start();
+    ring.describe_chain(0, {{buffer, 4, false}});
+    for (int i = 0; i < 40; ++i) {
+        ring.offer(0);
+        tap->scan();
+        (void)ring.take();
+        ring.use(0, 0);
+        tap->scan();
+    }
+    ring.set_indices(0);
+    tap->scan();
+    tap->end();
+    tap->scan();
+    tap->give_up();
+    const auto counts = recorder.counts();
+    EXPECT_EQ(counts.offers, 40U);
+    EXPECT_EQ(counts.completions, 40U);
+    EXPECT_EQ(counts.chains_lost, 0U);
+    EXPECT_EQ(counts.completions_lost, 0U);
+    ASSERT_EQ(recorder.all<trace::GapRecord>().size(), 1U);
+    EXPECT_TRUE(recorder.all<trace::GapRecord>()[0].reason.find("cleared") != std::string::npos);
+}
+
 TEST_F(SplitRingTapTest, SaysWhenNotificationsAreOff) {
     SplitRingTap::Options options;
     options.event_index = true;
