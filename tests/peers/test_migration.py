@@ -88,11 +88,11 @@ class Migration(PeerTestCase):
             return state == "completed"
         source.wait_for(over, "the migration to end", MOVE_SECONDS)
 
-    def finish(self, source):
+    def finish(self, source, known=()):
         source.qmp().command("quit")
         source.wait(20)
         self.capture.interrupt()
-        vutrace.require_healthy(self.workspace, self.capture.trace)
+        vutrace.require_healthy(self.workspace, self.capture.trace, known=known)
         sessions = vutrace.summary(self.workspace, self.capture.trace)["sessions"]
         continued = sessions[1]["continues"]
         self.assertEqual((len(sessions), continued["kind"], continued["session"]), (2, "migration", 1))
@@ -148,7 +148,8 @@ class Migration(PeerTestCase):
         target.say("go on")
         written, read = sums(target.wait_for_end())
         self.assertEqual(written, read)
-        records = self.finish(source)
+        # qemu-storage-daemon 7.2 answers GET_VRING_BASE at once, now and then with the last request still at its disk.
+        records = self.finish(source, known=("VU056", "VU094"))
         compared = [self.assert_messages(records, session, guest) for session, guest in enumerate((source, target), 1)]
         pages = self.assert_logging(records)
         self.assert_target_goes_on(records)
