@@ -503,20 +503,19 @@ void MainWindow::find(index::Direction direction) {
         return;
     }
     const bool forward = direction == index::Direction::forward;
-    search_was_for_ = forward ? tr("“%1” is not found behind this record").arg(find_line_->text())
-                              : tr("“%1” is not found before this record").arg(find_line_->text());
-    document_->search(current_, direction,
-                      [text, filter = model_->filter()](const explain::Annotation& annotation, std::size_t entry) {
-                          if (filter && !filter->matches(annotation, entry)) {
-                              return false;
-                          }
-                          const render::Row row = render::row_of(annotation, entry);
-                          const auto found = [&](const std::string& where) {
-                              return QString::fromStdString(where).toLower().contains(QString::fromStdString(text));
-                          };
-                          return found(row.name) || found(row.summary);
-                      });
-    show_progress();
+    search({direction,
+            [text, filter = model_->filter()](const explain::Annotation& annotation, std::size_t entry) {
+                if (filter && !filter->matches(annotation, entry)) {
+                    return false;
+                }
+                const render::Row row = render::row_of(annotation, entry);
+                const auto found = [&](const std::string& where) {
+                    return QString::fromStdString(where).toLower().contains(QString::fromStdString(text));
+                };
+                return found(row.name) || found(row.summary);
+            },
+            forward ? tr("“%1” is not found behind this record").arg(find_line_->text())
+                    : tr("“%1” is not found before this record").arg(find_line_->text())});
 }
 
 void MainWindow::end_search(std::uint64_t row, const QString& problem) {
