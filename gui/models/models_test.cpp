@@ -1,13 +1,11 @@
+#include "trace_fixture.h"
 #include "vutrace/gui/models/details_model.h"
 #include "vutrace/gui/models/findings_model.h"
 #include "vutrace/gui/models/quick_filter.h"
 #include "vutrace/gui/models/records_model.h"
 #include "vutrace/gui/models/trace_document.h"
 
-#include <vutrace/session/testing/session_builder.h>
-
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <QAbstractItemModelTester>
 #include <QCoreApplication>
@@ -20,28 +18,10 @@
 namespace vutrace::gui {
 namespace {
 
-using session::testing::BlockSession;
-using session::testing::literal;
-using session::testing::SessionBuilder;
-using session::testing::used_entry;
+using testing::patience;
 
-constexpr int patience = 20000;  // milliseconds
-
-class ModelsTest : public ::testing::Test {
+class ModelsTest : public testing::TraceFixture {
   protected:
-    void TearDown() override { std::filesystem::remove(path_); }
-
-    void write_trace(int rounds) {
-        BlockSession::start(builder_);
-        for (int i = 0; i < rounds; ++i) {
-            const auto index = static_cast<std::uint16_t>(i);
-            builder_.chains(0, {BlockSession::write_request(0, index, static_cast<std::uint64_t>(i), 0x100000,
-                                                            Bytes(512, std::byte{1}))});
-            builder_.chains(0, {used_entry(0, index, literal(Bytes(1)))});
-        }
-        ASSERT_TRUE(builder_.write_to(path_));
-    }
-    [[nodiscard]] QString path() const { return QString::fromStdString(path_); }
     static bool wait_for_end(const TraceDocument& document) {
         return QTest::qWaitFor([&] { return document.progress().complete; }, patience);
     }
@@ -55,9 +35,6 @@ class ModelsTest : public ::testing::Test {
         (void)QTest::qWaitFor([&] { return !model.is_filtering(); }, patience);
         return model.rowCount();
     }
-
-    SessionBuilder builder_;
-    const std::string path_ = ::testing::TempDir() + "gui_models." + std::to_string(getpid()) + ".pcap";
 };
 
 TEST_F(ModelsTest, RecordsKeepTheRulesOfAModelWhileTheyAreIndexedAndFiltered) {

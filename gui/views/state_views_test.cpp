@@ -5,40 +5,35 @@
 #include "vutrace/gui/views/ring_view.h"
 #include "vutrace/gui/views/state_docks.h"
 #include "vutrace/gui/views/state_panel.h"
+#include "window_fixture.h"
 
 #include <vutrace/session/testing/session_builder.h>
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <QApplication>
 #include <QComboBox>
 #include <QDockWidget>
 #include <QLabel>
 #include <QPlainTextEdit>
-#include <QSettings>
 #include <QSlider>
 #include <QStatusBar>
 #include <QTabWidget>
 #include <QTest>
 #include <QTreeView>
-#include <filesystem>
 
 namespace vutrace::gui {
 namespace {
 
 using session::testing::BlockSession;
 using session::testing::literal;
-using session::testing::SessionBuilder;
 using session::testing::used_entry;
 
-constexpr int patience = 20000;  // milliseconds
-
 // A window on a trace of a block device: five writes that are used and called for, and one that is not.
-class StateViewsTest : public ::testing::Test {
+class StateViewsTest : public testing::WindowFixture {
   protected:
     void SetUp() override {
-        QSettings().clear();
+        WindowFixture::SetUp();
         BlockSession::start(builder_);
         for (std::uint16_t i = 0; i < 6; ++i) {
             available_.push_back(builder_.chains(
@@ -50,19 +45,8 @@ class StateViewsTest : public ::testing::Test {
             }
         }
         ASSERT_TRUE(builder_.write_to(path_));
-        window_ = new MainWindow(QStringLiteral("test"));
-        window_->resize(1280, 800);
-        window_->show();
-        window_->open(QString::fromStdString(path_));
-        ASSERT_TRUE(wait([this] { return window_->document()->progress().complete && shows(1); }));
-    }
-    void TearDown() override {
-        delete window_;
-        std::filesystem::remove(path_);
-    }
-    template <class Condition>
-    static bool wait(const Condition& condition) {
-        return QTest::qWaitFor(condition, patience);
+        open(path());
+        ASSERT_TRUE(wait([this] { return shows(1); }));
     }
     [[nodiscard]] bool shows(std::uint64_t sequence) const {
         return window_->current_sequence() == sequence && docks().shown() == sequence;
@@ -80,10 +64,7 @@ class StateViewsTest : public ::testing::Test {
         ASSERT_TRUE(wait([this] { return rings().diagram().isVisible() && rings().diagram().width() > 100; }));
     }
 
-    SessionBuilder builder_;
     std::vector<std::uint64_t> available_, used_, calls_;
-    const std::string path_ = ::testing::TempDir() + "gui_state_views." + std::to_string(getpid()) + ".pcap";
-    MainWindow* window_{nullptr};
 };
 
 TEST_F(StateViewsTest, TheStateFollowsTheRecordThatIsChosen) {

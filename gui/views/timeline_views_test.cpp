@@ -5,63 +5,36 @@
 #include "vutrace/gui/views/statistics_panel.h"
 #include "vutrace/gui/views/time_docks.h"
 #include "vutrace/gui/views/timeline_view.h"
+#include "window_fixture.h"
 
 #include <vutrace/session/testing/session_builder.h>
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <QApplication>
 #include <QComboBox>
 #include <QDockWidget>
 #include <QLabel>
 #include <QScrollBar>
-#include <QSettings>
 #include <QSignalSpy>
 #include <QTest>
 #include <QTreeView>
 #include <QWheelEvent>
 #include <algorithm>
-#include <filesystem>
 
 namespace vutrace::gui {
 namespace {
 
-using session::testing::BlockSession;
-using session::testing::literal;
 using session::testing::SessionBuilder;
-using session::testing::used_entry;
 
-constexpr int patience = 20000;  // milliseconds
-
-class TimelineTest : public ::testing::Test {
+class TimelineTest : public testing::WindowFixture {
   protected:
-    void SetUp() override { QSettings().clear(); }
-    void TearDown() override {
-        delete window_;
-        std::filesystem::remove(path_);
-    }
-    template <class Condition>
-    static bool wait(const Condition& condition) {
-        return QTest::qWaitFor(condition, patience);
-    }
     void open_chains(int rounds) {
-        BlockSession::start(builder_);
-        first_chain_ = builder_.last_sequence() + 1;
-        for (int i = 0; i < rounds; ++i) {
-            const auto index = static_cast<std::uint16_t>(i);
-            builder_.chains(0, {BlockSession::write_request(0, index, static_cast<std::uint64_t>(i), 0x100000,
-                                                            Bytes(512, std::byte{1}))});
-            builder_.chains(0, {used_entry(0, index, literal(Bytes(1)))});
-        }
-        ASSERT_TRUE(builder_.write_to(path_));
-        open(QString::fromStdString(path_));
+        write_trace(rounds);
+        open(path());
     }
     void open(const QString& path) {
-        window_ = new MainWindow(QStringLiteral("test"));
-        window_->show();
-        window_->open(path);
-        ASSERT_TRUE(wait([this] { return window_->document()->progress().complete; }));
+        WindowFixture::open(path);
         ASSERT_TRUE(wait([this] { return timeline().tracks().height() > 0 && window_->current_sequence() != 0; }));
         settle();
     }
@@ -98,11 +71,6 @@ class TimelineTest : public ::testing::Test {
                           Qt::NoScrollPhase, false);
         QApplication::sendEvent(timeline().viewport(), &event);
     }
-
-    SessionBuilder builder_;
-    std::uint64_t first_chain_{0};
-    const std::string path_ = ::testing::TempDir() + "gui_timeline." + std::to_string(getpid()) + ".pcap";
-    MainWindow* window_{nullptr};
 };
 
 TEST_F(TimelineTest, ShowsTheLanesOfTheSessionAndItsQueue) {

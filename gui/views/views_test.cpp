@@ -2,11 +2,9 @@
 #include "vutrace/gui/views/hex_view.h"
 #include "vutrace/gui/views/main_window.h"
 #include "vutrace/gui/views/records_view.h"
-
-#include <vutrace/session/testing/session_builder.h>
+#include "window_fixture.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <QApplication>
 #include <QClipboard>
@@ -23,41 +21,9 @@
 namespace vutrace::gui {
 namespace {
 
-using session::testing::BlockSession;
-using session::testing::literal;
-using session::testing::SessionBuilder;
-using session::testing::used_entry;
-
-constexpr int patience = 20000;  // milliseconds
-
-class WindowTest : public ::testing::Test {
+class WindowTest : public testing::WindowFixture {
   protected:
-    void SetUp() override { QSettings().clear(); }
-    void TearDown() override {
-        delete window_;
-        std::filesystem::remove(path_);
-    }
-
-    void write_trace(int rounds) {
-        BlockSession::start(builder_);
-        for (int i = 0; i < rounds; ++i) {
-            const auto index = static_cast<std::uint16_t>(i);
-            builder_.chains(0, {BlockSession::write_request(0, index, static_cast<std::uint64_t>(i), 0x100000,
-                                                            Bytes(512, std::byte{1}))});
-            builder_.chains(0, {used_entry(0, index, literal(Bytes(1)))});
-        }
-        ASSERT_TRUE(builder_.write_to(path_));
-    }
-    void open() {
-        window_ = new MainWindow(QStringLiteral("test"));
-        window_->show();
-        window_->open(QString::fromStdString(path_));
-        ASSERT_TRUE(wait([this] { return window_->document()->progress().complete; }));
-    }
-    template <class Condition>
-    static bool wait(const Condition& condition) {
-        return QTest::qWaitFor(condition, patience);
-    }
+    void open() { WindowFixture::open(path()); }
     void type_filter(const char* text) {
         QLineEdit* edit = window_->filter_bar().edit();
         edit->clear();
@@ -70,10 +36,6 @@ class WindowTest : public ::testing::Test {
     [[nodiscard]] bool row_known() const {
         return wait([this] { return model().row_at(records().current_row()) != nullptr; });
     }
-
-    SessionBuilder builder_;
-    const std::string path_ = ::testing::TempDir() + "gui_views." + std::to_string(getpid()) + ".pcap";
-    MainWindow* window_{nullptr};
 };
 
 TEST_F(WindowTest, OpensATraceAndShowsTheFirstRecordWithItsDetails) {
