@@ -4,6 +4,7 @@
 #include "vutrace/gui/models/quick_filter.h"
 #include "vutrace/gui/models/records_model.h"
 #include "vutrace/gui/models/trace_document.h"
+#include "vutrace/gui/models/visited_records.h"
 
 #include <gtest/gtest.h>
 
@@ -36,6 +37,30 @@ class ModelsTest : public testing::TraceFixture {
         return model.rowCount();
     }
 };
+
+TEST(VisitedRecords, GoBackAndForwardUntilTheNextJump) {
+    VisitedRecords visited;
+    EXPECT_FALSE(visited.back());
+    visited.jump(1, 10);
+    visited.jump(10, 20);
+    EXPECT_FALSE(visited.forward());
+    EXPECT_EQ(visited.back(), 10U);
+    EXPECT_EQ(visited.back(), 1U);
+    EXPECT_FALSE(visited.back());
+    EXPECT_EQ(visited.forward(), 10U);
+    visited.jump(10, 30);
+    EXPECT_FALSE(visited.forward()) << "20 is forgotten";
+    EXPECT_EQ(visited.back(), 10U);
+    EXPECT_EQ(visited.forward(), 30U);
+    for (std::uint64_t i = 0; i < 1000; ++i) {
+        visited.jump(i, i + 1);
+    }
+    int steps = 0;
+    while (visited.back()) {
+        ++steps;
+    }
+    EXPECT_EQ(steps, 200);
+}
 
 TEST_F(ModelsTest, RecordsKeepTheRulesOfAModelWhileTheyAreIndexedAndFiltered) {
     write_trace(3000);

@@ -38,7 +38,6 @@ namespace {
 
 constexpr std::size_t most_bytes_shown = std::size_t{1} << 20U;
 constexpr std::size_t most_records_copied = 100000;
-constexpr std::size_t most_visited = 200;
 constexpr int most_recent_files = 10;
 constexpr int progress_steps = 1000;
 constexpr std::uint64_t most_bytes_checked_unasked = std::uint64_t{256} << 20U;
@@ -317,7 +316,6 @@ void MainWindow::show_trace(const QString& path, bool grows) {
     details_model_->set_details({});
     bytes_->set_bytes({});
     visited_.clear();
-    visited_at_ = 0;
     current_ = 0;
     wanted_ = 1;
     last_row_ = 0;
@@ -437,7 +435,6 @@ void MainWindow::show_details(std::uint64_t generation, std::vector<render::Deta
     bytes_->set_bytes(std::move(bytes));
 }
 
-// Where one was and is, for going back.
 void MainWindow::select(std::uint64_t sequence) {
     if (model_ == nullptr) {
         return;
@@ -456,13 +453,7 @@ void MainWindow::go_to_sequence(std::uint64_t sequence) {
         statusBar()->showMessage(tr("There is no record %1").arg(sequence), 8000);
         return;
     }
-    visited_.resize(std::min(visited_at_, visited_.size()));
-    visited_.push_back(current_);
-    if (visited_.size() > most_visited) {
-        visited_.erase(visited_.begin());
-    }
-    visited_at_ = visited_.size();
-    visited_.push_back(sequence);
+    visited_.jump(current_, sequence);
     select(sequence);
 }
 

@@ -176,14 +176,14 @@ void MainWindow::go_to_number() {
 }
 
 void MainWindow::go_back() {
-    if (visited_at_ > 0 && visited_at_ < visited_.size()) {
-        select(visited_[--visited_at_]);
+    if (const auto record = visited_.back()) {
+        select(*record);
     }
 }
 
 void MainWindow::go_forward() {
-    if (visited_at_ + 1 < visited_.size()) {
-        select(visited_[++visited_at_]);
+    if (const auto record = visited_.forward()) {
+        select(*record);
     }
 }
 

@@ -8,6 +8,7 @@
 #include <vutrace/gui/models/quick_filter.h>
 #include <vutrace/gui/models/records_model.h>
 #include <vutrace/gui/models/trace_document.h>
+#include <vutrace/gui/models/visited_records.h>
 
 #include <QMainWindow>
 #include <QStringList>
@@ -166,8 +167,7 @@ class MainWindow final : public QMainWindow {
     std::uint64_t wanted_{0};  // selected once it is there
     std::uint64_t generation_{0};
     int last_row_{0};  // when it was looked at last
-    std::vector<std::uint64_t> visited_;
-    std::size_t visited_at_{0};
+    VisitedRecords visited_;
     QString search_was_for_;
 };
 
