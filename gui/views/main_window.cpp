@@ -1,12 +1,11 @@
 #include "vutrace/gui/views/main_window.h"
 
 #include "vutrace/gui/views/capture_and_replay.h"
+#include "vutrace/gui/views/details_pane.h"
 #include "vutrace/gui/views/filter_bar.h"
-#include "vutrace/gui/views/hex_view.h"
 #include "vutrace/gui/views/records_view.h"
 #include "vutrace/gui/views/state_docks.h"
 #include "vutrace/gui/views/time_docks.h"
-#include "vutrace/gui/views/tone_delegate.h"
 
 #include <vutrace/render/json.h>
 #include <vutrace/render/text.h>
@@ -47,8 +46,7 @@ constexpr std::array<int, RecordsModel::column_count> column_widths{2, 7, 13, 6,
 
 }  // namespace
 
-MainWindow::MainWindow(const QString& version, QWidget* parent)
-    : QMainWindow(parent), version_(version), details_model_(new DetailsModel(this)) {
+MainWindow::MainWindow(const QString& version, QWidget* parent) : QMainWindow(parent), version_(version) {
     setAttribute(Qt::WA_DeleteOnClose);
     setAcceptDrops(true);
     setWindowTitle(tr("vutrace"));
@@ -76,6 +74,14 @@ MainWindow::~MainWindow() {
     document_.reset();
 }
 
+QTreeView& MainWindow::details() const noexcept {
+    return details_->tree();
+}
+
+HexView& MainWindow::bytes() const noexcept {
+    return details_->bytes();
+}
+
 void MainWindow::make_find_bar() {
     find_bar_ = new QWidget(this);
     find_line_ = new QLineEdit(find_bar_);
@@ -98,21 +104,10 @@ void MainWindow::make_panes() {
     records_ = new RecordsView(this);
     records_->setAccessibleName(tr("Records"));
     records_->setContextMenuPolicy(Qt::CustomContextMenu);
-    details_ = new QTreeView(this);
-    details_->setModel(details_model_);
-    details_->setAccessibleName(tr("Details of the record"));
-    details_->setAlternatingRowColors(true);
-    details_->setUniformRowHeights(true);
-    details_->setItemDelegate(new ToneDelegate(Qt::UserRole, details_));
-    bytes_ = new HexView(this);
-    lower_ = new QSplitter(Qt::Horizontal, this);
-    lower_->addWidget(details_);
-    lower_->addWidget(bytes_);
-    lower_->setStretchFactor(0, 1);
-    lower_->setStretchFactor(1, 1);
+    details_ = new DetailsPane(this);
     upper_and_lower_ = new QSplitter(Qt::Vertical, this);
     upper_and_lower_->addWidget(records_);
-    upper_and_lower_->addWidget(lower_);
+    upper_and_lower_->addWidget(details_);
     upper_and_lower_->setStretchFactor(0, 3);
     upper_and_lower_->setStretchFactor(1, 2);
     notice_ = new QLabel(this);
@@ -135,23 +130,7 @@ void MainWindow::make_panes() {
     connect(records_, &RecordsView::current_row_changed, this, &MainWindow::show_current);
     connect(records_, &QWidget::customContextMenuRequested, this, &MainWindow::row_menu);
     connect(records_, &QAbstractItemView::activated, this, &MainWindow::go_to_partner);
-    connect(details_->selectionModel(), &QItemSelectionModel::currentChanged, this, [this](const QModelIndex& index) {
-        if (const render::Detail* line = details_model_->detail(index)) {
-            bytes_->mark(line->bytes);
-        }
-    });
-    connect(details_, &QAbstractItemView::activated, this, [this](const QModelIndex& index) {
-        if (const render::Detail* line = details_model_->detail(index); line != nullptr && line->record != 0) {
-            go_to_sequence(line->record);
-        }
-    });
-    connect(bytes_, &HexView::byte_chosen, this, [this](quint64 byte) {
-        const QModelIndex line = details_model_->index_of_byte(byte);
-        if (line.isValid()) {
-            details_->setCurrentIndex(line);
-            details_->scrollTo(line);
-        }
-    });
+    connect(details_, &DetailsPane::record_wanted, this, &MainWindow::go_to_sequence);
     connect(filter_bar_, &FilterBar::filter_entered, this, [this](const std::optional<filter::Filter>& filter) {
         if (model_ == nullptr || (!filter && !model_->filter())) {
             return;
@@ -223,10 +202,7 @@ void MainWindow::make_state_docks() {
     connect(state_docks_, &StateDocks::said, this,
             [this](const QString& text) { statusBar()->showMessage(text, 8000); });
     connect(state_docks_, &StateDocks::history_read, this, [this] {
-        const QModelIndex first = details_model_->index(0, DetailsModel::name);
-        const bool has_descriptors =
-            first.isValid() && !details_model_->match(first, Qt::DisplayRole, QStringLiteral("fd")).isEmpty();
-        if (has_descriptors) {
+        if (details_->has_descriptors()) {
             show_current(records_->current_row());  // their lives are known now
         }
     });
@@ -313,8 +289,7 @@ void MainWindow::show_trace(const QString& path, bool grows) {
     model_ = std::make_unique<RecordsModel>(*document_);
     time_docks_->set_document(document_.get(), findings_model_.get());
     reader_ = std::make_unique<ReaderThread>(document_->index(), 4);
-    details_model_->set_details({});
-    bytes_->set_bytes({});
+    details_->clear();
     visited_.clear();
     current_ = 0;
     wanted_ = 1;
@@ -425,14 +400,7 @@ void MainWindow::show_details(std::uint64_t generation, std::vector<render::Deta
     if (generation != generation_) {
         return;  // another record is current by now
     }
-    details_model_->set_details(std::move(details));
-    for (int row = 0; row < details_model_->rowCount(); ++row) {
-        const render::Detail* line = details_model_->detail(details_model_->index(row, 0));
-        details_->setFirstColumnSpanned(row, {}, line->name.empty());
-    }
-    details_->expandToDepth(1);
-    details_->resizeColumnToContents(DetailsModel::name);
-    bytes_->set_bytes(std::move(bytes));
+    details_->show_record(std::move(details), std::move(bytes));
 }
 
 void MainWindow::select(std::uint64_t sequence) {
@@ -639,8 +607,8 @@ void MainWindow::restore_settings() {
         if (!upper_and_lower_->restoreState(settings.value(QStringLiteral("panes")).toByteArray())) {
             upper_and_lower_->setSizes({460, 260});
         }
-        if (!lower_->restoreState(settings.value(QStringLiteral("lower_panes")).toByteArray())) {
-            lower_->setSizes({620, 640});
+        if (!details_->restoreState(settings.value(QStringLiteral("lower_panes")).toByteArray())) {
+            details_->setSizes({620, 640});
         }
         return;
     }
@@ -661,7 +629,7 @@ void MainWindow::save_settings() {
     settings.setValue(QStringLiteral("geometry"), saveGeometry());
     settings.setValue(QStringLiteral("docks"), saveState());
     settings.setValue(QStringLiteral("panes"), upper_and_lower_->saveState());
-    settings.setValue(QStringLiteral("lower_panes"), lower_->saveState());
+    settings.setValue(QStringLiteral("lower_panes"), details_->saveState());
     if (model_ != nullptr) {
         settings.setValue(QStringLiteral("columns"), records_->header()->saveState());
         settings.setValue(QStringLiteral("time_format"), static_cast<int>(model_->time_format()));

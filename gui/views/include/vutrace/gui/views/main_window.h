@@ -3,12 +3,12 @@
 
 #include "vutrace/gui/views/theme.h"
 
-#include <vutrace/gui/models/details_model.h>
 #include <vutrace/gui/models/findings_model.h>
 #include <vutrace/gui/models/quick_filter.h>
 #include <vutrace/gui/models/records_model.h>
 #include <vutrace/gui/models/trace_document.h>
 #include <vutrace/gui/models/visited_records.h>
+#include <vutrace/render/details.h>
 
 #include <QMainWindow>
 #include <QStringList>
@@ -28,6 +28,7 @@ namespace vutrace::gui {
 
 class CaptureAndReplay;
 class FilterBar;
+class DetailsPane;
 class HexView;
 class RecordsView;
 class StateDocks;
@@ -48,8 +49,8 @@ class MainWindow final : public QMainWindow {
     [[nodiscard]] CaptureAndReplay& capture_and_replay() const noexcept { return *capture_and_replay_; }
     [[nodiscard]] RecordsView& records() const noexcept { return *records_; }
     [[nodiscard]] FilterBar& filter_bar() const noexcept { return *filter_bar_; }
-    [[nodiscard]] QTreeView& details() const noexcept { return *details_; }
-    [[nodiscard]] HexView& bytes() const noexcept { return *bytes_; }
+    [[nodiscard]] QTreeView& details() const noexcept;
+    [[nodiscard]] HexView& bytes() const noexcept;
     [[nodiscard]] StateDocks& state_docks() const noexcept { return *state_docks_; }
     [[nodiscard]] QTreeView& findings() const noexcept { return *findings_; }
     [[nodiscard]] RecordsModel* model() const noexcept { return model_.get(); }
@@ -141,14 +142,11 @@ class MainWindow final : public QMainWindow {
     std::unique_ptr<RecordsModel> model_;
     std::unique_ptr<ReaderThread> reader_;  // of details and copies
     std::unique_ptr<FindingsModel> findings_model_;
-    DetailsModel* details_model_;
 
     FilterBar* filter_bar_;
     RecordsView* records_;
-    QTreeView* details_;
-    HexView* bytes_;
+    DetailsPane* details_;
     QSplitter* upper_and_lower_;
-    QSplitter* lower_;
     StateDocks* state_docks_;
     QDockWidget* findings_dock_;
     QTreeView* findings_;
