@@ -186,15 +186,15 @@ RecordQueue::Slot* RecordQueue::place(std::uint32_t session, trace::RecordType t
     const std::size_t padding = padding_for(size);
     if (padding != 0) {
         Slot* skipped = ::new (ring_.get() + head_ % capacity_) Slot;
-        skipped->size = padding;
+        skipped->size = static_cast<std::uint32_t>(padding);  // less than one place
         skipped->state.store(SlotState::padding, std::memory_order_relaxed);
         head_ += padding;
     }
     Slot* slot = ::new (ring_.get() + head_ % capacity_) Slot;
     slot->session = session;
     slot->time = time;
-    slot->size = size;
-    slot->body_size = body_size;
+    slot->size = static_cast<std::uint32_t>(size);  // see largest_record()
+    slot->body_size = static_cast<std::uint32_t>(body_size);
     slot->type = type;
     head_ += size;
     return slot;

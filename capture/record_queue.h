@@ -87,11 +87,14 @@ class RecordQueue {
         std::atomic<SlotState> state{SlotState::reserved};
         std::uint32_t session{0};
         std::int64_t time{0};
-        std::size_t size{0};  // of the whole place
-        std::size_t body_size{0};
+        std::uint32_t size{0};  // of the whole place
+        std::uint32_t body_size{0};
         trace::RecordType type{trace::RecordType::note};
         Losses worth;  // nothing for a gap, which tells of what is counted already
     };
+    // What is left before the end of the ring is a multiple of the alignment, and a slot must fit to mark it as
+    // padding.
+    static_assert(sizeof(Slot) <= slot_alignment);
     struct Loss {
         std::uint32_t session{0};
         std::uint16_t queue{trace::no_queue};
