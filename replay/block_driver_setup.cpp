@@ -186,6 +186,14 @@ Status BlockDriver::share_memory() {
     const std::array numbers{file_.number(), file_.number()};
     Status done;
     if (state_.has_protocol_feature(protocol_feature::CONFIGURE_MEM_SLOTS)) {
+        const auto slots = ask_number(FrontEndRequest::GET_MAX_MEM_SLOTS);
+        if (!slots) {
+            return tl::unexpected(slots.error());
+        }
+        if (*slots < regions.size()) {
+            return fail(ErrorCode::unsupported, fmt::format("the back-end takes {} memory regions, this driver has {}",
+                                                            *slots, regions.size()));
+        }
         for (const protocol::MemoryRegion& region : regions) {
             done = done ? tell(FrontEndRequest::ADD_MEM_REG, protocol::serialise_region(region, false),
                                std::span(numbers).first(1), true)
