@@ -134,6 +134,27 @@ void RecordsModel::set_findings(const std::vector<check::Finding>& findings) {
     }
 }
 
+void RecordsModel::set_bookmarks(const std::vector<Bookmark>& bookmarks) {
+    bookmarks_.clear();
+    for (const Bookmark& bookmark : bookmarks) {
+        bookmarks_[bookmark.record] = bookmark.comment;
+    }
+    if (rows_ > 0) {
+        Q_EMIT dataChanged(index(0, number), index(rows_ - 1, number), {bookmark_role, Qt::ToolTipRole});
+    }
+}
+
+// Told in words as well: a sign in the table is nothing to a screen reader.
+QVariant RecordsModel::bookmark_data(const QModelIndex& index, int role) const {
+    const auto bookmark = bookmarks_.find(sequence_at(index.row()));
+    if (bookmark == bookmarks_.end()) {
+        return {};
+    }
+    return role == bookmark_role        ? QVariant(bookmark->second)
+           : bookmark->second.isEmpty() ? QVariant(tr("Bookmark"))
+                                        : QVariant(tr("Bookmark: %1").arg(bookmark->second));
+}
+
 void RecordsModel::stop_filtering() {
     filtering_thread_ = std::jthread();  // asks it to stop, and waits for the row that it looks at
     timer_.stop();
@@ -338,6 +359,10 @@ QVariant RecordsModel::data(const QModelIndex& index, int role) const {
     }
     if (role == Qt::DisplayRole && index.column() == number) {
         return QLocale::c().toString(qulonglong{sequence_at(index.row())}).remove(QLatin1Char(','));
+    }
+    if (role == bookmark_role ||
+        (index.column() == number && (role == Qt::ToolTipRole || role == Qt::AccessibleDescriptionRole))) {
+        return bookmark_data(index, role);
     }
     if (role != Qt::DisplayRole && role != Qt::ToolTipRole && role < tone_role) {
         return {};

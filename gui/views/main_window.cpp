@@ -1,5 +1,6 @@
 #include "vutrace/gui/views/main_window.h"
 
+#include "vutrace/gui/views/bookmarks_dock.h"
 #include "vutrace/gui/views/capture_and_replay.h"
 #include "vutrace/gui/views/details_pane.h"
 #include "vutrace/gui/views/filter_bar.h"
@@ -57,6 +58,7 @@ MainWindow::MainWindow(const QString& version, QWidget* parent) : QMainWindow(pa
     make_status();
     make_time_docks();
     make_capture_and_replay();
+    make_bookmarks();
     make_actions();
     resize(1280, 800);
     restore_settings();
@@ -65,6 +67,7 @@ MainWindow::MainWindow(const QString& version, QWidget* parent) : QMainWindow(pa
 
 MainWindow::~MainWindow() {
     state_docks_->set_document(nullptr);
+    bookmarks_->set_document(nullptr, nullptr, nullptr);
     time_docks_->set_document(nullptr, nullptr);
     records_->setModel(nullptr);
     findings_->setModel(nullptr);
@@ -232,6 +235,15 @@ void MainWindow::make_capture_and_replay() {
     connect(capture_and_replay_, &CaptureAndReplay::trace_wanted, this, &MainWindow::open);
 }
 
+void MainWindow::make_bookmarks() {
+    bookmarks_ = new BookmarksDock(*this);
+    tabifyDockWidget(findings_dock_, &bookmarks_->dock());
+    connect(this, &MainWindow::record_selected, bookmarks_, &BookmarksDock::set_record);
+    connect(bookmarks_, &BookmarksDock::record_wanted, this, &MainWindow::go_to_sequence);
+    connect(bookmarks_, &BookmarksDock::said, this,
+            [this](const QString& text) { statusBar()->showMessage(text, 8000); });
+}
+
 void MainWindow::make_status() {
     counts_ = new QLabel(this);
     progress_ = new QProgressBar(this);
@@ -271,6 +283,7 @@ void MainWindow::follow() {
 }
 
 void MainWindow::show_trace(const QString& path, bool grows) {
+    bookmarks_->set_document(nullptr, nullptr, nullptr);
     time_docks_->set_document(nullptr, nullptr);
     records_->setModel(nullptr);
     findings_->setModel(nullptr);
@@ -288,6 +301,7 @@ void MainWindow::show_trace(const QString& path, bool grows) {
     state_docks_->set_document(document_.get());
     model_ = std::make_unique<RecordsModel>(*document_);
     time_docks_->set_document(document_.get(), findings_model_.get());
+    bookmarks_->set_document(document_.get(), model_.get(), &time_docks_->timeline());
     reader_ = std::make_unique<ReaderThread>(document_->index(), 4);
     details_->clear();
     visited_.clear();

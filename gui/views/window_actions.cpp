@@ -1,4 +1,5 @@
 // What can be done in the window, by menu and keyboard.
+#include "vutrace/gui/views/bookmarks_dock.h"
 #include "vutrace/gui/views/capture_and_replay.h"
 #include "vutrace/gui/views/filter_bar.h"
 #include "vutrace/gui/views/main_window.h"
@@ -98,6 +99,7 @@ void MainWindow::make_view_menu() {
         connect(action, &QAction::triggered, this, [this, i] { choose_theme(static_cast<Theme>(i)); });
     }
     time_docks_->add_views(menu);
+    bookmarks_->add_menu(*menuBar(), menu);
 }
 
 void MainWindow::make_help_menu() {

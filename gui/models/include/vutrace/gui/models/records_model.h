@@ -4,6 +4,7 @@
 
 #include <vutrace/check/finding.h>
 #include <vutrace/filter/filter.h>
+#include <vutrace/gui/models/notes_file.h>
 #include <vutrace/gui/models/reader_thread.h>
 #include <vutrace/gui/models/trace_document.h>
 #include <vutrace/index/matching.h>
@@ -35,6 +36,7 @@ class RecordsModel final : public QAbstractTableModel {
         kind_role,                 // int of trace::RecordType; invalid where the row is not known (yet)
         answers_role,              // bool: it comes from the side that was asked
         badge_role,                // int of check::Severity, of the worst finding at the record; invalid without one
+        bookmark_role,             // QString: the comment of its bookmark; invalid without one
     };
 
     // The document must outlive the model.
@@ -58,6 +60,8 @@ class RecordsModel final : public QAbstractTableModel {
 
     // Marks the records that findings are at.
     void set_findings(const std::vector<check::Finding>& findings);
+    // Marks those that a person marked.
+    void set_bookmarks(const std::vector<Bookmark>& bookmarks);
 
     // Between places in the table, from 0, and record numbers; 0 and the next place where there is none.
     [[nodiscard]] std::uint64_t sequence_at(int row) const;
@@ -97,6 +101,7 @@ class RecordsModel final : public QAbstractTableModel {
     void take_matches();
     void forget_pages();
     [[nodiscard]] std::uint64_t size() const noexcept;
+    [[nodiscard]] QVariant bookmark_data(const QModelIndex& index, int role) const;
     [[nodiscard]] QString time_text(const Cell& cell) const;
     [[nodiscard]] QString text(const Cell& cell, int column) const;
 
@@ -105,7 +110,8 @@ class RecordsModel final : public QAbstractTableModel {
     int rows_{0};  // as told to views
     std::optional<filter::Filter> filter_;
     index::RowSet picked_;
-    std::unordered_map<std::uint64_t, Badge> badges_;  // by record
+    std::unordered_map<std::uint64_t, Badge> badges_;       // by record
+    std::unordered_map<std::uint64_t, QString> bookmarks_;  // comments, by record
     std::uint64_t looked_at_{0};
     bool filtering_{false};
     std::shared_ptr<Inbox> inbox_;

@@ -26,6 +26,7 @@ class QTreeView;
 
 namespace vutrace::gui {
 
+class BookmarksDock;
 class CaptureAndReplay;
 class FilterBar;
 class DetailsPane;
@@ -46,6 +47,7 @@ class MainWindow final : public QMainWindow {
     // shown until `cancel`.
     void open(const QString& path, bool grows = false);
 
+    [[nodiscard]] BookmarksDock& bookmarks() const noexcept { return *bookmarks_; }
     [[nodiscard]] CaptureAndReplay& capture_and_replay() const noexcept { return *capture_and_replay_; }
     [[nodiscard]] RecordsView& records() const noexcept { return *records_; }
     [[nodiscard]] FilterBar& filter_bar() const noexcept { return *filter_bar_; }
@@ -121,6 +123,7 @@ class MainWindow final : public QMainWindow {
     void show_findings(bool whole);
     void make_time_docks();
     void make_capture_and_replay();
+    void make_bookmarks();
     void make_status();
     void restore_settings();
     void save_settings();
@@ -153,6 +156,7 @@ class MainWindow final : public QMainWindow {
     QLabel* verdict_;
     TimeDocks* time_docks_;
     CaptureAndReplay* capture_and_replay_;
+    BookmarksDock* bookmarks_;
     QWidget* find_bar_;
     QLineEdit* find_line_;
     QLabel* notice_;
