@@ -3,6 +3,7 @@
 #include "vutrace/gui/views/bookmarks_dock.h"
 #include "vutrace/gui/views/capture_and_replay.h"
 #include "vutrace/gui/views/details_pane.h"
+#include "vutrace/gui/views/export_actions.h"
 #include "vutrace/gui/views/filter_bar.h"
 #include "vutrace/gui/views/find_bar.h"
 #include "vutrace/gui/views/findings_dock.h"
@@ -41,6 +42,7 @@ MainWindow::MainWindow(const QString& version, QWidget* parent) : QMainWindow(pa
     make_time_docks();
     make_capture_and_replay();
     make_bookmarks();
+    make_exports();
     make_actions();
     resize(1280, 800);
     restore_settings();
@@ -49,6 +51,7 @@ MainWindow::MainWindow(const QString& version, QWidget* parent) : QMainWindow(pa
 
 MainWindow::~MainWindow() {
     state_docks_->set_document(nullptr);
+    exports_->set_document(nullptr, nullptr);
     bookmarks_->set_document(nullptr, nullptr, nullptr);
     time_docks_->set_document(nullptr, nullptr);
     records_->setModel(nullptr);
@@ -118,6 +121,7 @@ void MainWindow::make_panes() {
         wanted_ = current_;
         model_->set_filter(filter);
         time_docks_->set_filter(filter, filter_bar_->text());
+        exports_->set_filter(filter ? filter_bar_->text() : QString());
         records_->setFocus();
     });
     connect(find_bar_, &FindBar::find_wanted, this, &MainWindow::find);
@@ -186,6 +190,12 @@ void MainWindow::make_bookmarks() {
             [this](const QString& text) { statusBar()->showMessage(text, 8000); });
 }
 
+void MainWindow::make_exports() {
+    exports_ = new ExportActions(*this, *records_);
+    connect(exports_, &ExportActions::said, this,
+            [this](const QString& text) { statusBar()->showMessage(text, 8000); });
+}
+
 void MainWindow::make_status() {
     work_ = new WorkStatus(*statusBar());
     connect(work_, &WorkStatus::cancel_wanted, this, &MainWindow::cancel);
@@ -215,6 +225,7 @@ void MainWindow::follow() {
 }
 
 void MainWindow::show_trace(const QString& path, bool grows) {
+    exports_->set_document(nullptr, nullptr);
     bookmarks_->set_document(nullptr, nullptr, nullptr);
     time_docks_->set_document(nullptr, nullptr);
     records_->setModel(nullptr);
@@ -230,6 +241,7 @@ void MainWindow::show_trace(const QString& path, bool grows) {
     model_ = std::make_unique<RecordsModel>(*document_);
     time_docks_->set_document(document_.get(), findings_->model());
     bookmarks_->set_document(document_.get(), model_.get(), &time_docks_->timeline());
+    exports_->set_document(document_.get(), model_.get());
     reader_ = std::make_unique<ReaderThread>(document_->index(), 4);
     details_->clear();
     visited_.clear();

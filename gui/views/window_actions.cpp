@@ -1,6 +1,7 @@
 // What can be done in the window, by menu and keyboard.
 #include "vutrace/gui/views/bookmarks_dock.h"
 #include "vutrace/gui/views/capture_and_replay.h"
+#include "vutrace/gui/views/export_actions.h"
 #include "vutrace/gui/views/filter_bar.h"
 #include "vutrace/gui/views/find_bar.h"
 #include "vutrace/gui/views/findings_dock.h"
@@ -59,6 +60,8 @@ void MainWindow::make_file_menu() {
     menu.addSeparator();
     capture_and_replay_->add_actions(menu);
     menu.addSeparator();
+    exports_->add_exports(menu);
+    menu.addSeparator();
     connect(menu.addAction(tr("&Close"), QKeySequence::Close), &QAction::triggered, this, &QWidget::close);
     connect(menu.addAction(tr("&Quit"), QKeySequence(tr("Ctrl+Q"))), &QAction::triggered, qApp,
             &QApplication::closeAllWindows);
@@ -68,6 +71,7 @@ void MainWindow::make_edit_menu() {
     QMenu& menu = *menuBar()->addMenu(tr("&Edit"));
     add(menu, tr("&Copy as text"), QKeySequence::Copy, &MainWindow::copy_text);
     add(menu, tr("Copy as &JSON"), QKeySequence(tr("Ctrl+Shift+C")), &MainWindow::copy_json);
+    exports_->add_copies(menu);
     menu.addSeparator();
     add(menu, tr("&Find …"), QKeySequence::Find, &MainWindow::begin_find);
     add(menu, tr("Find &next"), QKeySequence(tr("F3")), &MainWindow::find_next);

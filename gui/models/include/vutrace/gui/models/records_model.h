@@ -6,6 +6,7 @@
 #include <vutrace/filter/filter.h>
 #include <vutrace/gui/models/notes_file.h>
 #include <vutrace/gui/models/reader_thread.h>
+#include <vutrace/gui/models/record_text.h>
 #include <vutrace/gui/models/trace_document.h>
 #include <vutrace/index/matching.h>
 #include <vutrace/index/row_set.h>
@@ -23,8 +24,6 @@
 #include <vector>
 
 namespace vutrace::gui {
-
-enum class TimeFormat : std::uint8_t { relative, absolute, delta };
 
 class RecordsModel final : public QAbstractTableModel {
     Q_OBJECT
@@ -54,6 +53,10 @@ class RecordsModel final : public QAbstractTableModel {
     // Shows the rows that `filter` picks, as they are found; empty: all.
     void set_filter(std::optional<filter::Filter> filter);
     [[nodiscard]] const std::optional<filter::Filter>& filter() const noexcept { return filter_; }
+    // Of the places in the table that a filter leaves, what rows stand there; empty without one.
+    [[nodiscard]] std::optional<index::RowSet> picked() const {
+        return filter_ ? std::optional(picked_) : std::nullopt;
+    }
     [[nodiscard]] bool is_filtering() const noexcept { return filtering_; }
     [[nodiscard]] std::uint64_t rows_looked_at() const noexcept { return looked_at_; }
     void stop_filtering();
@@ -102,7 +105,6 @@ class RecordsModel final : public QAbstractTableModel {
     void forget_pages();
     [[nodiscard]] std::uint64_t size() const noexcept;
     [[nodiscard]] QVariant bookmark_data(const QModelIndex& index, int role) const;
-    [[nodiscard]] QString time_text(const Cell& cell) const;
     [[nodiscard]] QString text(const Cell& cell, int column) const;
 
     TraceDocument& document_;

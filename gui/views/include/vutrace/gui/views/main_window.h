@@ -25,6 +25,7 @@ namespace vutrace::gui {
 class BookmarksDock;
 class CaptureAndReplay;
 class DetailsPane;
+class ExportActions;
 class FilterBar;
 class FindBar;
 class FindingsDock;
@@ -46,6 +47,7 @@ class MainWindow final : public QMainWindow {
     void open(const QString& path, bool grows = false);
 
     [[nodiscard]] BookmarksDock& bookmarks() const noexcept { return *bookmarks_; }
+    [[nodiscard]] ExportActions& exports() const noexcept { return *exports_; }
     [[nodiscard]] CaptureAndReplay& capture_and_replay() const noexcept { return *capture_and_replay_; }
     [[nodiscard]] RecordsView& records() const noexcept { return *records_; }
     [[nodiscard]] FilterBar& filter_bar() const noexcept { return *filter_bar_; }
@@ -89,6 +91,7 @@ class MainWindow final : public QMainWindow {
     void make_time_docks();
     void make_capture_and_replay();
     void make_bookmarks();
+    void make_exports();
     void make_status();
     void follow();
     void show_trace(const QString& path, bool grows);
@@ -155,6 +158,7 @@ class MainWindow final : public QMainWindow {
     TimeDocks* time_docks_;
     CaptureAndReplay* capture_and_replay_;
     BookmarksDock* bookmarks_;
+    ExportActions* exports_;
     WorkStatus* work_;
     QMenu* recent_{nullptr};
 
