@@ -39,6 +39,7 @@ QWidget* BookmarksDock::make_content(QMainWindow& window) {
                             QAbstractItemView::AnyKeyPressed);
     table_->setTabKeyNavigation(false);
     table_->verticalHeader()->hide();
+    table_->verticalHeader()->setDefaultSectionSize(table_->fontMetrics().height() + 6);
     table_->horizontalHeader()->setStretchLastSection(true);
     problem_ = new QLabel(content);
     problem_->setWordWrap(true);
@@ -199,6 +200,7 @@ void BookmarksDock::show_changes() {
     dock_->setWindowTitle(count == 0 ? tr("Bookmarks") : tr("Bookmarks: %1").arg(count));
     if (count > 0 && count_ == 0) {
         dock_->show();
+        Q_EMIT appeared();
     }
     count_ = count;
     for (const int column : {BookmarksModel::record, BookmarksModel::time, BookmarksModel::name}) {

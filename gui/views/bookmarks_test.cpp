@@ -1,3 +1,4 @@
+#include "screenshot.h"
 #include "vutrace/gui/views/bookmarks_dock.h"
 #include "vutrace/gui/views/records_view.h"
 #include "vutrace/gui/views/time_docks.h"
@@ -125,6 +126,20 @@ TEST_F(BookmarksWindow, TheTimelineShowsThemAndAClickGoesThere) {
     go_to(1);
     const QImage without = timeline.viewport()->grab(QRect(x - 5, timeline.top() - 13, 11, 12)).toImage();
     EXPECT_NE(with, without);
+}
+
+TEST_F(BookmarksWindow, AreSeenOnLightAndDark) {
+    open();
+    press(Qt::Key_B, Qt::ControlModifier);
+    go_to(first_chain_ + 6);
+    press(Qt::Key_B, Qt::ControlModifier);
+    ASSERT_TRUE(model().setData(model().index(0, BookmarksModel::comment), QStringLiteral("the first write")));
+    for (const Theme theme : {Theme::light, Theme::dark}) {
+        apply(theme);
+        QTest::qWait(200);  // what is queued is painted
+        expect_picture(*window_, theme == Theme::light ? "bookmarks-light" : "bookmarks-dark");
+    }
+    apply(Theme::light);
 }
 
 TEST_F(BookmarksWindow, WhyTheyAreNotKeptIsSaidAndCanBeMended) {

@@ -185,6 +185,7 @@ void MainWindow::make_bookmarks() {
     bookmarks_ = new BookmarksDock(*this);
     tabifyDockWidget(findings_, &bookmarks_->dock());
     connect(this, &MainWindow::record_selected, bookmarks_, &BookmarksDock::set_record);
+    connect(bookmarks_, &BookmarksDock::appeared, this, [this] { time_docks_->make_room_beside(bookmarks_->dock()); });
     connect(bookmarks_, &BookmarksDock::record_wanted, this, &MainWindow::go_to_sequence);
     connect(bookmarks_, &BookmarksDock::said, this,
             [this](const QString& text) { statusBar()->showMessage(text, 8000); });

@@ -53,6 +53,7 @@ class BookmarksDock final : public QObject {
   Q_SIGNALS:
     void record_wanted(quint64 sequence);
     void said(const QString& text);
+    void appeared();  // the dock: it wants room
 
   private:
     QWidget* make_content(QMainWindow& window);
