@@ -156,7 +156,7 @@ TEST_F(BookmarksWindow, WhyTheyAreNotKeptIsSaidAndCanBeMended) {
     QTest::mouseClick(&dock().set_aside(), Qt::LeftButton);
     ASSERT_TRUE(wait([this] { return !dock().problem().isVisible(); }));
     EXPECT_FALSE(dock().set_aside().isVisible());
-    EXPECT_TRUE(QFile::exists(notes()));
+    EXPECT_TRUE(wait([this] { return QFile::exists(notes()); }));
     EXPECT_TRUE(QFile::remove(notes() + QStringLiteral(".old-1")));
 }
 
