@@ -79,6 +79,7 @@ void ChannelRelay::serve(Socket& socket, std::uint32_t events) {
     if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) {
         socket.from->serve_source();
     }
+    socket.to->ask_again();
     pass_on_end(socket, peer);
     pass_on_end(peer, socket);
     if (!over_) {

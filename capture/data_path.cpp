@@ -62,8 +62,10 @@ class SessionDataPath final : public DataPath {
           areas_(session, recorder),
           taps_(options, session, recorder, state, memory_.recorded_callback(), part_.count),
           shadow_(options.mode == DataPathMode::shadow
-                      ? std::make_unique<ShadowSession>(options_, session, recorder, state, memory_.recorded_callback(),
-                                                        [this](Kind kind, std::uint16_t queue) { notify(kind, queue); })
+                      ? std::make_unique<ShadowSession>(
+                            options_, session, recorder, state, memory_.recorded_callback(),
+                            [this](Kind kind, std::uint16_t queue) { notify(kind, queue); },
+                            [this](Kind kind, std::uint16_t queue) { return given(kind, queue); })
                       : nullptr),
           pacer_(
               loop, [this] { poll(); }, [this] { count(); }),
@@ -132,8 +134,13 @@ class SessionDataPath final : public DataPath {
     }
 
     void forwarded(ForwardedMessage message, const session::Change& change) override {
+        std::vector<ShadowReturn::Queue> returned;
         if (shadow_ != nullptr) {
             shadow_->forwarded(message, change);
+            returned = shadow_->take_returned();
+            for (const ShadowReturn::Queue& queue : returned) {
+                taps_.begin_at(queue.number, queue.base);
+            }
         }
         if (change.memory_incomplete) {
             state_.memory_incomplete() ? leave_memory() : use_memory_again();
@@ -166,6 +173,10 @@ class SessionDataPath final : public DataPath {
             update_shadow(*change.queue_changed, message);
         }
         looked(kicked ? taps_.scan_all() : Found::nothing);
+        // Chains may wait there for a kick that we took.
+        for (const ShadowReturn::Queue& queue : returned) {
+            notify(Kind::kick, queue.number);
+        }
     }
 
     void session_ended() override {
@@ -212,6 +223,10 @@ class SessionDataPath final : public DataPath {
         if (notifications_ != nullptr && notifications_->notify(kind, queue) && kind == Kind::call) {
             (void)recorder_.record(session_, trace::EventRecord{kind, queue, 1});
         }
+    }
+
+    [[nodiscard]] std::optional<int> given(Kind kind, std::uint16_t queue) const {
+        return notifications_ == nullptr ? std::nullopt : notifications_->given(kind, queue);
     }
 
     void end_queue(std::uint32_t queue) {

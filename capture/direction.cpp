@@ -38,6 +38,14 @@ void Direction::serve_sink() {
     }
 }
 
+void Direction::ask_again() {
+    if (waits_ && end_ == End::none) {
+        waits_ = false;
+        ask_for_replacement();
+        forward();
+    }
+}
+
 void Direction::finish() {
     if (offset_ + filled_ != 0) {
         end_piece(!complete());
@@ -93,9 +101,14 @@ void Direction::call_hooks() {
         last_piece_told_ = true;
         observer_.before_last_piece(sender_, header_, first_payload());
         if (held_) {
-            replacement_ = observer_.replace({sender_, header_, first_payload(), descriptors_, numbers_});
+            ask_for_replacement();
         }
     }
+}
+
+void Direction::ask_for_replacement() {
+    replacement_ = observer_.replace({sender_, header_, first_payload(), descriptors_, numbers_});
+    next_outgoing_ = outgoing_sent_ = 0;
 }
 
 void Direction::forward() {
@@ -129,8 +142,9 @@ std::optional<std::size_t> Direction::send_some(ByteView bytes, std::span<const 
 }
 
 bool Direction::send_replacement() {
-    while (next_outgoing_ < replacement_->size()) {
-        const OutgoingMessage& message = (*replacement_)[next_outgoing_];
+    const std::vector<OutgoingMessage>& messages = *replacement_.messages;
+    while (next_outgoing_ < messages.size()) {
+        const OutgoingMessage& message = messages[next_outgoing_];
         const std::span<const int> numbers = outgoing_sent_ == 0 ? std::span(message.descriptors) : std::span<int>{};
         const auto sent = send_some(ByteView(message.bytes).subspan(outgoing_sent_), numbers);
         if (!sent) {
@@ -142,13 +156,14 @@ bool Direction::send_replacement() {
             outgoing_sent_ = 0;
         }
     }
-    sent_ = filled_;
-    return true;
+    waits_ = replacement_.ask_again;
+    sent_ = waits_ ? 0 : filled_;
+    return !waits_;
 }
 
 // True when everything that arrived was passed on.
 bool Direction::send_pending() {
-    if (replacement_) {
+    if (replacement_.messages) {
         return send_replacement();
     }
     while (sent_ < filled_) {
@@ -178,7 +193,7 @@ void Direction::end_piece_if_due() {
     if (filled_ == 0) {
         return;
     }
-    if (complete() && replacement_ && replacement_->empty()) {
+    if (complete() && replacement_.messages && replacement_.messages->empty()) {
         begin_message();  // kept back: not a message of the session
         return;
     }
@@ -228,7 +243,8 @@ void Direction::begin_message() {
     first_descriptors_.clear();
     first_ids_.clear();
     held_ = false;
-    replacement_.reset();
+    replacement_ = {};
+    waits_ = false;
     next_outgoing_ = outgoing_sent_ = 0;
     replaced_ = false;
     last_piece_told_ = false;

@@ -68,10 +68,14 @@ class Direction {
     void serve_source();
     // The sink takes bytes again.
     void serve_sink();
+    // The other direction may have brought what a held message waits for.
+    void ask_again();
     // No more will be read or sent: an unfinished message is given to the observer as far as it went.
     void finish();
 
-    [[nodiscard]] bool wants_to_read() const noexcept { return !source_end_ && end_ == End::none && !blocked_; }
+    [[nodiscard]] bool wants_to_read() const noexcept {
+        return !source_end_ && end_ == End::none && !blocked_ && !waits_;
+    }
     [[nodiscard]] bool wants_to_write() const noexcept { return blocked_ && end_ == End::none; }
     [[nodiscard]] End end() const noexcept { return end_; }
     [[nodiscard]] const std::optional<Error>& failure() const noexcept { return failure_; }
@@ -98,6 +102,7 @@ class Direction {
     void call_hooks();
     void forward();
     [[nodiscard]] bool send_pending();
+    void ask_for_replacement();
     [[nodiscard]] bool send_replacement();
     [[nodiscard]] std::optional<std::size_t> send_some(ByteView bytes, std::span<const int> numbers);
     void end_piece_if_due();
@@ -129,6 +134,7 @@ class Direction {
     Replacement replacement_;
     std::size_t next_outgoing_{0};
     std::size_t outgoing_sent_{0};
+    bool waits_{false};  // for what its observer has asked the other side
     bool truncated_{false};
     bool replaced_{false};
     bool last_piece_told_{false};

@@ -112,14 +112,26 @@ void NotificationRelay::serve(const Link& link) {
 }
 
 bool NotificationRelay::notify(Kind kind, std::uint16_t queue) {
-    const auto current = std::find_if(links_.rbegin(), links_.rend(), [&](const auto& link) {
-        return link->kind == kind && link->queue == queue && !link->retired;
-    });
-    if (current == links_.rend()) {
-        return false;
+    const Link* const link = current(kind, queue);
+    if (link != nullptr) {
+        add_count(link->destination, 1);
     }
-    add_count((*current)->destination, 1);
-    return true;
+    return link != nullptr;
+}
+
+std::optional<int> NotificationRelay::given(Kind kind, std::uint16_t queue) const noexcept {
+    const Link* const link = current(kind, queue);
+    if (link == nullptr) {
+        return std::nullopt;
+    }
+    return (kind == Kind::kick ? link->destination : link->source).number();
+}
+
+const NotificationRelay::Link* NotificationRelay::current(Kind kind, std::uint16_t queue) const noexcept {
+    const auto link = std::find_if(links_.rbegin(), links_.rend(), [&](const auto& candidate) {
+        return candidate->kind == kind && candidate->queue == queue && !candidate->retired;
+    });
+    return link == links_.rend() ? nullptr : link->get();
 }
 
 void NotificationRelay::drop(std::vector<std::unique_ptr<Link>>::iterator link) {

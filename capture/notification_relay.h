@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace vutrace::capture {
@@ -41,6 +42,8 @@ class NotificationRelay {
     void retire(Kind kind, std::uint16_t queue);
     // Notifies whom the queue's eventfd of this kind is for, of our own accord. False where there is none.
     bool notify(Kind kind, std::uint16_t queue);
+    // The number of ours that was handed over last for this, while it is relayed.
+    [[nodiscard]] std::optional<int> given(Kind kind, std::uint16_t queue) const noexcept;
 
     static constexpr std::size_t most_retired = 16;  // of one kind and queue
 
@@ -52,6 +55,7 @@ class NotificationRelay {
         FileDescriptor source;
         FileDescriptor destination;
     };
+    [[nodiscard]] const Link* current(Kind kind, std::uint16_t queue) const noexcept;
     void serve(const Link& link);
     void drop(std::vector<std::unique_ptr<Link>>::iterator link);
 

@@ -133,6 +133,7 @@ class RelayedNotifications final : public Notifications {
 
     void retire(Kind kind, std::uint16_t queue) override { relay_.retire(kind, queue); }
     bool notify(Kind kind, std::uint16_t queue) override { return relay_.notify(kind, queue); }
+    std::optional<int> given(Kind kind, std::uint16_t queue) const override { return relay_.given(kind, queue); }
 
   private:
     Note note_;

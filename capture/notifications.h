@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace vutrace::capture {
@@ -39,6 +40,9 @@ class Notifications {
     virtual void mute(bool /*muted*/) {}
     // `relay` and `shadow`: writes to the eventfd that the other side gave us for this. False where there is none.
     virtual bool notify(Kind /*kind*/, std::uint16_t /*queue*/) { return false; }
+    // `relay` and `shadow`: the number of the eventfd that the other side got for this; open until another one is
+    // installed or it retires. Empty where there is none of ours.
+    [[nodiscard]] virtual std::optional<int> given(Kind /*kind*/, std::uint16_t /*queue*/) const { return {}; }
 };
 
 }  // namespace vutrace::capture

@@ -76,6 +76,7 @@ class PackedRingTap final : public RingTap {
     void judge_available();
     [[nodiscard]] bool may_be_overwritten(const trace::ChainEntry& entry) const noexcept;
 
+    // packed_ring_tap_used.cpp.
     enum class Look : std::uint8_t { used, nothing, passed, unreadable };
     [[nodiscard]] bool fetch_used();
     Look look_for_used(Position& at, bool further, virtio::RingDescriptor& found) const noexcept;

@@ -146,7 +146,8 @@ void QueueTaps::start(std::uint32_t queue, const virtio::RingLayout& layout) {
     tap.set_woken(!muted_);
     entries_.insert_or_assign(queue, std::move(entry));
     const bool look = !paused_;
-    tap.start(state_.ring_base(queue), look);
+    const auto beginning = beginnings_.extract(queue);
+    tap.start(beginning ? beginning.mapped() : state_.ring_base(queue), look);
     if (look && options_.memory != MemoryMode::none) {
         record_ring_parts(tap, static_cast<std::uint16_t>(queue), session_, recorder_);
     }

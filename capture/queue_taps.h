@@ -40,6 +40,8 @@ class QueueTaps {
     void translations_changed();
     // See DataPath::follow_translations. Before the first tap.
     void follow_translations(std::function<bool()> stale) { translations_stale_ = std::move(stale); }
+    // A queue that starts next begins there, whatever its messages say: somebody else had it until now.
+    void begin_at(std::uint32_t queue, std::uint32_t base) { beginnings_.insert_or_assign(queue, base); }
     void end(std::uint32_t queue);  // after a last look
     void end_all();
     // While paused no ring is looked at: a page that is missing must not be touched.
@@ -91,6 +93,7 @@ class QueueTaps {
     std::function<bool(std::uint32_t queue)> left_out_;
     std::shared_ptr<const GuestMappings> mappings_;
     std::map<std::uint32_t, Entry> entries_;
+    std::map<std::uint32_t, std::uint32_t> beginnings_;
     std::uint64_t copied_bytes_{0};
     bool paused_{false};
     bool muted_{false};

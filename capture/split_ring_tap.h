@@ -41,6 +41,12 @@ class SplitRingTap final : public RingTap {
     // Chains since the queue began: an index is its low 16 bits.
     using Position = std::uint64_t;
     static constexpr Position round = 65536;
+    [[nodiscard]] static constexpr std::uint16_t index_of(Position position) noexcept {
+        return static_cast<std::uint16_t>(position);
+    }
+    [[nodiscard]] static constexpr std::uint16_t distance(std::uint16_t from, std::uint16_t to) noexcept {
+        return static_cast<std::uint16_t>(to - from);
+    }
 
     std::size_t pass() override;
     [[nodiscard]] std::uint64_t followed() const noexcept override { return next_available_; }
@@ -58,8 +64,9 @@ class SplitRingTap final : public RingTap {
     void judge_available();
     std::size_t overwritten_available(const trace::RingFields& now) const noexcept;
 
-    void take_used();
+    // split_ring_tap_used.cpp.
     bool fetch_used();
+    void take_used();
     bool add_used(const UsedElement& element);
     bool offer_waits(std::uint32_t head);
     [[nodiscard]] bool driver_waits_for(std::uint16_t used_index, const trace::RingFields& now) const noexcept;

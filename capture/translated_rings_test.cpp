@@ -67,6 +67,18 @@ class TranslatedRings : public testing::DataPathTest {
     Ends kick;
 };
 
+// A started split ring that is translated, and no buffer yet.
+class TranslatedSplitRing : public TranslatedRings {
+  protected:
+    TranslatedSplitRing() {
+        open(DataPathMode::relay);
+        start(ring);
+        translate_ring();
+    }
+
+    RingPair ring{16};
+};
+
 TEST_F(TranslatedRings, AreSeenOnceMessagesTellWhereTheyAre) {
     RingPair ring(16);
     open(DataPathMode::relay);
@@ -84,11 +96,7 @@ TEST_F(TranslatedRings, AreSeenOnceMessagesTellWhereTheyAre) {
     EXPECT_EQ(recorder.all<trace::ChainRecord>()[0].translations, state.translations());
 }
 
-TEST_F(TranslatedRings, AChainWaitsForTheTranslationOfWhatIsReadOfIt) {
-    RingPair ring(16);
-    open(DataPathMode::relay);
-    start(ring);
-    translate_ring();
+TEST_F(TranslatedSplitRing, AChainWaitsForTheTranslationOfWhatIsReadOfIt) {
     ring.write(RingPair::buffers, "question");
     ring.describe_chain(0, {{iova_buffers + 0x10, 8, false}, {iova_buffers + page, 8, true}});
     ring.offer(0);
@@ -100,11 +108,7 @@ TEST_F(TranslatedRings, AChainWaitsForTheTranslationOfWhatIsReadOfIt) {
     EXPECT_EQ(recorder.entries()[0].proof, Proof::verified);
 }
 
-TEST_F(TranslatedRings, AChainThatIsUsedWithoutATranslationIsRecordedWithoutItsBytes) {
-    RingPair ring(16);
-    open(DataPathMode::relay);
-    start(ring);
-    translate_ring();
+TEST_F(TranslatedSplitRing, AChainThatIsUsedWithoutATranslationIsRecordedWithoutItsBytes) {
     ring.describe_chain(3, {{iova_buffers, 8, false}});
     ring.offer(3);
     look();
@@ -118,11 +122,7 @@ TEST_F(TranslatedRings, AChainThatIsUsedWithoutATranslationIsRecordedWithoutItsB
     EXPECT_EQ(recorder.counts().chains_lost, 0U);
 }
 
-TEST_F(TranslatedRings, AtTheQueuesEndNothingWaits) {
-    RingPair ring(16);
-    open(DataPathMode::relay);
-    start(ring);
-    translate_ring();
+TEST_F(TranslatedSplitRing, AtTheQueuesEndNothingWaits) {
     ring.describe_chain(0, {{iova_buffers, 8, false}});
     ring.offer(0);
     (void)send(FrontEndRequest::GET_VRING_BASE, protocol::serialise(protocol::VringState{0, 0}));
@@ -131,11 +131,7 @@ TEST_F(TranslatedRings, AtTheQueuesEndNothingWaits) {
     EXPECT_EQ(recorder.entries()[0].proof, Proof::absent);
 }
 
-TEST_F(TranslatedRings, BuffersMaySpanTranslations) {
-    RingPair ring(16);
-    open(DataPathMode::relay);
-    start(ring);
-    translate_ring();
+TEST_F(TranslatedSplitRing, BuffersMaySpanTranslations) {
     translate(iova_buffers, RingPair::buffers, page);
     translate(iova_buffers + page, RingPair::buffers + 5 * page, page);
     ring.write(RingPair::buffers + page - 4, "ques");
@@ -147,11 +143,7 @@ TEST_F(TranslatedRings, BuffersMaySpanTranslations) {
     EXPECT_EQ(text_of(recorder.entries()[0].content), "question");
 }
 
-TEST_F(TranslatedRings, FollowsAnIndirectTable) {
-    RingPair ring(16);
-    open(DataPathMode::relay);
-    start(ring);
-    translate_ring();
+TEST_F(TranslatedSplitRing, FollowsAnIndirectTable) {
     ring.write(RingPair::buffers + page, "question");
     ring.describe_indirect(0, RingPair::buffers, {{iova_buffers + page, 8, false}});
     ring.describe(0, {iova_buffers, virtio::descriptor_size, virtio::descriptor_indirect, 0});
@@ -163,11 +155,7 @@ TEST_F(TranslatedRings, FollowsAnIndirectTable) {
     EXPECT_EQ(text_of(recorder.entries()[0].content), "question");
 }
 
-TEST_F(TranslatedRings, NeedThePermissionToRead) {
-    RingPair ring(16);
-    open(DataPathMode::relay);
-    start(ring);
-    translate_ring();
+TEST_F(TranslatedSplitRing, NeedThePermissionToRead) {
     translate(iova_buffers, RingPair::buffers, page, 2);
     ring.describe_chain(0, {{iova_buffers, 8, false}});
     ring.offer(0);
@@ -207,11 +195,7 @@ TEST_F(TranslatedRings, AreLookedAtBeforeTheAnswerToAnInvalidation) {
     }
 }
 
-TEST_F(TranslatedRings, NothingIsReadByATranslationThatIsGone) {
-    RingPair ring(16);
-    open(DataPathMode::relay);
-    start(ring);
-    translate_ring();
+TEST_F(TranslatedSplitRing, NothingIsReadByATranslationThatIsGone) {
     translate(iova_buffers, RingPair::buffers, page);
     ring.describe_chain(0, {{iova_buffers, 6, true}});
     ring.offer(0);
@@ -224,11 +208,7 @@ TEST_F(TranslatedRings, NothingIsReadByATranslationThatIsGone) {
     EXPECT_EQ(recorder.entries()[1].proof, Proof::absent);
 }
 
-TEST_F(TranslatedRings, ARingWhoseTranslationIsGoneIsLeftAloneUntilItIsBack) {
-    RingPair ring(16);
-    open(DataPathMode::relay);
-    start(ring);
-    translate_ring();
+TEST_F(TranslatedSplitRing, ARingWhoseTranslationIsGoneIsLeftAloneUntilItIsBack) {
     translate(iova_buffers, RingPair::buffers, page);
     send_invalidation(iova_ring, page);
     answer_invalidation();

@@ -16,6 +16,7 @@ using protocol::FrontEndRequest;
 using Severity = trace::NoteRecord::Severity;
 
 constexpr std::size_t most_table_regions = 8;  // of SET_MEM_TABLE, by the specification
+constexpr const char* no_place = "SET_MEM_TABLE has no place for one more region";
 constexpr std::uint32_t region_size = 32;
 constexpr std::uint32_t table_header = 8;
 constexpr std::uint32_t single_region_size = 40;
@@ -57,6 +58,7 @@ const ShadowMessages::Row* ShadowMessages::find_row(Channel channel, Side sender
     static constexpr std::array rows{
         main(R::SET_MEM_TABLE, Side::front_end, table_header + region_size,
              table_header + most_table_regions * region_size, &M::memory_table),
+        main(R::GET_VRING_BASE, Side::front_end, value_size, value_size, &M::base_asked),
         main(R::ADD_MEM_REG, Side::front_end, single_region_size, single_region_size, &M::added_region),
         main(R::SET_VRING_ADDR, Side::front_end, address_size, address_size, &M::ring_addresses),
         main(R::SET_VRING_KICK, Side::front_end, value_size, value_size, &M::queue_starts),
@@ -64,6 +66,7 @@ const ShadowMessages::Row* ShadowMessages::find_row(Channel channel, Side sender
         main(R::RESET_DEVICE, Side::front_end, 0, 0, &M::device_reset),
         main(R::SET_STATUS, Side::front_end, value_size, value_size, &M::device_status),
         main(R::ADD_MEM_REG, Side::back_end, value_size, value_size, &M::added_region_answered),
+        main(R::GET_VRING_BASE, Side::back_end, value_size, value_size, &M::base_answered),
         main(R::GET_MAX_MEM_SLOTS, Side::back_end, value_size, value_size, &M::memory_slots_answered),
         Row{Channel::back_end, vring_host_notifier, Side::back_end, area_size, area_size, &M::host_notifier},
     };
@@ -95,15 +98,21 @@ void ShadowMessages::forwarded() {
 // --- Memory
 
 Replacement ShadowMessages::memory_table(const HeldMessage& message) {
+    if (return_.is_stopping()) {
+        return give_back(message);
+    }
     const auto table = protocol::parse_memory_regions(message.payload, false);
     const bool plain =
         !state_.memory_incomplete() && !state_.has_protocol_feature(protocol::protocol_feature::XEN_MMAP);
     const bool whole = table && message.payload.size() == table_header + table->size() * region_size &&
                        table->size() == message.numbers.size();
     if (!plain || !whole || table->size() >= most_table_regions) {
+        if (plain && whole && return_.can_return(queues_.running())) {
+            return give_back(message);
+        }
         lose_memory(!plain   ? "memory regions are those of postcopy or Xen"
                     : !whole ? "SET_MEM_TABLE is not as it must be"
-                             : "SET_MEM_TABLE has no place for one more region");
+                             : no_place);
         return {};
     }
     std::vector<protocol::MemoryRegion> regions = *table;
@@ -123,6 +132,43 @@ Replacement ShadowMessages::memory_table(const HeldMessage& message) {
     std::vector<OutgoingMessage> all;
     all.push_back(std::move(outgoing));
     return all;
+}
+
+// The table has no room for our region: until the back-end has stopped all queues the table waits.
+Replacement ShadowMessages::give_back(const HeldMessage& message) {
+    Replacement replacement(std::vector<OutgoingMessage>{});
+    if (!return_.is_stopping()) {
+        at_back_end_ = false;
+        why_not_ = no_place;
+        replacement.messages = return_.stop(queues_.running());
+    }
+    replacement.ask_again = !return_.all_stopped();
+    if (replacement.ask_again) {
+        return replacement;
+    }
+    replacement.messages =
+        std::vector<OutgoingMessage>{{message_bytes(message.header, message.payload), message.numbers}};
+    std::ranges::move(return_.restart(), std::back_inserter(*replacement.messages));
+    returned_ = return_.take_queues();
+    for (const ShadowReturn::Queue& queue : returned_) {
+        queues_.leave(queue.number);
+        note(
+            Severity::warning, queue.number,
+            fmt::format("shadow: the back-end was made to stop the queue and to go on from {:#x} with its own ring, as "
+                        "with --datapath relay: {}",
+                        queue.base, why_not_));
+    }
+    return replacement;
+}
+
+Replacement ShadowMessages::base_asked(const HeldMessage& /*message*/) {
+    return_.asked();
+    return {};
+}
+
+Replacement ShadowMessages::base_answered(const HeldMessage& message) {
+    const auto answer = protocol::parse_vring_state(message.payload);
+    return answer && return_.answered(*answer) ? Replacement(std::vector<OutgoingMessage>{}) : Replacement{};
 }
 
 Replacement ShadowMessages::added_region(const HeldMessage& message) {
@@ -175,7 +221,7 @@ Replacement ShadowMessages::added_region_answered(const HeldMessage& message) {
             lose_memory(fmt::format("the back-end refused the memory of shadow rings ({:#x})", status));
             forwarded();
         }
-        return std::vector<OutgoingMessage>{};
+        return {std::vector<OutgoingMessage>{}};
     }
     answers_before_own_ -= answers_before_own_ != 0 ? 1 : 0;
     answers_due_ -= answers_due_ != 0 ? 1 : 0;

@@ -1,19 +1,22 @@
 // What mode `shadow` changes in a session's messages so that the back-end finds its rings in our memory, and nothing
 // else: one region more in SET_MEM_TABLE, an ADD_MEM_REG of our own before the front-end's first (its answer is kept
 // back), one slot less in the answer to GET_MAX_MEM_SLOTS, and the addresses in SET_VRING_ADDR. Indices stay as they
-// are, because both rings count alike. What a message was changed to is said in a note behind it.
+// are, because both rings count alike. Where a table leaves no room for our region any more, what ShadowReturn says.
+// What a message was changed to is said in a note behind it.
 //
 // A message that is not as the protocol wants it passes as it came. Where the memory cannot be had at the back-end,
 // queues keep their own rings, and a note says why. One thread, the session's.
 #pragma once
 
 #include "shadow_queues.h"
+#include "shadow_return.h"
 
 #include <vutrace/capture/data_path.h>
 #include <vutrace/capture/message_replacement.h>
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace vutrace::capture {
@@ -21,8 +24,9 @@ namespace vutrace::capture {
 class ShadowMessages {
   public:
     // All outlive the object.
-    ShadowMessages(std::uint32_t session, Recorder& recorder, const session::DeviceState& state, ShadowQueues& queues)
-        : session_(session), recorder_(recorder), state_(state), queues_(queues) {}
+    ShadowMessages(std::uint32_t session, Recorder& recorder, const session::DeviceState& state, ShadowQueues& queues,
+                   ShadowReturn::Given given)
+        : session_(session), recorder_(recorder), state_(state), queues_(queues), return_(state, std::move(given)) {}
 
     // Must the message be whole before it is forwarded? False for sizes that the request cannot have.
     [[nodiscard]] static bool holds(Channel channel, Side sender, const protocol::Header& header) noexcept;
@@ -30,6 +34,8 @@ class ShadowMessages {
     [[nodiscard]] Replacement replace(const HeldMessage& message);
     // After any message was forwarded and recorded: what was changed in it, if it was held.
     void forwarded();
+    // Queues that the message which was just forwarded gave back to their own rings.
+    [[nodiscard]] std::vector<ShadowReturn::Queue> take_returned() noexcept { return std::exchange(returned_, {}); }
 
   private:
     using Handler = Replacement (ShadowMessages::*)(const HeldMessage& message);
@@ -37,6 +43,9 @@ class ShadowMessages {
     static const Row* find_row(Channel channel, Side sender, std::uint32_t request) noexcept;
 
     Replacement memory_table(const HeldMessage& message);
+    Replacement give_back(const HeldMessage& message);
+    Replacement base_asked(const HeldMessage& message);
+    Replacement base_answered(const HeldMessage& message);
     Replacement added_region(const HeldMessage& message);
     Replacement added_region_answered(const HeldMessage& message);
     Replacement memory_slots_answered(const HeldMessage& message);
@@ -55,6 +64,8 @@ class ShadowMessages {
     Recorder& recorder_;
     const session::DeviceState& state_;
     ShadowQueues& queues_;
+    ShadowReturn return_;
+    std::vector<ShadowReturn::Queue> returned_;
     std::optional<ShadowMemory> memory_;
     bool at_back_end_{false};
     bool own_answer_due_{false};         // to the ADD_MEM_REG of our own

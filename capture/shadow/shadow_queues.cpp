@@ -203,6 +203,16 @@ bool ShadowQueues::any_runs() const noexcept {
                        [](const auto& entry) { return entry.second.queue != nullptr; });
 }
 
+std::vector<std::uint16_t> ShadowQueues::running() const {
+    std::vector<std::uint16_t> numbers;
+    for (const auto& [number, entry] : entries_) {
+        if (entry.queue != nullptr) {
+            numbers.push_back(static_cast<std::uint16_t>(number));
+        }
+    }
+    return numbers;
+}
+
 // --- Looking
 
 bool ShadowQueues::notified(Kind kind, std::uint16_t queue) {

@@ -15,13 +15,14 @@ namespace vutrace::capture {
 using protocol::FrontEndRequest;
 
 ShadowSession::ShadowSession(const DataPathOptions& options, std::uint32_t session, Recorder& recorder,
-                             const session::DeviceState& state, RecordedRange recorded, Notify notify)
+                             const session::DeviceState& state, RecordedRange recorded, Notify notify,
+                             ShadowReturn::Given given)
     : session_(session),
       recorder_(recorder),
       state_(state),
       queues_({options, session, recorder, state, std::move(recorded), std::move(notify),
                [this] { return read_inflight_area(); }}),
-      messages_(session, recorder, state, queues_) {}
+      messages_(session, recorder, state, queues_, std::move(given)) {}
 
 void ShadowSession::forwarded(const ForwardedMessage& message, const session::Change& change) {
     const auto request = static_cast<FrontEndRequest>(message.header.request);

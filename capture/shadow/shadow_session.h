@@ -18,11 +18,13 @@ class ShadowSession {
 
     // All outlive the object.
     ShadowSession(const DataPathOptions& options, std::uint32_t session, Recorder& recorder,
-                  const session::DeviceState& state, RecordedRange recorded, Notify notify);
+                  const session::DeviceState& state, RecordedRange recorded, Notify notify, ShadowReturn::Given given);
 
     [[nodiscard]] Replacement replace(const HeldMessage& message) { return messages_.replace(message); }
     // First of all, when a message was forwarded and the state knows it.
     void forwarded(const ForwardedMessage& message, const session::Change& change);
+    // Queues that go on with their own rings from here on; once.
+    [[nodiscard]] std::vector<ShadowReturn::Queue> take_returned() noexcept { return messages_.take_returned(); }
     [[nodiscard]] ShadowQueues& queues() noexcept { return queues_; }
     [[nodiscard]] const ShadowQueues& queues() const noexcept { return queues_; }
 

@@ -2,8 +2,6 @@
 
 #include "vutrace/gui/models/findings_model.h"
 
-#include <vutrace/render/phrases.h>
-
 #include <QElapsedTimer>
 #include <QLocale>
 #include <algorithm>
@@ -42,9 +40,6 @@ constexpr std::array<ColumnText, RecordsModel::column_count> column_texts{{
 
 QString text_of(const std::string& text) {
     return QString::fromStdString(text);
-}
-QString text_of(std::string_view text) {
-    return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
 }
 
 }  // namespace
@@ -132,6 +127,27 @@ void RecordsModel::set_findings(const std::vector<check::Finding>& findings) {
     if (rows_ > 0) {
         Q_EMIT dataChanged(index(0, trouble), index(rows_ - 1, trouble), {badge_role, Qt::ToolTipRole});
     }
+}
+
+void RecordsModel::set_bookmarks(const std::vector<Bookmark>& bookmarks) {
+    bookmarks_.clear();
+    for (const Bookmark& bookmark : bookmarks) {
+        bookmarks_[bookmark.record] = bookmark.comment;
+    }
+    if (rows_ > 0) {
+        Q_EMIT dataChanged(index(0, number), index(rows_ - 1, number), {bookmark_role, Qt::ToolTipRole});
+    }
+}
+
+// Told in words as well: a sign in the table is nothing to a screen reader.
+QVariant RecordsModel::bookmark_data(const QModelIndex& index, int role) const {
+    const auto bookmark = bookmarks_.find(sequence_at(index.row()));
+    if (bookmark == bookmarks_.end()) {
+        return {};
+    }
+    return role == bookmark_role        ? QVariant(bookmark->second)
+           : bookmark->second.isEmpty() ? QVariant(tr("Bookmark"))
+                                        : QVariant(tr("Bookmark: %1").arg(bookmark->second));
 }
 
 void RecordsModel::stop_filtering() {
@@ -286,44 +302,11 @@ void RecordsModel::take_page(std::uint64_t generation, int page, std::vector<Cel
     Q_EMIT dataChanged(index(first, 0), index(last, column_count - 1));
 }
 
-QString RecordsModel::time_text(const Cell& cell) const {
-    switch (time_format_) {
-        case TimeFormat::absolute:
-            return text_of(render::absolute_time_text(cell.row.time));
-        case TimeFormat::delta:
-            return text_of(render::seconds_text(explain::elapsed(cell.previous, cell.row.time)));
-        case TimeFormat::relative:
-            break;
-    }
-    return text_of(render::seconds_text(explain::elapsed(document_.index()->start_time(), cell.row.time)));
-}
-
 QString RecordsModel::text(const Cell& cell, int column) const {
-    const render::Row& row = cell.row;
-    switch (column) {
-        case trouble:
-            return row.trouble == render::Tone::bad        ? QStringLiteral("!!")
-                   : row.trouble == render::Tone::doubtful ? QStringLiteral("?")
-                                                           : QString();
-        case time:
-            return time_text(cell);
-        case session:
-            return row.session == 0 ? QString() : QString::number(row.session);
-        case channel:
-            return text_of(row.channel);
-        case sender:
-            return text_of(row.sender);
-        case queue:
-            return row.queue ? QString::number(*row.queue) : QString();
-        case name:
-            return cell.name;
-        case summary:
-            return cell.summary;
-        case latency:
-            return row.latency ? text_of(render::duration_text(*row.latency)) : QString();
-        default:
-            return {};
-    }
+    return column == name ? cell.name
+           : column == summary
+               ? cell.summary
+               : record_text(cell.row, column, {time_format_, document_.index()->start_time(), cell.previous});
 }
 
 QVariant RecordsModel::data(const QModelIndex& index, int role) const {
@@ -338,6 +321,10 @@ QVariant RecordsModel::data(const QModelIndex& index, int role) const {
     }
     if (role == Qt::DisplayRole && index.column() == number) {
         return QLocale::c().toString(qulonglong{sequence_at(index.row())}).remove(QLatin1Char(','));
+    }
+    if (role == bookmark_role ||
+        (index.column() == number && (role == Qt::ToolTipRole || role == Qt::AccessibleDescriptionRole))) {
+        return bookmark_data(index, role);
     }
     if (role != Qt::DisplayRole && role != Qt::ToolTipRole && role < tone_role) {
         return {};

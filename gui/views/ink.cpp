@@ -43,4 +43,16 @@ void paint_badge(QPainter& painter, const QPalette& palette, QPointF middle, dou
     painter.restore();
 }
 
+void paint_bookmark(QPainter& painter, const QPalette& palette, QPointF top, double height) {
+    const double half = height * 0.3;
+    const QPolygonF ribbon({top + QPointF(-half, 0), top + QPointF(half, 0), top + QPointF(half, height),
+                            top + QPointF(0, height - half), top + QPointF(-half, height)});
+    painter.save();
+    painter.setRenderHint(QPainter::Antialiasing);
+    painter.setPen(QPen(palette.color(QPalette::Base), 1));
+    painter.setBrush(ink(palette, Ink::first));
+    painter.drawPolygon(ribbon);
+    painter.restore();
+}
+
 }  // namespace vutrace::gui

@@ -18,4 +18,7 @@ enum class Ink : std::uint8_t { first, second, third, fourth, fifth, bad, doubtf
 // A triangle for an error, a diamond for anything milder: the shape says it, too.
 void paint_badge(QPainter& painter, const QPalette& palette, QPointF middle, double size, check::Severity severity);
 
+// A ribbon with a notch, as in a book, hanging from `top`.
+void paint_bookmark(QPainter& painter, const QPalette& palette, QPointF top, double height);
+
 }  // namespace vutrace::gui

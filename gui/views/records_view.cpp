@@ -220,6 +220,11 @@ void RecordsView::paint_row(QPainter& painter, int row, int y) {
         paint_badge(painter, colours, QPointF(cell.right() - row_height() / 2.0, cell.center().y() + 0.5),
                     row_height() * 0.6, static_cast<check::Severity>(badge.toInt()));
     }
+    if (first.data(RecordsModel::bookmark_role).isValid() && !header_->isSectionHidden(RecordsModel::number)) {
+        const QRect cell = visualRect(first.siblingAtColumn(RecordsModel::number));
+        paint_bookmark(painter, colours, QPointF(cell.left() + row_height() * 0.3, cell.top() + 1.5),
+                       row_height() * 0.75);
+    }
     if (hasFocus() && row == currentIndex().row()) {
         painter.drawRect(whole.adjusted(0, 0, -1, -1));
     }

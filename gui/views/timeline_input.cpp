@@ -78,7 +78,9 @@ void TimelineView::mouseReleaseEvent(QMouseEvent* event) {
     const Drag ended = std::exchange(drag_, Drag::none);
     viewport()->unsetCursor();
     if (ended == Drag::may_begin) {
-        if (event->pos().y() < top()) {
+        if (const BookmarkMark* bookmark = bookmark_at(event->pos())) {
+            Q_EMIT record_chosen(bookmark->row);
+        } else if (event->pos().y() < top()) {
             set_range(std::nullopt);
         } else {
             choose_at(event->pos());

@@ -1,5 +1,6 @@
 #include "vutrace/gui/views/timeline_view.h"
 
+#include "ink.h"
 #include "timeline_painter.h"
 
 #include <QHelpEvent>
@@ -16,6 +17,7 @@ namespace {
 
 constexpr int beside_title = 24;  // pixels
 constexpr double most_columns = 16384;
+constexpr int bookmark_height = 11;
 
 }  // namespace
 
@@ -74,6 +76,11 @@ void TimelineView::set_source(TimelineSource* source) {
 void TimelineView::set_findings(std::vector<FindingMark> findings) {
     findings_ = std::move(findings);
     rebuild();
+}
+
+void TimelineView::set_bookmarks(std::vector<BookmarkMark> bookmarks) {
+    bookmarks_ = std::move(bookmarks);
+    viewport()->update();
 }
 
 void TimelineView::set_current(std::uint64_t sequence) {
@@ -215,11 +222,34 @@ void TimelineView::paint(QPainter& painter, QSize size, int scrolled, double pix
         parts.paint_range(*range_, all, top());
     }
     parts.paint_scale(QRect(0, 0, size.width(), top()));
+    paint_bookmarks(painter, size.width());
     if (current_time_) {
         parts.paint_current_sign(*current_time_, top());
     }
     painter.setPen(palette().color(QPalette::Mid));
     painter.drawLine(left() - 1, 0, left() - 1, size.height());
+}
+
+// At the foot of the scale; those closer than a pixel to each other as one.
+void TimelineView::paint_bookmarks(QPainter& painter, int width) const {
+    double last = -1;
+    for (const BookmarkMark& bookmark : bookmarks_) {
+        const double x = left() + window_.place_of(bookmark.time);
+        if (x >= left() && x <= width && x - last >= 1) {
+            paint_bookmark(painter, palette(), QPointF(x, top() - bookmark_height - 1), bookmark_height);
+            last = x;
+        }
+    }
+}
+
+const BookmarkMark* TimelineView::bookmark_at(QPoint place) const {
+    const auto distance = [&](const BookmarkMark& bookmark) {
+        return std::abs(window_.place_of(bookmark.time) - x_of(place.x()));
+    };
+    const auto nearest = std::min_element(bookmarks_.begin(), bookmarks_.end(),
+                                          [&](const auto& a, const auto& b) { return distance(a) < distance(b); });
+    return place.y() > top() || nearest == bookmarks_.end() || distance(*nearest) > bookmark_height / 2.0 ? nullptr
+                                                                                                          : &*nearest;
 }
 
 void TimelineView::paintEvent(QPaintEvent* /*event*/) {

@@ -4,6 +4,8 @@
 #include "vutrace/gui/views/records_view.h"
 #include "window_fixture.h"
 
+#include <vutrace/gui/models/findings_model.h>
+
 #include <gtest/gtest.h>
 
 #include <QApplication>
@@ -74,7 +76,7 @@ TEST_F(WindowTest, TheMouseChoosesWhatItPointsAt) {
     EXPECT_EQ(window_->current_sequence(), 104U);
     const QRect end = records().visualRect(model().index(107, RecordsModel::name));
     QTest::mouseClick(records().viewport(), Qt::LeftButton, Qt::ShiftModifier, end.center());
-    window_->copy(MainWindow::Copied::json);
+    window_->copy(RecordText::json);
     QApplication::clipboard()->clear();
     ASSERT_TRUE(wait([] { return QApplication::clipboard()->text().count(QLatin1Char('\n')) == 5; }));
     EXPECT_TRUE(QApplication::clipboard()->text().startsWith(QLatin1String("{\"seq\":104,")));

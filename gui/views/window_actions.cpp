@@ -1,6 +1,10 @@
 // What can be done in the window, by menu and keyboard.
+#include "vutrace/gui/views/bookmarks_dock.h"
 #include "vutrace/gui/views/capture_and_replay.h"
+#include "vutrace/gui/views/export_actions.h"
 #include "vutrace/gui/views/filter_bar.h"
+#include "vutrace/gui/views/find_bar.h"
+#include "vutrace/gui/views/findings_dock.h"
 #include "vutrace/gui/views/main_window.h"
 #include "vutrace/gui/views/records_view.h"
 #include "vutrace/gui/views/state_docks.h"
@@ -9,21 +13,25 @@
 #include <QAction>
 #include <QActionGroup>
 #include <QApplication>
-#include <QDockWidget>
+#include <QClipboard>
 #include <QFileDialog>
-#include <QInputDialog>
 #include <QLineEdit>
 #include <QMenu>
 #include <QMenuBar>
 #include <QMessageBox>
 #include <QSettings>
 #include <QStatusBar>
-#include <QTreeView>
 #include <algorithm>
 #include <array>
-#include <climits>
+#include <utility>
+#include <vector>
 
 namespace vutrace::gui {
+namespace {
+
+constexpr std::size_t most_records_copied = 100000;
+
+}  // namespace
 
 QAction* MainWindow::add(QMenu& menu, const QString& text, const QKeySequence& keys, void (MainWindow::*act)()) {
     QAction* action = menu.addAction(text);
@@ -52,6 +60,8 @@ void MainWindow::make_file_menu() {
     menu.addSeparator();
     capture_and_replay_->add_actions(menu);
     menu.addSeparator();
+    exports_->add_exports(menu);
+    menu.addSeparator();
     connect(menu.addAction(tr("&Close"), QKeySequence::Close), &QAction::triggered, this, &QWidget::close);
     connect(menu.addAction(tr("&Quit"), QKeySequence(tr("Ctrl+Q"))), &QAction::triggered, qApp,
             &QApplication::closeAllWindows);
@@ -61,6 +71,7 @@ void MainWindow::make_edit_menu() {
     QMenu& menu = *menuBar()->addMenu(tr("&Edit"));
     add(menu, tr("&Copy as text"), QKeySequence::Copy, &MainWindow::copy_text);
     add(menu, tr("Copy as &JSON"), QKeySequence(tr("Ctrl+Shift+C")), &MainWindow::copy_json);
+    exports_->add_copies(menu);
     menu.addSeparator();
     add(menu, tr("&Find …"), QKeySequence::Find, &MainWindow::begin_find);
     add(menu, tr("Find &next"), QKeySequence(tr("F3")), &MainWindow::find_next);
@@ -98,6 +109,7 @@ void MainWindow::make_view_menu() {
         connect(action, &QAction::triggered, this, [this, i] { choose_theme(static_cast<Theme>(i)); });
     }
     time_docks_->add_views(menu);
+    bookmarks_->add_menu(*menuBar(), menu);
 }
 
 void MainWindow::make_help_menu() {
@@ -134,9 +146,7 @@ void MainWindow::fill_recent_files() {
 }
 
 void MainWindow::begin_find() {
-    find_line_->parentWidget()->show();
-    find_line_->setFocus(Qt::ShortcutFocusReason);
-    find_line_->selectAll();
+    find_bar_->begin_typing();
 }
 
 void MainWindow::begin_filter() {
@@ -147,12 +157,11 @@ void MainWindow::begin_filter() {
 void MainWindow::check_trace() {
     if (document_ == nullptr || !document_->progress().complete) {
         statusBar()->showMessage(tr("The trace is checked once all of it is read"), 8000);
-    } else if (findings_model_->rowCount() > 0) {
-        findings_dock_->show();
-        findings_->setFocus(Qt::ShortcutFocusReason);
+    } else if (findings_->model()->rowCount() > 0) {
+        findings_->show_list();
     } else {
         statusBar()->showMessage(tr("Checking …"));
-        findings_model_->check();
+        findings_->check();
     }
 }
 
@@ -160,31 +169,39 @@ void MainWindow::clear_filter() {
     filter_bar_->edit()->clear();
 }
 
-void MainWindow::go_to_number() {
-    const std::uint64_t rows = document_ == nullptr ? 0 : document_->progress().rows;
-    if (rows == 0) {
+void MainWindow::copy(RecordText form) {
+    if (model_ == nullptr) {
         return;
     }
-    bool chosen = false;
-    const int last = static_cast<int>(std::min<std::uint64_t>(rows, INT_MAX));
-    const int number =
-        QInputDialog::getInt(this, tr("Go to record"), tr("Number, up to %1").arg(rows),
-                             static_cast<int>(std::min<std::uint64_t>(current_, INT_MAX)), 1, last, 1, &chosen);
-    if (chosen) {
-        go_to_sequence(static_cast<std::uint64_t>(number));
+    std::vector<std::uint64_t> sequences;
+    for (const QItemSelectionRange& range : records_->selectionModel()->selection()) {
+        for (int row = range.top(); row <= range.bottom() && sequences.size() < most_records_copied; ++row) {
+            sequences.push_back(model_->sequence_at(row));
+        }
+    }
+    std::sort(sequences.begin(), sequences.end());
+    reader_->post(0, [this, form, sequences = std::move(sequences),
+                      start = document_->index()->start_time()](index::Cursor& cursor) {
+        QMetaObject::invokeMethod(
+            this,
+            [this, count = sequences.size(), text = QString::fromStdString(read_text(cursor, sequences, start, form))] {
+                QApplication::clipboard()->setText(text);
+                statusBar()->showMessage(tr("%n record(s) copied", nullptr, static_cast<int>(count)), 4000);
+            },
+            Qt::QueuedConnection);
+    });
+}
+
+void MainWindow::quick_filter(Joined how) {
+    const render::Row* row = model_ == nullptr ? nullptr : model_->row_at(records_->current_row());
+    const QString text = row == nullptr ? QString() : gui::quick_filter(*row, records_->currentIndex().column());
+    if (!text.isEmpty()) {
+        filter_bar_->apply(join_filters(filter_bar_->text(), text, how));
     }
 }
 
-void MainWindow::go_back() {
-    if (const auto record = visited_.back()) {
-        select(*record);
-    }
-}
-
-void MainWindow::go_forward() {
-    if (const auto record = visited_.forward()) {
-        select(*record);
-    }
+void MainWindow::apply_filter(const QString& text) {
+    filter_bar_->apply(text);
 }
 
 void MainWindow::next_time_format() {

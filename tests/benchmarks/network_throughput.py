@@ -64,8 +64,8 @@ class TwoPeers:
 class Loop:
     """Both ends in one process. As many frames as a quarter of each ring holds: one more than there is room for is dropped."""
 
-    def __init__(self, workspace, stack):
-        self.testpmd = stack.enter_context(TestPmdLoop(workspace))
+    def __init__(self, workspace, stack, **options):
+        self.testpmd = stack.enter_context(TestPmdLoop(workspace, **options))
         self.socket = self.testpmd.socket
         self.received = self.testpmd.received
         self.end = self.testpmd.finish
@@ -73,6 +73,12 @@ class Loop:
     def begin(self, socket, packed):
         self.testpmd.connect_front_end(socket, packed)
         self.testpmd.start(self.testpmd.ring_size // BURST // 4)
+
+
+def keep_to_second_processor(process):
+    """The loop has the first one."""
+    for thread in Path(f"/proc/{process.pid}/task").iterdir():
+        os.sched_setaffinity(int(thread.name), {1})
 
 
 PEERS = {"two": TwoPeers, "loop": Loop}
@@ -92,8 +98,7 @@ def session(number, mode, arguments):
             name, *options = mode.split()
             capture = stack.enter_context(vutrace.Capture(workspace, socket, *options, datapath=name, trace=trace))
             if arguments.peers == "loop":
-                for thread in Path(f"/proc/{capture.pid}/task").iterdir():
-                    os.sched_setaffinity(int(thread.name), {1})
+                keep_to_second_processor(capture)
             socket = capture.front_end
         peers.begin(socket, arguments.packed)
         wait_until(lambda: peers.received() > 0, "a frame at the receiver", 20)

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 DECODER = {"base", "system", "protocol", "trace", "virtio", "session"}
-EXPLAINED = DECODER | {"explain", "check", "filter", "index", "overview", "statistics", "render"}
+EXPLAINED = DECODER | {"explain", "check", "filter", "index", "edit", "overview", "statistics", "render"}
 MAY_INCLUDE = {
     "base": set(),
     "system": {"base"},
@@ -23,6 +23,7 @@ MAY_INCLUDE = {
     "check": DECODER | {"explain"},
     "filter": DECODER | {"explain"},
     "index": DECODER | {"explain", "filter"},
+    "edit": DECODER | {"explain", "filter", "index"},
     "overview": DECODER | {"explain", "filter", "index"},
     "statistics": DECODER | {"explain"},
     "render": DECODER | {"explain", "check", "statistics"},

@@ -17,7 +17,8 @@ MBUFS = 8192
 class TestPmdLoop(Process):
     """Listens on `socket` as the back-end; connect_front_end() makes the front-end."""
 
-    def __init__(self, workspace, name="testpmd-loop", ring_size=256):
+    def __init__(self, workspace, name="testpmd-loop", ring_size=256, options=()):
+        """`options`: further ones of testpmd."""
         self.socket = workspace.socket(name)
         self.ring_size = ring_size
         super().__init__(workspace, name, [
@@ -25,21 +26,23 @@ class TestPmdLoop(Process):
             "--file-prefix", name, "--log-level", "lib.vhost.config:debug",
             "--vdev", f"net_vhost0,iface={self.socket},queues=1",
             "--", "-i", "--no-flush-rx", f"--total-num-mbufs={MBUFS}", "--forward-mode=io",
-            f"--rxd={ring_size}", f"--txd={ring_size}"],
+            f"--rxd={ring_size}", f"--txd={ring_size}", *options],
             stop_signal=signal.SIGINT, stdin=subprocess.PIPE,
             environment={"RUNTIME_DIRECTORY": str(workspace.socket(name).parent)})
         self.wait_for(lambda: self.stdout.count("testpmd>") > 0, "its prompt", START_SECONDS)
 
-    def command(self, text):
-        """Waits until it was carried out."""
-        prompts = self.stdout.count("testpmd>")
+    def command(self, text, answer="testpmd>"):
+        """Waits until it was carried out. `answer`: what tells of it where threads that report events may write into the
+        middle of the prompt."""
+        before = len(self.stdout)
         self.stdin.write(text.encode() + b"\n")
         self.stdin.flush()
-        self.wait_for(lambda: self.stdout.count("testpmd>") > prompts, f"the prompt after {text}", START_SECONDS)
+        self.wait_for(lambda: answer in self.stdout[before:], f"{answer} after {text}", START_SECONDS)
 
     def connect_front_end(self, socket, packed=False):
-        self.command(f"port attach {virtio_user(0, socket, packed)},queue_size={self.ring_size}")
-        self.command("port start 1")
+        self.command(f"port attach {virtio_user(0, socket, packed)},queue_size={self.ring_size}",
+                     "Port 1 is attached")
+        self.command("port start 1", "Checking link statuses")
         self.wait_for(lambda: "virtio is now ready" in self.stderr, "a device that is ready", START_SECONDS)
         self.command("set portlist 0,1")
 

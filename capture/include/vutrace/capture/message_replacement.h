@@ -7,6 +7,7 @@
 #include <vutrace/system/file_descriptor.h>
 
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace vutrace::capture {
@@ -28,7 +29,15 @@ struct OutgoingMessage {
     std::vector<int> descriptors;
 };
 
-// Empty: as it came. No messages: the other side does not get it, and it is not recorded as one of the session's.
-using Replacement = std::optional<std::vector<OutgoingMessage>>;
+struct Replacement {
+    Replacement() = default;
+    Replacement(std::vector<OutgoingMessage> all) : messages(std::move(all)) {}  // NOLINT: what handlers return
+
+    // Empty: as it came. No messages: the other side does not get it, and it is not recorded as one of the session's.
+    std::optional<std::vector<OutgoingMessage>> messages;
+    // With messages, even none: the held message goes on waiting, and everything behind it. What is to be forwarded in
+    // its place is asked for again after the other side has sent something.
+    bool ask_again{false};
+};
 
 }  // namespace vutrace::capture

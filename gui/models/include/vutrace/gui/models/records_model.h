@@ -4,7 +4,9 @@
 
 #include <vutrace/check/finding.h>
 #include <vutrace/filter/filter.h>
+#include <vutrace/gui/models/notes_file.h>
 #include <vutrace/gui/models/reader_thread.h>
+#include <vutrace/gui/models/record_text.h>
 #include <vutrace/gui/models/trace_document.h>
 #include <vutrace/index/matching.h>
 #include <vutrace/index/row_set.h>
@@ -23,8 +25,6 @@
 
 namespace vutrace::gui {
 
-enum class TimeFormat : std::uint8_t { relative, absolute, delta };
-
 class RecordsModel final : public QAbstractTableModel {
     Q_OBJECT
 
@@ -35,6 +35,7 @@ class RecordsModel final : public QAbstractTableModel {
         kind_role,                 // int of trace::RecordType; invalid where the row is not known (yet)
         answers_role,              // bool: it comes from the side that was asked
         badge_role,                // int of check::Severity, of the worst finding at the record; invalid without one
+        bookmark_role,             // QString: the comment of its bookmark; invalid without one
     };
 
     // The document must outlive the model.
@@ -52,12 +53,18 @@ class RecordsModel final : public QAbstractTableModel {
     // Shows the rows that `filter` picks, as they are found; empty: all.
     void set_filter(std::optional<filter::Filter> filter);
     [[nodiscard]] const std::optional<filter::Filter>& filter() const noexcept { return filter_; }
+    // Of the places in the table that a filter leaves, what rows stand there; empty without one.
+    [[nodiscard]] std::optional<index::RowSet> picked() const {
+        return filter_ ? std::optional(picked_) : std::nullopt;
+    }
     [[nodiscard]] bool is_filtering() const noexcept { return filtering_; }
     [[nodiscard]] std::uint64_t rows_looked_at() const noexcept { return looked_at_; }
     void stop_filtering();
 
     // Marks the records that findings are at.
     void set_findings(const std::vector<check::Finding>& findings);
+    // Marks those that a person marked.
+    void set_bookmarks(const std::vector<Bookmark>& bookmarks);
 
     // Between places in the table, from 0, and record numbers; 0 and the next place where there is none.
     [[nodiscard]] std::uint64_t sequence_at(int row) const;
@@ -97,7 +104,7 @@ class RecordsModel final : public QAbstractTableModel {
     void take_matches();
     void forget_pages();
     [[nodiscard]] std::uint64_t size() const noexcept;
-    [[nodiscard]] QString time_text(const Cell& cell) const;
+    [[nodiscard]] QVariant bookmark_data(const QModelIndex& index, int role) const;
     [[nodiscard]] QString text(const Cell& cell, int column) const;
 
     TraceDocument& document_;
@@ -105,7 +112,8 @@ class RecordsModel final : public QAbstractTableModel {
     int rows_{0};  // as told to views
     std::optional<filter::Filter> filter_;
     index::RowSet picked_;
-    std::unordered_map<std::uint64_t, Badge> badges_;  // by record
+    std::unordered_map<std::uint64_t, Badge> badges_;       // by record
+    std::unordered_map<std::uint64_t, QString> bookmarks_;  // comments, by record
     std::uint64_t looked_at_{0};
     bool filtering_{false};
     std::shared_ptr<Inbox> inbox_;

@@ -3,37 +3,37 @@
 
 #include "vutrace/gui/views/theme.h"
 
-#include <vutrace/gui/models/findings_model.h>
 #include <vutrace/gui/models/quick_filter.h>
+#include <vutrace/gui/models/record_reading.h>
+#include <vutrace/gui/models/record_search.h>
 #include <vutrace/gui/models/records_model.h>
 #include <vutrace/gui/models/trace_document.h>
 #include <vutrace/gui/models/visited_records.h>
-#include <vutrace/render/details.h>
 
 #include <QMainWindow>
-#include <QStringList>
+#include <cstdint>
 #include <memory>
-#include <vector>
 
-class QDockWidget;
 class QLabel;
 class QLineEdit;
 class QMenu;
-class QProgressBar;
-class QPushButton;
 class QSplitter;
 class QTreeView;
 
 namespace vutrace::gui {
 
+class BookmarksDock;
 class CaptureAndReplay;
-class FilterBar;
 class DetailsPane;
+class ExportActions;
+class FilterBar;
+class FindBar;
+class FindingsDock;
 class HexView;
 class RecordsView;
 class StateDocks;
 class TimeDocks;
-struct RecordSearch;
+class WorkStatus;
 
 class MainWindow final : public QMainWindow {
     Q_OBJECT
@@ -46,24 +46,25 @@ class MainWindow final : public QMainWindow {
     // shown until `cancel`.
     void open(const QString& path, bool grows = false);
 
+    [[nodiscard]] BookmarksDock& bookmarks() const noexcept { return *bookmarks_; }
+    [[nodiscard]] ExportActions& exports() const noexcept { return *exports_; }
     [[nodiscard]] CaptureAndReplay& capture_and_replay() const noexcept { return *capture_and_replay_; }
     [[nodiscard]] RecordsView& records() const noexcept { return *records_; }
     [[nodiscard]] FilterBar& filter_bar() const noexcept { return *filter_bar_; }
     [[nodiscard]] QTreeView& details() const noexcept;
     [[nodiscard]] HexView& bytes() const noexcept;
     [[nodiscard]] StateDocks& state_docks() const noexcept { return *state_docks_; }
-    [[nodiscard]] QTreeView& findings() const noexcept { return *findings_; }
+    [[nodiscard]] QTreeView& findings() const noexcept;
     [[nodiscard]] RecordsModel* model() const noexcept { return model_.get(); }
     [[nodiscard]] TraceDocument* document() const noexcept { return document_.get(); }
     [[nodiscard]] std::uint64_t current_sequence() const noexcept { return current_; }
     [[nodiscard]] TimeDocks& time_docks() const noexcept { return *time_docks_; }
-    [[nodiscard]] QLabel& verdict() const noexcept { return *verdict_; }
+    [[nodiscard]] QLabel& verdict() const noexcept;
     [[nodiscard]] QLabel& notice() const noexcept { return *notice_; }
-    [[nodiscard]] QLineEdit& find_line() const noexcept { return *find_line_; }
+    [[nodiscard]] QLineEdit& find_line() const noexcept;
 
-    enum class Copied { text, json };
     // The records that are selected, into the clipboard.
-    void copy(Copied form);
+    void copy(RecordText form);
     // Shows a record, also where the filter hides it: then the filter goes.
     void go_to_sequence(std::uint64_t sequence);
     void go_to_partner();
@@ -83,6 +84,25 @@ class MainWindow final : public QMainWindow {
     void keyPressEvent(QKeyEvent* event) override;
 
   private:
+    // main_window.cpp
+    void make_panes();
+    void make_findings();
+    void make_state_docks();
+    void make_time_docks();
+    void make_capture_and_replay();
+    void make_bookmarks();
+    void make_exports();
+    void make_status();
+    void follow();
+    void show_trace(const QString& path, bool grows);
+    void show_progress();
+    void keep_at_end();
+    void show_end();
+    void show_current(int row);
+    void take_findings(bool whole);
+    void cancel();
+    void say(const QString& text);
+
     // window_actions.cpp
     void make_actions();
     void make_file_menu();
@@ -92,16 +112,12 @@ class MainWindow final : public QMainWindow {
     void make_help_menu();
     QAction* add(QMenu& menu, const QString& text, const QKeySequence& keys, void (MainWindow::*act)());
     void choose_file();
-    void follow();
     void new_window();
     void fill_recent_files();
-    void go_to_number();
-    void go_back();
-    void go_forward();
     void show_shortcuts();
     void show_about();
-    void copy_text() { copy(Copied::text); }
-    void copy_json() { copy(Copied::json); }
+    void copy_text() { copy(RecordText::text); }
+    void copy_json() { copy(RecordText::json); }
     void find_next() { find(index::Direction::forward); }
     void find_previous() { find(index::Direction::backward); }
     void begin_find();
@@ -112,53 +128,38 @@ class MainWindow final : public QMainWindow {
     void header_menu(const QPoint& place);
     void row_menu(const QPoint& place);
 
-    // main_window.cpp
-    void make_panes();
-    void make_find_bar();
-    void make_findings();
-    void make_state_docks();
+    // window_navigation.cpp
     void scrub_to(std::uint64_t sequence);
-    void show_findings(bool whole);
-    void make_time_docks();
-    void make_capture_and_replay();
-    void make_status();
+    void select(std::uint64_t sequence);
+    void go_to_number();
+    void go_back();
+    void go_forward();
+    void end_search(std::uint64_t row, const QString& problem);
+
+    // window_settings.cpp
     void restore_settings();
     void save_settings();
     void choose_theme(Theme theme);
     void remember_file(const QString& path);
-    void show_trace(const QString& path, bool grows);
-    void show_progress();
-    void keep_at_end();
-    void show_end();
-    void show_current(int row);
-    void show_details(std::uint64_t generation, std::vector<render::Detail>&& details, render::RawBytes&& bytes);
-    void end_search(std::uint64_t row, const QString& problem);
-    void select(std::uint64_t sequence);
-    void cancel();
-    void say(const QString& text);
 
     const QString version_;
     std::unique_ptr<TraceDocument> document_;
     std::unique_ptr<RecordsModel> model_;
     std::unique_ptr<ReaderThread> reader_;  // of details and copies
-    std::unique_ptr<FindingsModel> findings_model_;
 
     FilterBar* filter_bar_;
+    FindBar* find_bar_;
+    QLabel* notice_;
     RecordsView* records_;
     DetailsPane* details_;
     QSplitter* upper_and_lower_;
     StateDocks* state_docks_;
-    QDockWidget* findings_dock_;
-    QTreeView* findings_;
-    QLabel* verdict_;
+    FindingsDock* findings_;
     TimeDocks* time_docks_;
     CaptureAndReplay* capture_and_replay_;
-    QWidget* find_bar_;
-    QLineEdit* find_line_;
-    QLabel* notice_;
-    QLabel* counts_;
-    QProgressBar* progress_;
-    QPushButton* cancel_;
+    BookmarksDock* bookmarks_;
+    ExportActions* exports_;
+    WorkStatus* work_;
     QMenu* recent_{nullptr};
 
     std::uint64_t current_{0};

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <vutrace/gui/models/details_model.h>
+#include <vutrace/gui/models/record_search.h>
 #include <vutrace/gui/models/snapshot_table.h>
 #include <vutrace/gui/models/state_reader.h>
-#include <vutrace/gui/models/trace_document.h>
 
 #include <QList>
 #include <QWidget>
@@ -25,13 +25,6 @@ namespace vutrace::gui {
 
 class HexView;
 class RingDiagram;
-
-// A record that is to be looked for, from the chosen one on.
-struct RecordSearch {
-    index::Direction direction{index::Direction::forward};
-    TraceDocument::Predicate wanted;
-    QString nothing;  // to say where there is none
-};
 
 class RingsPanel final : public QWidget {
     Q_OBJECT

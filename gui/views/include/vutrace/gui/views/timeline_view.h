@@ -30,6 +30,12 @@ struct FindingMark {
     QString text;
 };
 
+// Where a record stands that a person marked.
+struct BookmarkMark {
+    double time{0};  // nanoseconds since the first record
+    std::uint64_t row{0};
+};
+
 class TimelineView final : public QAbstractScrollArea {
     Q_OBJECT
 
@@ -40,7 +46,8 @@ class TimelineView final : public QAbstractScrollArea {
 
     // Null for none; it must outlive the view, or be taken away before.
     void set_source(TimelineSource* source);
-    void set_findings(std::vector<FindingMark> findings);  // in the order of time
+    void set_findings(std::vector<FindingMark> findings);     // in the order of time
+    void set_bookmarks(std::vector<BookmarkMark> bookmarks);  // in the order of time
     // The record that is current elsewhere: it is marked, and brought into view.
     void set_current(std::uint64_t sequence);
 
@@ -101,6 +108,8 @@ class TimelineView final : public QAbstractScrollArea {
     [[nodiscard]] const Track* track_at(QPoint place) const;
     [[nodiscard]] double x_of(double place) const { return place - left(); }
     void choose_at(QPoint place);
+    void paint_bookmarks(QPainter& painter, int width) const;
+    [[nodiscard]] const BookmarkMark* bookmark_at(QPoint place) const;
     void fold(const Track& heading);
     void step(bool forward);
     void choose_track(int by);
@@ -116,6 +125,7 @@ class TimelineView final : public QAbstractScrollArea {
     TimelineTracks tracks_;
     TimelineTracks::Folded folded_;
     std::vector<FindingMark> findings_;
+    std::vector<BookmarkMark> bookmarks_;
     overview::Columns columns_;                                // as painted last
     std::vector<std::pair<const Track*, std::size_t>> slots_;  // of `columns_`: where a track's lanes begin
     double pixel_ratio_{1};

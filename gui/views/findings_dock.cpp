@@ -1,0 +1,82 @@
+#include "vutrace/gui/views/findings_dock.h"
+
+#include <QLabel>
+#include <QTreeView>
+#include <QVBoxLayout>
+#include <algorithm>
+
+namespace vutrace::gui {
+
+FindingsDock::FindingsDock(QWidget* parent)
+    : QDockWidget(tr("Findings"), parent), list_(new QTreeView(this)), verdict_(new QLabel(this)) {
+    setObjectName(QStringLiteral("findings"));
+    list_->setAccessibleName(tr("Findings"));
+    list_->setRootIsDecorated(false);
+    list_->setUniformRowHeights(true);
+    list_->setAlternatingRowColors(true);
+    verdict_->setWordWrap(true);
+    verdict_->setMargin(4);
+    verdict_->setTextFormat(Qt::PlainText);
+    verdict_->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
+    verdict_->setAccessibleName(tr("Verdict"));
+    auto* content = new QWidget(this);
+    auto* layout = new QVBoxLayout(content);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(0);
+    layout->addWidget(verdict_);
+    layout->addWidget(list_, 1);
+    setWidget(content);
+    const auto go = [this](const QModelIndex& index) { Q_EMIT record_wanted(model_->sequence_at(index.row())); };
+    connect(list_, &QAbstractItemView::activated, this, go);
+    connect(list_, &QAbstractItemView::clicked, this, go);
+}
+
+FindingsDock::~FindingsDock() {
+    list_->setModel(nullptr);
+}
+
+void FindingsDock::set_document(TraceDocument* document) {
+    list_->setModel(nullptr);
+    model_.reset();
+    if (document == nullptr) {
+        return;
+    }
+    hide();
+    model_ = std::make_unique<FindingsModel>(*document);
+    list_->setModel(model_.get());
+    connect(model_.get(), &FindingsModel::checked, this, [this](bool whole) {
+        show_findings();
+        Q_EMIT checked(whole);
+    });
+}
+
+void FindingsDock::check() {
+    if (model_ != nullptr) {
+        model_->check();
+    }
+}
+
+void FindingsDock::show_list() {
+    show();
+    list_->setFocus(Qt::ShortcutFocusReason);
+}
+
+void FindingsDock::show_findings() {
+    const int count = model_->rowCount();
+    setWindowTitle(model_->more_than_shown() ? tr("Findings: the first %1").arg(count) : tr("Findings: %1").arg(count));
+    setVisible(count > 0);
+    verdict_->setText(model_->verdict());
+    verdict_->setVisible(!verdict_->text().isEmpty());
+    for (int column = 0; column < FindingsModel::column_count; ++column) {
+        list_->resizeColumnToContents(column);
+    }
+}
+
+int FindingsDock::wanted_height() const {
+    constexpr int most_lines = 6;
+    constexpr int lines_around = 3;  // title, header, verdict
+    const int lines = model_ == nullptr ? 0 : model_->rowCount() + lines_around;
+    return std::min(most_lines, lines) * fontMetrics().height() * 3 / 2;
+}
+
+}  // namespace vutrace::gui

@@ -1,0 +1,75 @@
+// What the window keeps from one time to the next.
+#include "vutrace/gui/views/details_pane.h"
+#include "vutrace/gui/views/filter_bar.h"
+#include "vutrace/gui/views/main_window.h"
+#include "vutrace/gui/views/records_view.h"
+
+#include <QFileInfo>
+#include <QSettings>
+#include <QSplitter>
+#include <algorithm>
+#include <array>
+
+namespace vutrace::gui {
+namespace {
+
+constexpr int most_recent_files = 10;
+
+// In the order of RecordsModel::Column, in characters.
+constexpr std::array<int, RecordsModel::column_count> column_widths{2, 7, 13, 6, 9, 9, 5, 8, 29, 60};
+
+}  // namespace
+
+void MainWindow::remember_file(const QString& path) {
+    QSettings settings;
+    QStringList files = settings.value(QStringLiteral("recent_files")).toStringList();
+    const QString absolute = QFileInfo(path).absoluteFilePath();
+    files.removeAll(absolute);
+    files.prepend(absolute);
+    settings.setValue(QStringLiteral("recent_files"), QStringList(files.mid(0, most_recent_files)));
+}
+
+void MainWindow::choose_theme(Theme theme) {
+    QSettings().setValue(QStringLiteral("theme"), static_cast<int>(theme));
+    apply(theme);
+}
+
+void MainWindow::restore_settings() {
+    const QSettings settings;
+    filter_bar_->set_history(settings.value(QStringLiteral("filter_history")).toStringList());
+    if (model_ == nullptr) {
+        restoreGeometry(settings.value(QStringLiteral("geometry")).toByteArray());
+        restoreState(settings.value(QStringLiteral("docks")).toByteArray());
+        if (!upper_and_lower_->restoreState(settings.value(QStringLiteral("panes")).toByteArray())) {
+            upper_and_lower_->setSizes({460, 260});
+        }
+        if (!details_->restoreState(settings.value(QStringLiteral("lower_panes")).toByteArray())) {
+            details_->setSizes({620, 640});
+        }
+        return;
+    }
+    const auto format = settings.value(QStringLiteral("time_format")).toInt();
+    model_->set_time_format(static_cast<TimeFormat>(std::clamp(format, 0, 2)));
+    QHeaderView& header = *records_->header();
+    if (!header.restoreState(settings.value(QStringLiteral("columns")).toByteArray())) {
+        const int character = fontMetrics().averageCharWidth();
+        for (std::size_t column = 0; column < column_widths.size(); ++column) {
+            header.resizeSection(static_cast<int>(column), column_widths[column] * character + 16);
+        }
+    }
+}
+
+void MainWindow::save_settings() {
+    QSettings settings;
+    settings.setValue(QStringLiteral("filter_history"), filter_bar_->history());
+    settings.setValue(QStringLiteral("geometry"), saveGeometry());
+    settings.setValue(QStringLiteral("docks"), saveState());
+    settings.setValue(QStringLiteral("panes"), upper_and_lower_->saveState());
+    settings.setValue(QStringLiteral("lower_panes"), details_->saveState());
+    if (model_ != nullptr) {
+        settings.setValue(QStringLiteral("columns"), records_->header()->saveState());
+        settings.setValue(QStringLiteral("time_format"), static_cast<int>(model_->time_format()));
+    }
+}
+
+}  // namespace vutrace::gui

@@ -1,0 +1,68 @@
+#include "vutrace/gui/views/work_status.h"
+
+#include <QLabel>
+#include <QLocale>
+#include <QProgressBar>
+#include <QPushButton>
+#include <QStatusBar>
+
+namespace vutrace::gui {
+namespace {
+
+constexpr int progress_steps = 1000;
+
+void show_share(QProgressBar& bar, std::uint64_t done, std::uint64_t all) {
+    bar.setRange(0, all == 0 ? 0 : progress_steps);
+    bar.setValue(all == 0 ? 0 : static_cast<int>(done * progress_steps / all));
+}
+
+}  // namespace
+
+WorkStatus::WorkStatus(QStatusBar& bar)
+    : QObject(&bar),
+      counts_(new QLabel(&bar)),
+      progress_(new QProgressBar(&bar)),
+      cancel_(new QPushButton(tr("Cancel"), &bar)) {
+    progress_->setMaximumWidth(200);
+    progress_->setAccessibleName(tr("Progress"));
+    cancel_->setToolTip(tr("Stop what runs (Esc)"));
+    bar.addPermanentWidget(counts_);
+    bar.addPermanentWidget(progress_);
+    bar.addPermanentWidget(cancel_);
+    progress_->hide();
+    cancel_->hide();
+    connect(cancel_, &QPushButton::clicked, this, &WorkStatus::cancel_wanted);
+}
+
+bool WorkStatus::is_busy(const TraceDocument& document, const RecordsModel& records) {
+    return !document.progress().complete || records.is_filtering() || document.is_searching();
+}
+
+void WorkStatus::show(const TraceDocument& document, const RecordsModel& records) {
+    show_progress(document, records);
+    const bool busy = is_busy(document, records);
+    progress_->setVisible(busy);
+    cancel_->setVisible(busy);
+    const QLocale locale;
+    const QString all = locale.toString(qulonglong{document.progress().rows});
+    counts_->setText(records.filter() ? tr("%1 of %2 records").arg(locale.toString(records.rowCount()), all)
+                                      : tr("%1 records").arg(all));
+}
+
+void WorkStatus::show_progress(const TraceDocument& document, const RecordsModel& records) {
+    const index::Progress progress = document.progress();
+    if (document.waits_for_more()) {
+        progress_->setRange(0, 0);
+        progress_->setFormat(tr("Waiting for more"));
+    } else if (!progress.complete) {
+        show_share(*progress_, progress.bytes, progress.total_bytes);
+        progress_->setFormat(tr("Reading %p%"));
+    } else if (records.is_filtering() && progress.rows > 0) {
+        show_share(*progress_, records.rows_looked_at(), progress.rows);
+        progress_->setFormat(tr("Filtering %p%"));
+    } else {
+        progress_->setRange(0, 0);
+    }
+}
+
+}  // namespace vutrace::gui
