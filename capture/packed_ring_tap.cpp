@@ -12,10 +12,24 @@ bool PackedRingTap::place(const virtio::RingLayout& layout, std::shared_ptr<cons
         steps_.resize(packed->size);
         ids_.resize(packed->size);
         known_.assign(packed->size, {});
+        forget_places(packed->size);
     }
     said_unreadable_ = false;
     steps_.place(packed != nullptr ? mappings : nullptr);
     return ring_.place(packed != nullptr ? *packed : ring_.layout(), packed != nullptr ? std::move(mappings) : nullptr);
+}
+
+// Offsets and keys of a ring of another size lie outside of this one.
+void PackedRingTap::forget_places(std::uint32_t size) {
+    next_available_.offset = static_cast<std::uint16_t>(size == 0 ? 0 : next_available_.offset % size);
+    next_used_ = next_available_;
+    next_used_unknown_ = false;
+    lag_ = earlier_ = 0;
+    stepped_over_.clear();
+    untranslated_.reset();
+    used_.clear();
+    completed_ids_.clear();
+    doubtful_ = true;
 }
 
 std::vector<RingPart> PackedRingTap::parts() const {

@@ -62,6 +62,7 @@ class PackedRingTap final : public RingTap {
     [[nodiscard]] std::uint32_t size() const noexcept { return ring_.layout().size; }
     std::size_t pass() override;
     [[nodiscard]] std::uint64_t followed() const noexcept override { return followed_; }
+    void forget_places(std::uint32_t size);
     bool sample();
     void settle();
     void note_if_cleared();

@@ -113,6 +113,38 @@ TEST_P(PackedRingTapOfSize, TakesAFullRing) {
 
 INSTANTIATE_TEST_SUITE_P(Sizes, PackedRingTapOfSize, ::testing::Values(1, 2, 3, 7, 256, 1000));
 
+// No front-end does that to a ring that runs, but it can: places and keys of the larger ring are none of the smaller
+// one.
+TEST_F(PackedRingTapTest, ARingThatGetsSmallerIsNotReadBeyondItsEnd) {
+    start(256);
+    for (std::uint16_t id = 0; id < 200; ++id) {
+        ring->offer(id, readable());
+    }
+    while (tap->scan().more) {
+    }
+    for (std::uint16_t id = 0; id < 200; ++id) {
+        ring->use(id, 0);
+    }
+    while (tap->scan().more) {
+    }
+    for (std::uint16_t offset = 200; offset < 220; ++offset) {  // behind the small ring
+        ring->put_descriptor(offset, {buffer, 4, virtio::used_flags(true), offset});
+    }
+    for (std::uint16_t offset = 0; offset < 16; ++offset) {
+        ring->put_descriptor(offset, {buffer, 4, virtio::used_flags(offset < 200 % 16), 0});
+    }
+    recorder.clear();
+    virtio::PackedRingLayout small = ring->layout();
+    small.size = 16;
+    ASSERT_TRUE(tap->place(small, mappings));
+    for (int i = 0; i < 3; ++i) {
+        EXPECT_FALSE(tap->scan().more);
+    }
+    EXPECT_TRUE(recorder.entries().empty());
+    EXPECT_EQ(recorder.counts().chains_lost + recorder.counts().completions_lost, 0U);
+    EXPECT_EQ(tap->in_flight(), 0U);
+}
+
 // The place of a chain that is in flight is used again: others that were completed before it freed it.
 TEST_F(PackedRingTapTest, KeepsAChainWhoseDescriptorsWereOverwritten) {
     start(4);

@@ -82,7 +82,18 @@ unsigned number_of_threads(unsigned wanted, std::optional<std::uint64_t> queues,
 TapThreads::TapThreads(const session::DeviceState& state, Number number, Start start, Note note)
     : state_(state), number_(std::move(number)), start_(std::move(start)), note_(std::move(note)) {}
 
+// All threads take in all translations, whosever queue they are for.
+void TapThreads::before_translation(const protocol::Header& header) {
+    early_translations_ += begun_ ? 0 : 1;
+    for (const auto& thread : threads_) {
+        thread->before_translation(header);
+    }
+}
+
 void TapThreads::before_reply(const protocol::Header& header, ByteView payload) {
+    if (header.request == static_cast<std::uint32_t>(FrontEndRequest::IOTLB_MSG)) {
+        return before_translation(header);
+    }
     // Of the replies that are waited for all begin with the queue's number.
     const auto answer = protocol::parse_vring_state(payload);
     if (answer && !threads_.empty()) {
@@ -130,6 +141,11 @@ void TapThreads::keep(const ForwardedMessage& message) {
 void TapThreads::begin() {
     begun_ = true;
     threads_ = start_(number_(state_.queue_count()));
+    for (const auto& thread : threads_) {
+        for (std::size_t i = 0; i < early_translations_; ++i) {
+            thread->before_translation({});
+        }
+    }
     for (const EarlyMessage& early : std::exchange(early_, {})) {
         ForwardedMessage message{early.sender, early.header, early.payload, nullptr, nullptr};
         hand_out(message);

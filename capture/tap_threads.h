@@ -44,6 +44,7 @@ class TapThreads final : public DataPath {
     void replace_descriptors(Side, const protocol::Header&, const std::vector<FileDescriptor>&,
                              std::vector<int>&) override {}  // `tap` replaces nothing
     void before_reply(const protocol::Header& header, ByteView payload) override;
+    void before_translation(const protocol::Header& header) override;
     void release_memory() override;
     void forwarded(ForwardedMessage message, const session::Change& change) override;
     void session_ended() override;
@@ -70,6 +71,7 @@ class TapThreads final : public DataPath {
     bool begun_{false};
     std::vector<EarlyMessage> early_;
     std::size_t early_bytes_{0};
+    std::size_t early_translations_{0};  // announced before there was a thread
     std::vector<std::unique_ptr<BackgroundDataPath>> threads_;
 };
 

@@ -42,6 +42,7 @@ struct Told {
     unsigned replies{0};
     unsigned released{0};
     unsigned ended{0};
+    bool stale{false};  // after the last message
 };
 
 class ToldDataPath final : public DataPath {
@@ -58,7 +59,9 @@ class ToldDataPath final : public DataPath {
             told_.descriptors[message.header.request] += descriptor ? 1U : 0U;
         }
         told_.features = state_.features().value_or(0);
+        told_.stale = stale_();
     }
+    void follow_translations(std::function<bool()> stale) override { stale_ = std::move(stale); }
     void session_ended() override {
         gate_.wait();
         ++told_.ended;
@@ -68,6 +71,7 @@ class ToldDataPath final : public DataPath {
     Told& told_;
     const session::DeviceState& state_;
     std::shared_future<void> gate_;
+    std::function<bool()> stale_;
 };
 
 class TapThreadsTest : public ::testing::Test {
@@ -102,6 +106,9 @@ class TapThreadsTest : public ::testing::Test {
         }
         const protocol::Header header{static_cast<std::uint32_t>(request), protocol::version_1,
                                       static_cast<std::uint32_t>(payload.size())};
+        if (request == FrontEndRequest::IOTLB_MSG) {
+            path_->before_translation(header);
+        }
         const auto change = state_.apply(Side::front_end, header, payload, ids);
         path_->forwarded({Side::front_end, header, payload, &own, &ids}, change);
     }
@@ -175,6 +182,22 @@ TEST_F(TapThreadsTest, OnlyTheOwnerLooksALastTimeBeforeAQueueEnds) {
     path_.reset();
     EXPECT_EQ(told_[0].replies, 0U);
     EXPECT_EQ(told_[1].replies, 1U);
+}
+
+// Whether they come before the threads are there, begin them, or come later, as messages and as answers.
+TEST_F(TapThreadsTest, TranslationsAreStaleOnlyUntilAllThreadsHaveThem) {
+    const auto message = protocol::serialise(protocol::Iotlb{0x1000, 0x1000, 0x2000, 3, protocol::Iotlb::update});
+    send(FrontEndRequest::IOTLB_MSG, message);
+    EXPECT_EQ(started_, 0U);
+    kick(0);
+    send(FrontEndRequest::IOTLB_MSG, message);
+    answer(FrontEndRequest::IOTLB_MSG, protocol::serialise_u64(0));
+    open_.set_value();
+    path_.reset();
+    for (const Told& told : told_) {
+        EXPECT_EQ(told.requests.size(), 4U);
+        EXPECT_FALSE(told.stale);
+    }
 }
 
 TEST_F(TapThreadsTest, AllLeaveMemory) {

@@ -50,10 +50,31 @@ ShadowQueue::Progress ShadowQueue::finish(std::chrono::milliseconds longest) {
         all.offers = all.offers || progress.offers;
         all.completions = all.completions || progress.completions;
         if (Clock::now() >= until) {
+            deliver_unrecorded(all);
             break;
         }
     }
     return all;
+}
+
+// The back-end is done with these: a completion that the driver never sees is a request that never ends.
+void ShadowQueue::deliver_unrecorded(Progress& progress) {
+    for (int look = 0; look < 2; ++look) {  // those known, and what has come since: no more than the ring holds
+        if (const std::size_t left = completions_.size() - collected_; left != 0) {
+            lose(0, left, "the queue ended before they could be recorded");
+        }
+        for (; collected_ < completions_.size(); ++collected_) {
+            if (const std::uint32_t key = completions_[collected_].key; in_flight_.is_open(key)) {
+                in_flight_.close(static_cast<std::uint16_t>(key));
+            }
+        }
+        if (delivered_ != collected_) {
+            progress.completions = true;
+            progress.call = rings_.deliver(collected_ - delivered_) || progress.call;
+            delivered_ = collected_;
+        }
+        progress.call = (look == 0 && look_for_completions()) || progress.call;
+    }
 }
 
 // --- From the driver to the back-end

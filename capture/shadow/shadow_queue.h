@@ -54,7 +54,8 @@ class ShadowQueue {
     };
     // Moves what is there, at most one record each way. Never fails.
     Progress serve();
-    // The same for the last time: everything, without waiting for the recorder, for at most `longest`.
+    // The same for the last time: everything, without waiting for the recorder. Completions that are left after
+    // `longest` are delivered and counted as lost.
     Progress finish(std::chrono::milliseconds longest);
 
     [[nodiscard]] std::size_t in_flight() const noexcept { return in_flight_.count(); }
@@ -66,6 +67,7 @@ class ShadowQueue {
     void collect_offers();
     void add_offer(const ShadowRings::Offer& offer);
     void move_completions(Progress& progress);
+    void deliver_unrecorded(Progress& progress);
     [[nodiscard]] bool look_for_completions();
     void collect_completions();
     bool add_completion(const ShadowRings::Completion& completion);

@@ -196,7 +196,62 @@ TEST_F(ShadowedRingTest, FinishMovesAllWithoutWaiting) {
     EXPECT_EQ(driver->get<std::uint16_t>(driver->layout().used + 2), 400);
 }
 
+// The back-end has stopped: what it completed and the driver does not see now, it never sees.
+TEST_F(ShadowedRingTest, FinishDeliversAllEvenWithoutTimeToRecordIt) {
+    for (const bool in_order : {false, true}) {
+        options.in_order = in_order;
+        recorder.clear();
+        open(512);
+        constexpr std::uint16_t chains = 400;  // more than one record holds
+        for (std::uint16_t i = 0; i < chains; ++i) {
+            driver->describe_chain(i, {{RingPair::buffers + i, 1, false}});
+            driver->offer(i);
+        }
+        (void)queue->finish(std::chrono::seconds{20});
+        ASSERT_EQ(device->available_index(), chains);
+        for (std::uint16_t i = 0; i < chains; ++i) {
+            device->use(i, 0);
+        }
+        EXPECT_TRUE(queue->finish(std::chrono::milliseconds{0}).call);
+        EXPECT_EQ(driver->get<std::uint16_t>(driver->layout().used + 2), chains);
+        const auto counts = recorder.counts();
+        EXPECT_LT(counts.completions, chains);
+        EXPECT_EQ(counts.completions + counts.completions_lost, chains);
+        EXPECT_EQ(queue->in_flight(), 0U);
+    }
+}
+
 // --- What a side does wrong reaches the other as it is
+
+// Completions may wait for room in the recorder while the front-end names a smaller ring.
+TEST_F(ShadowedRingTest, ARingThatGetsSmallerIsNotWrittenBeyondItsEnd) {
+    open(512);
+    constexpr std::uint16_t chains = 300;
+    for (std::uint16_t i = 0; i < chains; ++i) {
+        driver->describe_chain(i, {{RingPair::buffers + i, 1, false}});
+        driver->offer(i);
+    }
+    while (queue->serve().more) {
+    }
+    for (std::uint16_t i = 0; i < chains; ++i) {
+        device->use(i, 0);
+    }
+    ASSERT_TRUE(queue->serve().more) << "not all at once";
+    virtio::SplitRingLayout small = driver->layout();
+    small.size = 1;
+    small.used = RingPair::buffers + 0x10000;
+    const std::string behind(4096, '\xee');
+    driver->write(small.used + small.used_bytes() - 2, behind);
+    ASSERT_TRUE(rings->place(small, mappings));
+    for (int i = 0; i < 4; ++i) {
+        (void)queue->serve();
+    }
+    std::string now;
+    for (std::size_t i = 0; i < behind.size(); ++i) {
+        now.push_back(static_cast<char>(driver->get<std::uint8_t>(small.used + small.used_bytes() - 2 + i)));
+    }
+    EXPECT_EQ(now, behind);
+}
 
 TEST_F(ShadowedRingTest, PassesHeadsAndChainsOnThatCannotBe) {
     open(4);

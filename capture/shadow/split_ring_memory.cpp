@@ -20,8 +20,12 @@ bool load_field(const std::byte* from, std::uint16_t& value) noexcept {
 }
 
 // Entries of a ring may wrap at its end: calls `copy(offset in the ring, offset in the bytes, size)` once or twice.
+// False where they are more than the ring has: it may have become smaller since they were read.
 template <class Copy>
 bool for_each_piece(std::size_t slot, std::size_t ring_size, std::size_t entry, std::size_t bytes, Copy copy) {
+    if (bytes > ring_size * entry) {
+        return false;
+    }
     const std::size_t before_wrap = std::min(bytes, (ring_size - slot) * entry);
     return copy(slot * entry, std::size_t{0}, before_wrap) &&
            (before_wrap == bytes || copy(std::size_t{0}, before_wrap, bytes - before_wrap));
