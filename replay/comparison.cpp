@@ -86,7 +86,7 @@ std::vector<std::string> differences(const ReplyRule& rule, const protocol::Head
 // The bytes from `offset` on in what a device wrote into a chain.
 class WrittenBytes {
   public:
-    WrittenBytes(const std::vector<trace::ChainDescriptor>& descriptors, const MappedMemory& memory) : memory_(memory) {
+    WrittenBytes(const std::vector<trace::ChainDescriptor>& descriptors, const BufferMemory& memory) : memory_(memory) {
         virtio::for_each_buffer(descriptors, true, [this](std::uint64_t address, std::uint32_t length) {
             buffers_.push_back({address, length});
             size_ += length;
@@ -114,7 +114,7 @@ class WrittenBytes {
     }
 
   private:
-    const MappedMemory& memory_;
+    const BufferMemory& memory_;
     std::vector<std::pair<std::uint64_t, std::uint64_t>> buffers_;
     std::uint64_t size_{0};
 };
@@ -207,7 +207,7 @@ std::optional<Divergence> compare_replies(const protocol::Header& expected, Byte
 }
 
 UsedComparison compare_used(const trace::ChainEntry& expected, std::uint32_t actual_length,
-                            const std::vector<trace::ChainDescriptor>& descriptors, const MappedMemory& memory,
+                            const std::vector<trace::ChainDescriptor>& descriptors, const BufferMemory& memory,
                             bool is_block) {
     UsedComparison comparison;
     const auto add = [&](Divergence::Kind kind, std::string wanted, std::string got) {

@@ -81,13 +81,15 @@ Status Connection::take_in_messages() {
             break;
         }
         observe(Channel::front_end, Side::back_end, **message);
-        inbox_.push_back(std::move(**message));
+        if (handler_ == nullptr || !handler_->takes(**message)) {
+            inbox_.push_back(std::move(**message));
+        }
     }
     return {};
 }
 
 // A failure here ends the channel, never the session: a back-end may close it at any time.
-void Connection::serve_back_end_channel() noexcept {
+void Connection::serve_back_end_channel() {
     for (std::size_t count = 0; back_end_channel_ && count < max_requests_at_once; ++count) {
         const auto message = back_end_assembler_.receive(back_end_channel_);
         if (!message) {
@@ -99,11 +101,13 @@ void Connection::serve_back_end_channel() noexcept {
         }
         ++back_end_requests_;
         observe(Channel::back_end, Side::back_end, **message);
+        const std::uint64_t value = handler_ == nullptr ? 0 : handler_->serve(**message);
         if (!(*message)->header.needs_reply()) {
             continue;
         }
-        const Bytes answer = serialise_message(
-            {(*message)->header.request, protocol::version_1 | protocol::reply_flag, 8}, protocol::serialise_u64(0));
+        const Bytes answer =
+            serialise_message({(*message)->header.request, protocol::version_1 | protocol::reply_flag, 8},
+                              protocol::serialise_u64(value));
         if (observer_ != nullptr) {
             observer_->message(Channel::back_end, Side::front_end, 0, answer, {});
         }
@@ -181,6 +185,7 @@ Result<FileDescriptor> Connection::open_back_end_channel() {
 }
 
 void Connection::half_close() noexcept {
+    half_closed_ = true;
     (void)::shutdown(socket_.number(), SHUT_WR);
 }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <vutrace/base/error.h>
-#include <vutrace/replay/mapped_memory.h>
 #include <vutrace/replay/queue_driver.h>
 #include <vutrace/trace/records.h>
 
@@ -52,9 +51,9 @@ class DriverRing {
     DriverRing() = default;
 };
 
-[[nodiscard]] std::unique_ptr<DriverRing> make_split_driver_ring(const MappedMemory& memory, std::uint16_t queue,
+[[nodiscard]] std::unique_ptr<DriverRing> make_split_driver_ring(const BufferMemory& memory, std::uint16_t queue,
                                                                  const QueueDriver::Start& start);
-[[nodiscard]] std::unique_ptr<DriverRing> make_packed_driver_ring(const MappedMemory& memory, std::uint16_t queue,
+[[nodiscard]] std::unique_ptr<DriverRing> make_packed_driver_ring(const BufferMemory& memory, std::uint16_t queue,
                                                                   const QueueDriver::Start& start);
 
 }  // namespace vutrace::replay

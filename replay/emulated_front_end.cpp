@@ -70,9 +70,14 @@ struct EmulatedFrontEnd::Outgoing {
     }
 };
 
-EmulatedFrontEnd::EmulatedFrontEnd(Connection connection, Observer* observer)
-    : connection_(std::move(connection)), observer_(observer) {
+EmulatedFrontEnd::EmulatedFrontEnd(Connection connection, const RecordedTranslations& recorded, Observer* observer)
+    : connection_(std::move(connection)), observer_(observer), translations_(connection_, state_, recorded) {
     connection_.set_observer(observer);
+    connection_.set_request_handler(&translations_);
+}
+
+QueueDriver& EmulatedFrontEnd::driver_of(std::uint16_t number) {
+    return queues_.try_emplace(number, memory(), number, observer_).first->second;
 }
 
 QueueDriver* EmulatedFrontEnd::queue(std::uint16_t number) noexcept {
@@ -80,8 +85,8 @@ QueueDriver* EmulatedFrontEnd::queue(std::uint16_t number) noexcept {
     return found == queues_.end() ? nullptr : &found->second;
 }
 
-Status EmulatedFrontEnd::send(const trace::MessageRecord& message, const std::vector<trace::MemoryRecord>* ring_images,
-                              Deadline deadline, std::vector<std::string>& problems) {
+Status EmulatedFrontEnd::send(const trace::MessageRecord& message, const RecordedStart* start, Deadline deadline,
+                              std::vector<std::string>& problems) {
     Outgoing outgoing{message, std::nullopt, false, message.bytes, {}};
     if (message.offset == 0) {
         if (const auto header = protocol::parse_header(message.bytes)) {
@@ -99,15 +104,18 @@ Status EmulatedFrontEnd::send(const trace::MessageRecord& message, const std::ve
         outgoing.descriptors.push_back(std::move(*replaced));
     }
     if (outgoing.whole) {
-        if (const auto taken = take_in(outgoing, ring_images, problems); !taken) {
+        if (const auto taken = take_in(outgoing, start, problems); !taken) {
             return taken;
         }
     }
-    return connection_.send(outgoing.bytes, numbers, deadline, message.offset);
+    Status sent = connection_.send(outgoing.bytes, numbers, deadline, message.offset);
+    if (sent) {
+        translations_.sent(outgoing.header, outgoing.bytes.size());
+    }
+    return sent;
 }
 
-Status EmulatedFrontEnd::take_in(Outgoing& outgoing, const std::vector<trace::MemoryRecord>* ring_images,
-                                 std::vector<std::string>& problems) {
+Status EmulatedFrontEnd::take_in(Outgoing& outgoing, const RecordedStart* start, std::vector<std::string>& problems) {
     std::vector<std::uint32_t> ids;
     std::transform(outgoing.record.descriptors.begin(), outgoing.record.descriptors.end(), std::back_inserter(ids),
                    [](const trace::Descriptor& descriptor) { return descriptor.id; });
@@ -125,26 +133,27 @@ Status EmulatedFrontEnd::take_in(Outgoing& outgoing, const std::vector<trace::Me
         std::for_each(queues_.begin(), queues_.end(), [](auto& entry) { entry.second.stop(); });
     }
     if (change.queue_started) {
-        if (const auto started = start_queue(static_cast<std::uint16_t>(*change.queue_started), ring_images);
-            !started) {
+        if (const auto started = start_queue(static_cast<std::uint16_t>(*change.queue_started), start); !started) {
             problems.push_back(describe(started.error()));
         }
     }
     return {};
 }
 
-Status EmulatedFrontEnd::start_queue(std::uint16_t number, const std::vector<trace::MemoryRecord>* ring_images) {
-    if (state_.iova_space()) {
-        return fail(ErrorCode::unsupported,
-                    fmt::format("queue {} is behind an IOMMU (ACCESS_PLATFORM): its chains are skipped", number));
+Status EmulatedFrontEnd::start_queue(std::uint16_t number, const RecordedStart* start) {
+    // Behind an IOMMU the ring is set up before the device asks where it is, as the recorded driver's was: by then it
+    // may have chains, and an answer makes the device look.
+    const bool translated = state_.iova_space().has_value();
+    if (translated && (start == nullptr || !start->translated)) {
+        return {};  // nobody ever told the device where it is
     }
-    const auto layout = state_.ring(number);
+    const auto layout = translated ? start->translated : state_.ring(number);
     if (!layout) {
         return fail(ErrorCode::unsupported,
                     fmt::format("queue {} has no ring that lies in guest memory: its chains are skipped", number));
     }
-    if (ring_images != nullptr) {
-        for (const trace::MemoryRecord& image : *ring_images) {
+    if (start != nullptr) {
+        for (const trace::MemoryRecord& image : start->images) {
             restore_memory(memory_, image.address, image.content, {});
         }
     }
@@ -152,15 +161,14 @@ Status EmulatedFrontEnd::start_queue(std::uint16_t number, const std::vector<tra
     const auto available = static_cast<std::uint16_t>(base);
     std::uint16_t used = available;
     const auto* split = std::get_if<virtio::SplitRingLayout>(&*layout);
-    if (split != nullptr && ring_images != nullptr) {
+    if (split != nullptr && start != nullptr && !start->images.empty()) {
         const auto ring = RingAccess::create(memory_, *split);
         // The image was taken while the device ran already: a used index beyond the base is from later.
         const bool behind = ring && static_cast<std::uint16_t>(available - ring->used_index()) <= split->size;
         used = behind ? ring->used_index() : available;
     }
-    QueueDriver& driver = queues_.try_emplace(number, memory_, number, observer_).first->second;
-    return driver.start({*layout, state_.has_feature(protocol::feature::RING_EVENT_IDX), available, used,
-                         state_.has_feature(protocol::feature::IN_ORDER)});
+    return driver_of(number).start({*layout, state_.has_feature(protocol::feature::RING_EVENT_IDX), available, used,
+                                    state_.has_feature(protocol::feature::IN_ORDER)});
 }
 
 // --- Descriptors
@@ -199,7 +207,7 @@ Result<FileDescriptor> EmulatedFrontEnd::replace_event(const Outgoing& outgoing,
     if (!mine) {
         return mine;
     }
-    QueueDriver& driver = queues_.try_emplace(target->queue(), memory_, target->queue(), observer_).first->second;
+    QueueDriver& driver = driver_of(target->queue());
     if (is_request(*outgoing.header, FrontEndRequest::SET_VRING_KICK)) {
         driver.set_kick(std::move(*mine));
     } else if (is_request(*outgoing.header, FrontEndRequest::SET_VRING_CALL)) {

@@ -135,4 +135,8 @@ bool MappedMemory::zero(std::uint64_t address, std::uint64_t length) const noexc
     return for_each_piece(*this, address, length, [](MutableByteView piece, std::uint64_t) { clear(piece); });
 }
 
+bool MappedMemory::contains(std::uint64_t address, std::uint64_t length) const noexcept {
+    return for_each_piece(*this, address, length, [](MutableByteView, std::uint64_t) {});
+}
+
 }  // namespace vutrace::replay

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <deque>
 #include <utility>
@@ -16,7 +17,7 @@ namespace {
 // where the next used one is.
 class PackedDriverRing final : public DriverRing {
   public:
-    PackedDriverRing(const MappedMemory& memory, std::uint16_t queue, const QueueDriver::Start& start)
+    PackedDriverRing(const BufferMemory& memory, std::uint16_t queue, const QueueDriver::Start& start)
         : memory_(memory),
           queue_(queue),
           layout_(std::get<virtio::PackedRingLayout>(start.layout)),
@@ -45,7 +46,7 @@ class PackedDriverRing final : public DriverRing {
         put_event(device_event_, {0, virtio::PackedEvent::enable});
         return {};
     }
-    Status follow() override { return epoch_ == memory_.epoch() ? Status{} : place(); }
+    Status follow() override { return epoch_ == memory_.physical().epoch() ? Status{} : place(); }
 
     std::uint32_t size() const noexcept override { return layout_.size; }
     bool has_room(const trace::ChainEntry& entry, std::size_t /*in_flight*/) const noexcept override {
@@ -147,9 +148,9 @@ class PackedDriverRing final : public DriverRing {
     }
 
     Status place() {
-        descriptors_ = memory_.at(layout_.descriptor, layout_.descriptor_bytes());
-        driver_event_ = memory_.at(layout_.driver_event, virtio::packed_event_bytes);
-        device_event_ = memory_.at(layout_.device_event, virtio::packed_event_bytes);
+        descriptors_ = memory_.physical().at(layout_.descriptor, layout_.descriptor_bytes());
+        driver_event_ = memory_.physical().at(layout_.driver_event, virtio::packed_event_bytes);
+        device_event_ = memory_.physical().at(layout_.device_event, virtio::packed_event_bytes);
         const auto misaligned = [](const std::byte* part, std::uintptr_t alignment) {
             return reinterpret_cast<std::uintptr_t>(part) % alignment != 0;
         };
@@ -162,7 +163,7 @@ class PackedDriverRing final : public DriverRing {
                             "the size {}",
                             queue_, layout_.size));
         }
-        epoch_ = memory_.epoch();
+        epoch_ = memory_.physical().epoch();
         return {};
     }
 
@@ -184,17 +185,13 @@ class PackedDriverRing final : public DriverRing {
     }
     bool write_table(const trace::ChainEntry& entry, std::uint32_t number) const {
         const trace::ChainDescriptor& recorded = entry.descriptors[number + 1];
-        std::byte* place =
-            memory_.at(entry.descriptors.front().address + std::uint64_t{number} * virtio::descriptor_size,
-                       virtio::descriptor_size);
-        if (place != nullptr) {
-            virtio::serialise_packed_descriptor({recorded.address, recorded.length, recorded.flags, recorded.next},
-                                                {place, virtio::descriptor_size});
-        }
-        return place != nullptr;
+        std::array<std::byte, virtio::descriptor_size> bytes{};
+        virtio::serialise_packed_descriptor({recorded.address, recorded.length, recorded.flags, recorded.next}, bytes);
+        return memory_.write(entry.descriptors.front().address + std::uint64_t{number} * virtio::descriptor_size,
+                             bytes);
     }
 
-    const MappedMemory& memory_;
+    BufferMemory memory_;
     std::uint16_t queue_;
     virtio::PackedRingLayout layout_;
     bool event_index_;
@@ -213,7 +210,7 @@ class PackedDriverRing final : public DriverRing {
 
 }  // namespace
 
-std::unique_ptr<DriverRing> make_packed_driver_ring(const MappedMemory& memory, std::uint16_t queue,
+std::unique_ptr<DriverRing> make_packed_driver_ring(const BufferMemory& memory, std::uint16_t queue,
                                                     const QueueDriver::Start& start) {
     return std::make_unique<PackedDriverRing>(memory, queue, start);
 }

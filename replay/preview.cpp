@@ -1,5 +1,6 @@
 #include "vutrace/replay/preview.h"
 
+#include <vutrace/protocol/requests.h>
 #include <vutrace/session/device_state.h>
 #include <vutrace/session/inventory.h>
 
@@ -47,26 +48,78 @@ class Previewer {
     void take(std::uint64_t sequence, const trace::MessageRecord& message) {
         preview_.messages += message.offset == 0 ? 1U : 0U;
         const auto header = protocol::parse_header(message.bytes);
-        if (message.channel != Channel::front_end || message.offset != 0 || !header ||
+        if (message.offset != 0 || !header ||
             message.bytes.size() != protocol::header_size + std::size_t{header->size}) {
+            return;
+        }
+        const ByteView payload = ByteView(message.bytes).subspan(protocol::header_size);
+        take_translation(sequence, message, *header, payload);
+        if (message.channel != Channel::front_end) {
             return;
         }
         std::vector<std::uint32_t> ids;
         std::transform(message.descriptors.begin(), message.descriptors.end(), std::back_inserter(ids),
                        [](const trace::Descriptor& descriptor) { return descriptor.id; });
-        const session::Change change =
-            state_.apply(message.sender, *header, ByteView(message.bytes).subspan(protocol::header_size), ids);
+        follow(sequence, state_.apply(message.sender, *header, payload, ids));
+    }
+
+    void take_translation(std::uint64_t sequence, const trace::MessageRecord& message, const protocol::Header& header,
+                          ByteView payload) {
+        using Kind = RecordedTranslations::Entry::Kind;
+        const auto iotlb = protocol::parse_iotlb(payload);
+        if (!iotlb || header.is_reply()) {
+            return;
+        }
+        const auto is = [&](Channel channel, Side sender, auto request) {
+            return message.channel == channel && message.sender == sender &&
+                   header.request == static_cast<std::uint32_t>(request);
+        };
+        if (is(Channel::back_end, Side::back_end, protocol::BackEndRequest::IOTLB_MSG)) {
+            preview_.translations.asked(sequence, *iotlb);
+        }
+        const bool update = iotlb->type == protocol::Iotlb::update;
+        if (is(Channel::front_end, Side::front_end, protocol::FrontEndRequest::IOTLB_MSG) &&
+            (update || iotlb->type == protocol::Iotlb::invalidate)) {
+            preview_.translations.add(
+                {sequence, update ? Kind::update : Kind::invalidate, header.needs_reply(), *iotlb});
+        }
+    }
+
+    void follow(std::uint64_t sequence, const session::Change& change) {
         if (change.queue_started) {
             const auto queue = static_cast<std::uint16_t>(*change.queue_started);
             starts_[queue] = sequence;
+            unplaced_[queue] = sequence;
             auto waiting = early_images_.extract(queue);
             if (!waiting.empty()) {
-                preview_.ring_images[sequence] = std::move(waiting.mapped());
+                preview_.starts[sequence].images = std::move(waiting.mapped());
             }
         }
         if (change.queue_stopped) {
             starts_.erase(static_cast<std::uint16_t>(*change.queue_stopped));
+            unplaced_.erase(static_cast<std::uint16_t>(*change.queue_stopped));
         }
+        if (change.device_reset) {
+            unplaced_.clear();
+        }
+        if (change.queue_stopped || change.device_reset) {
+            preview_.translations.add({sequence, RecordedTranslations::Entry::Kind::age, false, {}});
+        }
+        place_translated_rings();
+    }
+
+    // Those of which a translation was missing when they were started.
+    void place_translated_rings() {
+        if (!state_.iova_space()) {
+            return;
+        }
+        std::erase_if(unplaced_, [this](const auto& start) {
+            const auto layout = state_.ring(start.first);
+            if (layout) {
+                preview_.starts[start.second].translated = layout;
+            }
+            return layout.has_value();
+        });
     }
 
     void take(std::uint64_t /*sequence*/, const trace::MemoryRecord& memory) {
@@ -81,7 +134,7 @@ class Previewer {
         if (start == starts_.end()) {
             early_images_[memory.queue].push_back(memory);
         } else if (start->second != 0) {
-            preview_.ring_images[start->second].push_back(memory);
+            preview_.starts[start->second].images.push_back(memory);
         }
     }
 
@@ -111,7 +164,8 @@ class Previewer {
     session::Inventory sessions_;
     TracePreview preview_;
     session::DeviceState state_;
-    std::map<std::uint16_t, std::uint64_t> starts_;  // started queues; 0 once a chain of theirs was seen
+    std::map<std::uint16_t, std::uint64_t> starts_;    // started queues; 0 once a chain of theirs was seen
+    std::map<std::uint16_t, std::uint64_t> unplaced_;  // started queues whose ring has not been met
     std::map<std::uint16_t, std::vector<trace::MemoryRecord>> early_images_;
     std::uint64_t image_bytes_{0};
 };

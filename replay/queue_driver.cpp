@@ -19,7 +19,7 @@ class ContentCursor {
     explicit ContentCursor(const trace::Content& content) : content_(content) {}
 
     // Writes the next `length` bytes to `address`. False where known bytes have no place.
-    bool write_to(const MappedMemory& memory, std::uint64_t address, std::uint64_t length) {
+    bool write_to(const BufferMemory& memory, std::uint64_t address, std::uint64_t length) {
         bool all_written = true;
         while (length != 0 && run_ < content_.runs().size()) {
             const trace::Run& run = content_.runs()[run_];
@@ -50,7 +50,7 @@ class ContentCursor {
 
 }  // namespace
 
-QueueDriver::QueueDriver(const MappedMemory& memory, std::uint16_t number, Observer* observer)
+QueueDriver::QueueDriver(const BufferMemory& memory, std::uint16_t number, Observer* observer)
     : memory_(memory), number_(number), observer_(observer) {}
 QueueDriver::QueueDriver(QueueDriver&&) noexcept = default;
 QueueDriver::~QueueDriver() = default;
@@ -174,7 +174,7 @@ bool QueueDriver::enable_call() {
     return started_ && find_ring() && ring_->enable_call();
 }
 
-trace::Content read_written(const MappedMemory& memory, const std::vector<trace::ChainDescriptor>& descriptors,
+trace::Content read_written(const BufferMemory& memory, const std::vector<trace::ChainDescriptor>& descriptors,
                             std::uint64_t length, std::uint64_t limit) {
     trace::Content content;
     std::uint64_t left = length;
@@ -185,7 +185,7 @@ trace::Content read_written(const MappedMemory& memory, const std::vector<trace:
         if (wanted == 0) {
             return;
         }
-        if (content.size() + wanted > limit || memory.at(address, 1) == nullptr) {
+        if (content.size() + wanted > limit || !memory.contains(address, 1, virtio::Access::write)) {
             content.add_missing(wanted);
             return;
         }

@@ -22,7 +22,9 @@ constexpr std::chrono::milliseconds settle_patience{1000};
 }  // namespace
 
 Replayer::Replayer(Connection connection, const TracePreview& preview, ReplayOptions options)
-    : front_end_(std::move(connection), options.observer), preview_(preview), options_(std::move(options)) {}
+    : front_end_(std::move(connection), preview.translations, options.observer),
+      preview_(preview),
+      options_(std::move(options)) {}
 
 Result<Report> Replayer::run(const std::string& path) {
     auto reader = trace::Reader::open(path);
@@ -54,6 +56,8 @@ Result<Report> Replayer::run(const std::string& path) {
         return tl::unexpected(settled.error());
     }
     (void)collect();
+    judge_translations();
+    report_.translations_answered = front_end_.translations().answered();
     report_.seconds = std::chrono::duration<double>(Clock::now() - started_).count();
     return report_;
 }
@@ -104,6 +108,7 @@ Status Replayer::settle() {
 
 Status Replayer::take(const trace::Record& record) {
     sequence_ = record.sequence;
+    front_end_.translations().set_position(sequence_);
     if (const auto* message = std::get_if<trace::MessageRecord>(&record.body)) {
         return take_message(record, *message);
     }
@@ -146,9 +151,9 @@ Status Replayer::send_message(const trace::Record& record, const trace::MessageR
     if (const auto paced = pace(record.time); !paced) {
         return paced;
     }
-    const auto images = preview_.ring_images.find(record.sequence);
+    const auto start = preview_.starts.find(record.sequence);
     std::vector<std::string> problems;
-    const auto sent = front_end_.send(message, images == preview_.ring_images.end() ? nullptr : &images->second,
+    const auto sent = front_end_.send(message, start == preview_.starts.end() ? nullptr : &start->second,
                                       Clock::now() + options_.timeout, problems);
     for (const std::string& problem : problems) {
         Divergence divergence;

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 namespace vutrace::replay {
 namespace {
@@ -20,9 +21,9 @@ constexpr std::chrono::milliseconds called_interval{50};
 // How long the device gets to fill a buffer that waits for the world outside, once for each queue.
 constexpr std::chrono::milliseconds fill_patience{500};
 
-bool only_writable(const trace::ChainEntry& entry) {
+bool only_writable(const std::vector<trace::ChainDescriptor>& descriptors) {
     bool any = false;
-    for (const trace::ChainDescriptor& descriptor : entry.descriptors) {
+    for (const trace::ChainDescriptor& descriptor : descriptors) {
         const bool is_table = (descriptor.flags & virtio::descriptor_indirect) != 0;
         if (!is_table && (descriptor.flags & virtio::descriptor_write) == 0) {
             return false;
@@ -32,25 +33,25 @@ bool only_writable(const trace::ChainEntry& entry) {
     return any;
 }
 
+// What the device does there.
+virtio::Access needed_of(const trace::ChainDescriptor& descriptor) {
+    return (descriptor.flags & virtio::descriptor_write) != 0 ? virtio::Access::write : virtio::Access::read;
+}
+
 std::string head_name(std::uint16_t queue, std::uint16_t head) {
     return fmt::format("queue {} head {}", queue, head);
 }
 
 // Could the guest have offered this? A chain read too late may consist of what its memory held afterwards; sending such
 // a thing would kill a back-end that never saw it. A chain that is proven goes out whatever it looks like.
-bool is_credible(const MappedMemory& memory, const trace::ChainEntry& entry) {
+bool is_credible(EmulatedFrontEnd& front_end, const trace::ChainEntry& entry) {
     if (entry.proof == trace::Proof::verified) {
         return true;
     }
-    const auto inside = [&memory](const trace::ChainDescriptor& descriptor) {
-        for (std::uint64_t done = 0; done < descriptor.length;) {
-            const std::size_t size = memory.piece(descriptor.address + done, descriptor.length - done).size();
-            if (size == 0) {
-                return false;
-            }
-            done += size;
-        }
-        return descriptor.length != 0;
+    const auto inside = [&front_end](const trace::ChainDescriptor& descriptor) {
+        const virtio::Access needed = needed_of(descriptor);
+        return descriptor.length != 0 && (front_end.memory().contains(descriptor.address, descriptor.length, needed) ||
+                                          front_end.translations().knows(descriptor.address, needed));
     };
     return entry.problem == 0 && !entry.descriptors.empty() &&
            std::all_of(entry.descriptors.begin(), entry.descriptors.end(), inside);
@@ -87,7 +88,7 @@ Status Replayer::offer(std::uint64_t sequence, std::uint16_t number, const trace
     if (queue.broken || driver == nullptr || !driver->started()) {
         return skip(SkipReason::not_running);
     }
-    if (!is_credible(front_end_.memory(), entry)) {
+    if (!is_credible(front_end_, entry)) {
         return skip(SkipReason::not_credible);
     }
     // its descriptors must not be overwritten while the device has them
@@ -102,7 +103,7 @@ Status Replayer::offer(std::uint64_t sequence, std::uint16_t number, const trace
         queue_broke(number, offered.error());
         return {};
     }
-    queue.offered.emplace(entry.head, Offer{sequence, only_writable(entry)});
+    queue.offered.emplace(entry.head, Offer{sequence, only_writable(entry.descriptors)});
     ++report_.chains_submitted;
     return {};
 }
@@ -194,9 +195,11 @@ void Replayer::queue_broke(std::uint16_t number, const Error& error) {
 
 std::vector<AddressRange> Replayer::live_ranges() {
     std::vector<AddressRange> ranges;
+    const BufferMemory memory = front_end_.memory();
     const auto add_chain = [&](const OfferedChain& chain) {
         for (const trace::ChainDescriptor& descriptor : chain.descriptors) {
-            ranges.push_back(range_of(descriptor.address, descriptor.length));
+            const auto found = memory.ranges(descriptor.address, descriptor.length, needed_of(descriptor));
+            ranges.insert(ranges.end(), found.begin(), found.end());
         }
     };
     for (auto& [number, driver] : front_end_.queues()) {
@@ -228,6 +231,41 @@ Status Replayer::publish_all() {
         }
     }
     return {};
+}
+
+// --- Translations
+
+// The trace has none for a buffer that the recorded device never filled, and this one, which is quicker, wants to.
+bool Replayer::device_may_fill(std::uint64_t address) {
+    const auto holds = [address](const trace::ChainDescriptor& descriptor) {
+        const std::uint64_t begin = page_of(descriptor.address);
+        return address >= begin && address - begin < descriptor.length + (descriptor.address - begin);
+    };
+    const auto is_waiting = [&holds](const auto& entry) {
+        const auto& descriptors = entry.second.descriptors;
+        return only_writable(descriptors) && std::any_of(descriptors.begin(), descriptors.end(), holds);
+    };
+    return std::any_of(front_end_.queues().begin(), front_end_.queues().end(), [&](const auto& entry) {
+        const auto& offered = entry.second.offered();
+        return std::any_of(offered.begin(), offered.end(), is_waiting);
+    });
+}
+
+void Replayer::judge_translations() {
+    for (const TranslationService::Complaint& complaint : front_end_.translations().take_complaints()) {
+        if (!complaint.access_failed && device_may_fill(complaint.address)) {
+            ++report_.translations_unknown;
+            continue;
+        }
+        constexpr std::array names{"at all", "to read", "to write", "to read and write"};
+        Divergence divergence;
+        divergence.kind = Divergence::Kind::translation;
+        divergence.expected =
+            complaint.access_failed ? "no failed access" : "addresses of which the trace knows where they lead";
+        divergence.actual = fmt::format("{} {}", complaint.access_failed ? "an access that failed," : "a miss,",
+                                        names[static_cast<std::size_t>(complaint.needed) % names.size()]);
+        diverge(std::move(divergence), sequence_, trace::no_queue, fmt::format("IOVA {:#x}", complaint.address));
+    }
 }
 
 // --- Time and waiting
@@ -288,6 +326,7 @@ Status Replayer::wait_for_event(Deadline deadline) {
     if (!woken) {
         return tl::unexpected(woken.error());
     }
+    judge_translations();
     for (auto& [number, driver] : front_end_.queues()) {
         if (*woken && driver.started() && driver.call()) {
             (void)vutrace::take_event(driver.call());

@@ -24,6 +24,8 @@ std::string_view name_of(Divergence::Kind kind) noexcept {
             return "completion";
         case Divergence::Kind::ring:
             return "ring";
+        case Divergence::Kind::translation:
+            return "translation";
     }
     return "unknown";
 }
@@ -120,6 +122,8 @@ std::string to_json(const Report& report) {
                               {"chains_in_flight", report.chains_in_flight},
                               {"bytes_compared", report.bytes_compared},
                               {"messages_skipped", report.messages_skipped},
+                              {"translations_answered", report.translations_answered},
+                              {"translations_unknown", report.translations_unknown},
                               {"divergence_count", report.divergence_count},
                               {"divergences", std::move(divergences)},
                               {"backend", std::move(back_end)},
@@ -148,6 +152,9 @@ std::string reservations(const Report& report) {
          "completions that did not come again: {}: the device fills these buffers by itself (packets, input), so "
          "nothing is wrong with it");
     line("left out", report.messages_skipped, "messages of channels that are not replayed: {}");
+    line("left out", report.translations_unknown,
+         "pages of which the back-end wants to know where they are: {}: the device did not fill these buffers in the "
+         "trace");
     line("in doubt", report.chains_doubtful,
          "chains that ended with other bytes than in the trace: {}: the trace does not vouch for those bytes");
     line("in flight", report.chains_in_flight, "chains without a completion in the trace: {}: sent, and not compared");

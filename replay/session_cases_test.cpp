@@ -1,5 +1,6 @@
 // Sessions that are rare in real traces, made by hand and replayed: restarts, memory that changes under running rings,
 // in-flight buffers, half-close, ends in mid-air, devices that fill buffers when they like.
+#include "scripted_back_end.h"
 #include "testing.h"
 #include "vutrace/replay/replayer.h"
 
@@ -8,8 +9,6 @@
 #include <gmock/gmock.h>
 #include <poll.h>
 #include <sys/stat.h>
-
-#include <functional>
 
 namespace vutrace::replay {
 namespace {
@@ -21,6 +20,9 @@ using session::testing::SessionBuilder;
 using session::testing::used_entry;
 using std::chrono::milliseconds;
 using ::testing::HasSubstr;
+using testing::is;
+using testing::next_message;
+using testing::ScriptedBackEnd;
 using Request = protocol::FrontEndRequest;
 
 constexpr std::uint64_t buffers = 0x100000;  // guest address
@@ -70,43 +72,6 @@ class SessionCases : public ::testing::Test {
     }
     testing::TemporaryFolder folder_;
 };
-
-// A back-end that follows nothing but what `serve` says, on a thread.
-class ScriptedBackEnd {
-  public:
-    explicit ScriptedBackEnd(std::function<void(FileDescriptor)> serve) {
-        auto pair = create_socket_pair();
-        front_end = std::move(pair->first);
-        thread_ = std::thread(
-            [serve = std::move(serve), socket = std::move(pair->second)]() mutable { serve(std::move(socket)); });
-    }
-    ~ScriptedBackEnd() {
-        front_end.reset();
-        thread_.join();
-    }
-    ScriptedBackEnd(const ScriptedBackEnd&) = delete;
-    ScriptedBackEnd& operator=(const ScriptedBackEnd&) = delete;
-    FileDescriptor front_end;
-
-  private:
-    std::thread thread_;
-};
-
-// The next message, or nothing where the front-end has closed.
-std::optional<Message> next_message(const FileDescriptor& socket, MessageAssembler& assembler) {
-    for (;;) {
-        auto message = assembler.receive(socket);
-        if (!message || *message) {
-            return message ? std::move(*message) : std::nullopt;
-        }
-        pollfd entry{socket.number(), POLLIN, 0};
-        (void)::poll(&entry, 1, 10'000);
-    }
-}
-
-bool is(const Message& message, Request request) {
-    return message.header.request == static_cast<std::uint32_t>(request);
-}
 
 TEST_F(SessionCases, QueueStartsAgainWhereItStoppedOrAtZero) {
     for (const std::uint16_t base : {std::uint16_t{5}, std::uint16_t{0}}) {

@@ -4,6 +4,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 namespace vutrace::replay {
 namespace {
 
@@ -14,12 +17,14 @@ virtio::RingDescriptor ring_descriptor(const trace::ChainDescriptor& recorded) {
 // Where the descriptors of a walk lie: in the ring from the head on, then in the table of the indirect one.
 class DescriptorPlace {
   public:
-    DescriptorPlace(const MappedMemory& memory, const RingAccess& ring, std::uint16_t head)
+    DescriptorPlace(const BufferMemory& memory, const RingAccess& ring, std::uint16_t head)
         : memory_(memory), ring_(ring), index_(head) {}
 
-    // The place of the next descriptor of the walk; empty where it lies outside. Then moves on by what it says.
-    MutableByteView take(const trace::ChainDescriptor& descriptor) {
-        const MutableByteView place = in_table_ ? table_place() : ring_.descriptor(index_);
+    // Writes the next descriptor of the walk, and moves on by what it says. False where its place lies outside.
+    bool put(const trace::ChainDescriptor& descriptor) {
+        std::array<std::byte, virtio::descriptor_size> bytes{};
+        virtio::serialise_descriptor(ring_descriptor(descriptor), bytes);
+        const bool written = in_table_ ? put_in_table(bytes) : put_in_ring(bytes);
         if (!in_table_ && (descriptor.flags & virtio::descriptor_indirect) != 0) {
             in_table_ = true;
             table_ = descriptor.address;
@@ -28,19 +33,21 @@ class DescriptorPlace {
         } else {
             index_ = descriptor.next;
         }
-        return place;
+        return written;
     }
 
   private:
-    MutableByteView table_place() const {
-        if (index_ >= table_entries_) {
-            return {};
-        }
-        std::byte* place =
-            memory_.at(table_ + std::uint64_t{index_} * virtio::descriptor_size, virtio::descriptor_size);
-        return place == nullptr ? MutableByteView{} : MutableByteView{place, virtio::descriptor_size};
+    [[nodiscard]] bool put_in_ring(ByteView bytes) const {
+        const MutableByteView place = ring_.descriptor(index_);
+        std::copy_n(bytes.begin(), place.size(), place.begin());
+        return !place.empty();
     }
-    const MappedMemory& memory_;
+    [[nodiscard]] bool put_in_table(ByteView bytes) const {
+        return index_ < table_entries_ &&
+               memory_.write(table_ + std::uint64_t{index_} * virtio::descriptor_size, bytes);
+    }
+
+    BufferMemory memory_;
     const RingAccess& ring_;
     std::uint16_t index_;
     bool in_table_{false};
@@ -50,7 +57,7 @@ class DescriptorPlace {
 
 class SplitDriverRing final : public DriverRing {
   public:
-    SplitDriverRing(const MappedMemory& memory, std::uint16_t queue, const QueueDriver::Start& start)
+    SplitDriverRing(const BufferMemory& memory, std::uint16_t queue, const QueueDriver::Start& start)
         : memory_(memory),
           queue_(queue),
           layout_(std::get<virtio::SplitRingLayout>(start.layout)),
@@ -83,12 +90,7 @@ class SplitDriverRing final : public DriverRing {
         bool all_written = true;
         DescriptorPlace places(memory_, *ring_, entry.head);
         for (const trace::ChainDescriptor& descriptor : entry.descriptors) {
-            const MutableByteView place = places.take(descriptor);
-            if (place.empty()) {
-                all_written = false;
-                continue;
-            }
-            virtio::serialise_descriptor(ring_descriptor(descriptor), place);
+            all_written = places.put(descriptor) && all_written;
         }
         ring_->set_available_head(next_available_++, entry.head);
         return all_written;
@@ -137,10 +139,10 @@ class SplitDriverRing final : public DriverRing {
     }
 
   private:
-    const MappedMemory& memory_;
+    BufferMemory memory_;
     std::uint16_t queue_;
     virtio::SplitRingLayout layout_;
-    FollowedRing ring_{memory_};
+    FollowedRing ring_{memory_.physical()};
     bool event_index_;
     std::uint16_t next_available_;  // slot that the next chain gets
     std::uint16_t published_;       // available index as the device sees it
@@ -149,7 +151,7 @@ class SplitDriverRing final : public DriverRing {
 
 }  // namespace
 
-std::unique_ptr<DriverRing> make_split_driver_ring(const MappedMemory& memory, std::uint16_t queue,
+std::unique_ptr<DriverRing> make_split_driver_ring(const BufferMemory& memory, std::uint16_t queue,
                                                    const QueueDriver::Start& start) {
     return std::make_unique<SplitDriverRing>(memory, queue, start);
 }

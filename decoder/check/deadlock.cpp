@@ -54,22 +54,16 @@ void Misses::message(const MessageSight& sight) {
     if (ends_translation(sight)) {
         open_.clear();
     }
-    constexpr std::uint32_t iotlb_of_back_end = 1;
-    constexpr std::size_t iotlb_size = 26;
-    constexpr std::size_t type_offset = 25;
-    constexpr std::uint8_t miss = 1, update = 2;
-    if (sight.payload.size() < iotlb_size) {
+    const auto iotlb = protocol::parse_iotlb(sight.payload);
+    if (!iotlb) {
         return;
     }
-    const auto address = load<std::uint64_t>(sight.payload, 0);
-    const auto size = load<std::uint64_t>(sight.payload, 8);
-    const auto type = load<std::uint8_t>(sight.payload, type_offset);
-    const bool from_back_end =
-        sight.message.channel == Channel::back_end && sight.what.asks && sight.header.request == iotlb_of_back_end;
-    if (from_back_end && type == miss && open_.size() < most) {
-        open_.push_back({address, sight.record.sequence, sight.record.time});
-    } else if (sight.asks(FrontEndRequest::IOTLB_MSG) && type == update) {
-        std::erase_if(open_, [&](const Miss& one) { return one.address - address < size; });
+    const bool from_back_end = sight.message.channel == Channel::back_end && sight.what.asks &&
+                               sight.header.request == static_cast<std::uint32_t>(protocol::BackEndRequest::IOTLB_MSG);
+    if (from_back_end && iotlb->type == protocol::Iotlb::miss && open_.size() < most) {
+        open_.push_back({iotlb->iova, sight.record.sequence, sight.record.time});
+    } else if (sight.asks(FrontEndRequest::IOTLB_MSG) && iotlb->type == protocol::Iotlb::update) {
+        std::erase_if(open_, [&](const Miss& one) { return one.address - iotlb->iova < iotlb->size; });
     }
 }
 

@@ -237,11 +237,10 @@ class SharedMaps final : public Rule {
 
 // VU106. A translation may lie in several regions where these are neighbours.
 std::optional<std::string> translation(const MessageSight& sight) {
-    constexpr std::uint8_t update = 2;
     const auto message = sight.asks(FrontEndRequest::IOTLB_MSG) ? protocol::parse_iotlb(sight.payload)
                                                                 : Result<protocol::Iotlb>(protocol::Iotlb{});
-    if (!sight.asks(FrontEndRequest::IOTLB_MSG) || !message || message->type != update || message->size == 0 ||
-        sight.before.regions().empty()) {
+    if (!sight.asks(FrontEndRequest::IOTLB_MSG) || !message || message->type != protocol::Iotlb::update ||
+        message->size == 0 || sight.before.regions().empty()) {
         return std::nullopt;
     }
     const bool guest = sight.before.has_protocol_feature(protocol::protocol_feature::GPA_ADDRESSES);

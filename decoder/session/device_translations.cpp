@@ -4,20 +4,14 @@
 #include <vutrace/protocol/features.h>
 
 namespace vutrace::session {
-namespace {
-
-// Types of IOTLB messages of the front-end. Others (those of the kernel's vhost) say nothing between processes.
-constexpr std::uint8_t iotlb_update = 2, iotlb_invalidate = 3;
-
-}  // namespace
 
 void DeviceState::set_translation(const Message& message, Change& change) {
     const auto iotlb = protocol::parse_iotlb(message.payload);
-    if (!iotlb || (iotlb->type != iotlb_update && iotlb->type != iotlb_invalidate)) {
+    if (!iotlb || (iotlb->type != protocol::Iotlb::update && iotlb->type != protocol::Iotlb::invalidate)) {
         return;
     }
     finish_invalidation(change);
-    if (iotlb->type == iotlb_invalidate) {
+    if (iotlb->type == protocol::Iotlb::invalidate) {
         invalidating_ = *iotlb;
         if (!message.header.needs_reply()) {
             finish_invalidation(change);

@@ -3,7 +3,7 @@
 
 #include <vutrace/base/bytes.h>
 #include <vutrace/protocol/header.h>
-#include <vutrace/replay/mapped_memory.h>
+#include <vutrace/replay/buffer_memory.h>
 #include <vutrace/replay/message.h>
 #include <vutrace/replay/report.h>
 #include <vutrace/trace/records.h>
@@ -49,6 +49,6 @@ struct UsedComparison {
 // its status is named apart. `descriptors` are the chain's, with its buffers in `memory`.
 [[nodiscard]] UsedComparison compare_used(const trace::ChainEntry& expected, std::uint32_t actual_length,
                                           const std::vector<trace::ChainDescriptor>& descriptors,
-                                          const MappedMemory& memory, bool is_block);
+                                          const BufferMemory& memory, bool is_block);
 
 }  // namespace vutrace::replay

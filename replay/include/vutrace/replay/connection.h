@@ -8,14 +8,24 @@
 
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <optional>
 #include <span>
 
 namespace vutrace::replay {
 
+// Who does what the back-end asks for. Called on the connection's thread by `wait`, and may send messages.
+class BackEndRequestHandler {
+  public:
+    virtual ~BackEndRequestHandler() = default;
+    // A request on the back-end's channel. Gives the value of the answer, which is sent where it wants one.
+    [[nodiscard]] virtual std::uint64_t serve(const Message& request) = 0;
+    // A message of the main channel. True where it answers one that was sent to serve a request: nobody else gets it.
+    [[nodiscard]] virtual bool takes(const Message& message) = 0;
+};
+
 // One thread. Everything that arrives is taken in by `wait`, so that a back-end is never kept from writing: replies are
-// queued, requests of the back-end are answered on the spot (u64 0 where it wants an answer).
+// queued, requests of the back-end are answered on the spot (where nobody handles them, u64 0 where it wants an
+// answer).
 class Connection {
   public:
     // `observer` may be null, and outlives the connection.
@@ -50,11 +60,14 @@ class Connection {
     [[nodiscard]] bool closed_by_peer() const noexcept { return closed_by_peer_; }
     [[nodiscard]] std::uint64_t back_end_requests() const noexcept { return back_end_requests_; }
     void half_close() noexcept;  // no more requests; the peer sees the end of the stream
+    [[nodiscard]] bool half_closed() const noexcept { return half_closed_; }
     void set_observer(Observer* observer) noexcept { observer_ = observer; }
+    // May be null; outlives the connection, or the next call of this.
+    void set_request_handler(BackEndRequestHandler* handler) noexcept { handler_ = handler; }
 
   private:
     [[nodiscard]] Status take_in_messages();
-    void serve_back_end_channel() noexcept;
+    void serve_back_end_channel();
     void observe(Channel channel, Side sender, const Message& message) const;
 
     FileDescriptor socket_;
@@ -63,8 +76,10 @@ class Connection {
     FileDescriptor back_end_channel_;
     MessageAssembler back_end_assembler_;
     Observer* observer_{nullptr};
+    BackEndRequestHandler* handler_{nullptr};
     std::uint64_t back_end_requests_{0};
     bool closed_by_peer_{false};
+    bool half_closed_{false};
 };
 
 }  // namespace vutrace::replay

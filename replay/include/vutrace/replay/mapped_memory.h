@@ -29,6 +29,7 @@ class MappedMemory final : public virtio::GuestMemory {
     [[nodiscard]] bool read(std::uint64_t address, MutableByteView out) const noexcept override;
     [[nodiscard]] bool write(std::uint64_t address, ByteView bytes) const noexcept;
     [[nodiscard]] bool zero(std::uint64_t address, std::uint64_t length) const noexcept;
+    [[nodiscard]] bool contains(std::uint64_t address, std::uint64_t length) const noexcept;
     // The longest piece of [address, address + length) that begins at `address` and lies in one region.
     [[nodiscard]] MutableByteView piece(std::uint64_t address, std::uint64_t length) const noexcept;
 

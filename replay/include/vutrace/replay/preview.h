@@ -3,7 +3,9 @@
 #pragma once
 
 #include <vutrace/base/error.h>
+#include <vutrace/replay/recorded_translations.h>
 #include <vutrace/trace/reader.h>
+#include <vutrace/virtio/ring_layout.h>
 
 #include <array>
 #include <cstdint>
@@ -18,6 +20,13 @@ namespace vutrace::replay {
 // Called now and then with bytes done and bytes in all; may be empty.
 using Progress = std::function<void(std::uint64_t, std::uint64_t)>;
 
+// What the trace tells of the rings of a queue after the message that starts it, as far as it tells.
+struct RecordedStart {
+    std::vector<trace::MemoryRecord> images;
+    // Behind an IOMMU: where the ring turned out to be, guest physical, once its translations had come.
+    std::optional<virtio::RingLayout> translated;
+};
+
 struct TracePreview {
     std::uint32_t session{0};
     std::uint64_t messages{0};
@@ -29,8 +38,8 @@ struct TracePreview {
     bool lost_at_least{false};     // of both: may have been more
     std::uint32_t device_type{0};  // virtio number, 0 where the messages do not prove it
     trace::ReadProblems problems;
-    // By the sequence number of the SET_VRING_KICK (or the like) that starts the queue: its rings as recorded.
-    std::map<std::uint64_t, std::vector<trace::MemoryRecord>> ring_images;
+    std::map<std::uint64_t, RecordedStart> starts;  // by the number of the SET_VRING_KICK (or the like)
+    RecordedTranslations translations;              // empty without an IOMMU
 };
 
 // `session` empty: the first one with a message. Errors: those of trace::Reader; bad_input where no session of the

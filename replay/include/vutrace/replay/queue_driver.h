@@ -4,7 +4,7 @@
 #pragma once
 
 #include <vutrace/base/error.h>
-#include <vutrace/replay/mapped_memory.h>
+#include <vutrace/replay/buffer_memory.h>
 #include <vutrace/replay/observer.h>
 #include <vutrace/system/file_descriptor.h>
 #include <vutrace/trace/records.h>
@@ -40,7 +40,8 @@ struct RingRange {
 
 class DriverRing;
 
-// One thread. The memory outlives the driver; after an update of the memory the driver finds its ring again by itself.
+// One thread. What the memory looks at outlives the driver; after an update of the memory the driver finds its ring
+// again by itself.
 class QueueDriver {
   public:
     struct Start {
@@ -51,7 +52,7 @@ class QueueDriver {
         bool in_order{false};              // looked at for packed rings only
     };
 
-    QueueDriver(const MappedMemory& memory, std::uint16_t number, Observer* observer = nullptr);
+    QueueDriver(const BufferMemory& memory, std::uint16_t number, Observer* observer = nullptr);
     QueueDriver(QueueDriver&& from) noexcept;
     QueueDriver& operator=(QueueDriver&&) = delete;
     ~QueueDriver();
@@ -94,7 +95,7 @@ class QueueDriver {
     [[nodiscard]] bool write_content(const trace::ChainEntry& entry) const;
     [[nodiscard]] Completion complete(std::uint16_t index, std::uint32_t id, std::uint32_t length);
 
-    const MappedMemory& memory_;
+    BufferMemory memory_;
     std::uint16_t number_;
     Observer* observer_;
     std::unique_ptr<DriverRing> ring_;  // null before the first start
@@ -107,7 +108,7 @@ class QueueDriver {
 
 // The first `length` device-writable bytes of a chain, as far as they lie in memory, and at most `limit` of them;
 // the rest is `missing`.
-[[nodiscard]] trace::Content read_written(const MappedMemory& memory,
+[[nodiscard]] trace::Content read_written(const BufferMemory& memory,
                                           const std::vector<trace::ChainDescriptor>& descriptors, std::uint64_t length,
                                           std::uint64_t limit);
 

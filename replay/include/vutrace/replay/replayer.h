@@ -74,6 +74,8 @@ class Replayer {
     void queue_broke(std::uint16_t queue, const Error& error);
     [[nodiscard]] bool position_uncertain(const protocol::Header& header, ByteView payload);
     [[nodiscard]] std::vector<AddressRange> live_ranges();
+    void judge_translations();
+    [[nodiscard]] bool device_may_fill(std::uint64_t address);
     void diverge(Divergence divergence, std::uint64_t sequence, std::uint16_t queue, std::string subject);
     [[nodiscard]] bool ends_the_replay(const Error& error);
 

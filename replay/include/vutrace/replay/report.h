@@ -20,6 +20,7 @@ struct Divergence {
         status,         // a virtio-blk request ended with another status
         completion,     // a chain was not completed, or one that the device does not have
         ring,           // the queue could not be set up, or the device broke its rings
+        translation,    // behind an IOMMU: a miss that the trace has no answer to, or an access that failed
     };
     std::uint64_t sequence{0};  // of the record or chain entry in the trace
     Kind kind{Kind::reply};
@@ -79,7 +80,10 @@ struct Report {
     std::uint64_t chains_in_flight{0};  // offered, with no completion in the trace
     std::uint64_t chains_doubtful{0};   // differ from bytes that the trace itself does not vouch for
     std::uint64_t bytes_compared{0};
-    std::uint64_t messages_skipped{0};  // of channels that are not replayed
+    std::uint64_t messages_skipped{0};       // of channels that are not replayed
+    std::uint64_t translations_answered{0};  // misses of the back-end
+    // Pages that it asked for in vain, of buffers that it fills by itself and did not fill in the trace.
+    std::uint64_t translations_unknown{0};
     std::uint64_t divergence_count{0};
     std::vector<Divergence> divergences;  // the first `max_divergences`
     BackEndOutcome back_end;

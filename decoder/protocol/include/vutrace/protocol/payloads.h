@@ -65,6 +65,9 @@ struct Inflight {
 };
 
 struct Iotlb {
+    // Those of processes; the kernel's vhost has more.
+    enum Type : std::uint8_t { miss = 1, update = 2, invalidate = 3, access_fail = 4 };
+
     std::uint64_t iova{0};
     std::uint64_t size{0};
     std::uint64_t user_address{0};

@@ -60,6 +60,11 @@ enum class FrontEndRequest : std::uint32_t {
     GET_VRING_BASE_SKIP_DRAIN = 45,
 };
 
+// Requests of the back-end's channel, as far as somebody does more than to name them.
+enum class BackEndRequest : std::uint32_t {
+    IOTLB_MSG = 1,
+};
+
 enum class PayloadKind : std::uint8_t {
     none,
     u64,
