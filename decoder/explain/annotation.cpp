@@ -51,6 +51,16 @@ std::optional<std::uint32_t> queue_of(const MessageAnnotation& message) {
     return request ? queue_of(*message.info, request->payload) : std::nullopt;
 }
 
+// A request to read the configuration space holds zeros in the place of the answer.
+bool shows_configuration(const trace::MessageRecord& message, const protocol::Header& header) noexcept {
+    using protocol::FrontEndRequest;
+    return message.channel == Channel::front_end &&
+           header.request == static_cast<std::uint32_t>(message.sender == Side::back_end ? FrontEndRequest::GET_CONFIG
+                                                                                         : FrontEndRequest::SET_CONFIG);
+}
+
+}  // namespace
+
 std::optional<std::uint32_t> queue_of(const trace::RecordBody& body) {
     std::uint16_t queue = trace::no_queue;
     if (const auto* event = std::get_if<trace::EventRecord>(&body)) {
@@ -66,16 +76,6 @@ std::optional<std::uint32_t> queue_of(const trace::RecordBody& body) {
     }
     return queue == trace::no_queue ? std::nullopt : std::optional<std::uint32_t>(queue);
 }
-
-// A request to read the configuration space holds zeros in the place of the answer.
-bool shows_configuration(const trace::MessageRecord& message, const protocol::Header& header) noexcept {
-    using protocol::FrontEndRequest;
-    return message.channel == Channel::front_end &&
-           header.request == static_cast<std::uint32_t>(message.sender == Side::back_end ? FrontEndRequest::GET_CONFIG
-                                                                                         : FrontEndRequest::SET_CONFIG);
-}
-
-}  // namespace
 
 const Annotation& Annotator::annotate(const trace::Record& record) {
     const Answer answer = answer_due(record);  // as negotiated before the record

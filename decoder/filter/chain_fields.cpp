@@ -31,7 +31,7 @@ constexpr FieldRow::Getter of_ring(Give) {
 std::vector<FieldRow> ring_rows() {
     using T = FieldType;
     using F = const trace::RingFields&;
-    return {
+    std::vector<FieldRow> rows{
         row("ring", T::group, chain_kind, of_ring([](F, Probe& probe) { probe.element(); }),
             "both rings' fields, with a record's first entry"),
         row("ring.available_index", T::number, chain_kind,
@@ -47,6 +47,10 @@ std::vector<FieldRow> ring_rows() {
         row("ring.available_event", T::number, chain_kind,
             of_ring([](F f, Probe& probe) { probe.number(f.available_event); }), "where the device wants a kick"),
     };
+    for (FieldRow& each : rows) {
+        each = told(std::move(each));
+    }
+    return rows;
 }
 
 }  // namespace
@@ -55,8 +59,8 @@ std::vector<FieldRow> chain_rows() {
     using T = FieldType;
     using B = const trace::ChainDescriptor&;
     std::vector<FieldRow> rows{
-        row("head", T::number, chain_kind, number_of([](S s) { return chain(s).head; }),
-            "first descriptor; in a packed ring the buffer id"),
+        told(row("head", T::number, chain_kind, number_of([](S s) { return chain(s).head; }),
+                 "first descriptor; in a packed ring the buffer id")),
         row("index", T::number, chain_kind, number_of([](S s) {
                 return known_chain(s).packed ? virtio::PackedPosition::parse(chain(s).index).offset : chain(s).index;
             }),
@@ -69,8 +73,8 @@ std::vector<FieldRow> chain_rows() {
                 }
             },
             "wrap counter there, in a packed ring"),
-        named("state", chain_kind, number_of([](S s) { return as_number(chain(s).state); }), chain_state_names(),
-              "made available by the driver, or used by the device"),
+        told(named("state", chain_kind, number_of([](S s) { return as_number(chain(s).state); }), chain_state_names(),
+                   "made available by the driver, or used by the device")),
         list(row("descriptors", T::group, chain_kind, each_buffer([](B, Probe& probe) { return probe.element(); }),
                  "buffers of the chain")),
         list(row("descriptors.address", T::address, chain_kind,
@@ -89,14 +93,14 @@ std::vector<FieldRow> chain_rows() {
                 }
             },
             "went through an indirect table"),
-        row(
+        told(row(
             "used_length", T::number, chain_kind,
             [](S s, const FieldRow&, Probe& probe) noexcept {
                 if (is_used(s)) {
                     probe.number(chain(s).used_length);
                 }
             },
-            "bytes that the device says it wrote"),
+            "bytes that the device says it wrote")),
         row(
             "available", T::number, chain_kind,
             [](S s, const FieldRow&, Probe& probe) noexcept {

@@ -51,6 +51,8 @@ struct FieldRow {
     FieldType type{FieldType::number};
     RecordKinds records{0};
     Getter get{nullptr};
+    RecordKinds told_by_record{
+        0};  // in these `get` looks at the record and the trace's start, and at nothing explained
     std::string meaning{};
     bool repeated{false};
     bool has_order{false};                  // names that are steps of one scale

@@ -23,8 +23,12 @@ void get_time(const Subject& subject, const FieldRow&, Probe& probe) noexcept {
 void get_queue(const Subject& subject, const FieldRow&, Probe& probe) noexcept {
     if (is_chain(subject)) {
         probe.number(body<trace::ChainRecord>(subject).queue);
-    } else if (subject.annotation.queue) {
-        probe.number(*subject.annotation.queue);
+        return;
+    }
+    const bool is_message = std::holds_alternative<trace::MessageRecord>(subject.annotation.record->body);
+    const auto queue = is_message ? subject.annotation.queue : explain::queue_of(subject.annotation.record->body);
+    if (queue) {
+        probe.number(*queue);
     }
 }
 
@@ -75,27 +79,31 @@ void get_attributes(const Subject& subject, const FieldRow&, Probe& probe) noexc
 std::vector<FieldRow> common_rows() {
     using T = FieldType;
     return {
-        row("seq", T::number, every_kind, number_of([](S s) { return s.annotation.record->sequence + s.entry; }),
-            "record number, from 1"),
-        row("time", T::time, every_kind, get_time, "when it was recorded"),
-        row("elapsed", T::duration, every_kind, get_elapsed, "time since the first record of the trace; not in JSON"),
-        row("session", T::number, every_kind, number_of([](S s) { return s.annotation.record->session; }),
-            "session number, from 1; 0 is the whole trace"),
-        named("record", every_kind, number_of([](S s) { return as_number(trace::type_of(s.annotation.record->body)); }),
-              record_names(), "kind of record"),
-        row("queue", T::number, every_kind & ~session_kind, get_queue, "queue that the record is about"),
+        told(row("seq", T::number, every_kind, number_of([](S s) { return s.annotation.record->sequence + s.entry; }),
+                 "record number, from 1")),
+        told(row("time", T::time, every_kind, get_time, "when it was recorded")),
+        told(row("elapsed", T::duration, every_kind, get_elapsed,
+                 "time since the first record of the trace; not in JSON")),
+        told(row("session", T::number, every_kind, number_of([](S s) { return s.annotation.record->session; }),
+                 "session number, from 1; 0 is the whole trace")),
+        told(named("record", every_kind,
+                   number_of([](S s) { return as_number(trace::type_of(s.annotation.record->body)); }), record_names(),
+                   "kind of record")),
+        told(row("queue", T::number, every_kind & ~session_kind, get_queue, "queue that the record is about"),
+             every_kind & ~message_kind),
         row("latency", T::duration, message_kind | chain_kind, get_latency,
             "from the request to its reply, from available to used"),
-        list(row("problems", T::text, message_kind | chain_kind, get_problems, "what is wrong with it")),
-        scale(named("content", chain_kind | memory_kind, get_content, proof_names(),
-                    "how sure it is that the captured bytes are right")),
-        row("captured", T::number, chain_kind | memory_kind, get_captured, "bytes that were captured"),
+        told(list(row("problems", T::text, message_kind | chain_kind, get_problems, "what is wrong with it")),
+             chain_kind),
+        told(scale(named("content", chain_kind | memory_kind, get_content, proof_names(),
+                         "how sure it is that the captured bytes are right"))),
+        told(row("captured", T::number, chain_kind | memory_kind, get_captured, "bytes that were captured")),
     };
 }
 
 std::vector<FieldRow> other_rows() {
     using T = FieldType;
-    return {
+    std::vector<FieldRow> rows{
         named("event", session_kind, number_of([](S s) { return as_number(body<trace::SessionRecord>(s).kind); }),
               session_event_names(), "what happened to the session"),
         list(row("attributes", T::group, session_kind, get_attributes, "attributes of the session")),
@@ -128,6 +136,10 @@ std::vector<FieldRow> other_rows() {
             [](S s, const FieldRow&, Probe& probe) noexcept { probe.text(body<trace::NoteRecord>(s).text); },
             "what the capture has to say"),
     };
+    for (FieldRow& each : rows) {
+        each = told(std::move(each));
+    }
+    return rows;
 }
 
 }  // namespace
@@ -136,7 +148,7 @@ FieldRow attribute_row(std::string_view key) {
     FieldRow out = row(std::string(attribute_prefix) + std::string(key), FieldType::text, session_kind, get_attribute,
                        "an attribute of the session");
     out.part = key;
-    return out;
+    return told(std::move(out));
 }
 
 std::vector<FieldRow> record_rows() {

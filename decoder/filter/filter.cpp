@@ -26,6 +26,49 @@ std::uint32_t emit(Program& program, Node& node, std::uint32_t if_true, std::uin
     return following;
 }
 
+RecordKinds explained_kinds(const Program& program) noexcept {
+    RecordKinds kinds = 0;
+    for (const Instruction& instruction : program.instructions) {
+        const FieldRow& row = *instruction.test.row;
+        kinds = static_cast<RecordKinds>(kinds | (row.records & ~row.told_by_record));
+    }
+    return kinds;
+}
+
+constexpr Range every_row{0, UINT64_MAX};
+constexpr Range no_row{1, 0};
+
+Range both(const Range& one, const Range& other) noexcept {
+    return {std::max(one.first, other.first), std::min(one.last, other.last)};
+}
+// With what lies between them.
+Range either(const Range& one, const Range& other) noexcept {
+    return one.last < one.first       ? other
+           : other.last < other.first ? one
+                                      : Range{std::min(one.first, other.first), std::max(one.last, other.last)};
+}
+
+// A stretch that holds every row for which `node` is true.
+Range rows_of(const Node& node) {
+    if (node.negated) {
+        return every_row;
+    }
+    if (node.kind == Node::Kind::test) {
+        const Test& test = node.test;
+        const bool says_it =
+            test.row == find_row("seq") && test.kind == Test::Kind::number && test.quantifier == Test::Quantifier::any;
+        return !says_it              ? every_row
+               : test.ranges.empty() ? no_row
+                                     : Range{test.ranges.front().first, test.ranges.back().last};
+    }
+    const bool all = node.kind == Node::Kind::all_of;
+    Range rows = all ? every_row : no_row;
+    for (const Node& child : node.children) {
+        rows = all ? both(rows, rows_of(child)) : either(rows, rows_of(child));
+    }
+    return rows;
+}
+
 bool passes(const Test& test, const Subject& subject, RecordKinds kind) noexcept {
     if ((test.row->records & kind) == 0) {
         return false;
@@ -77,8 +120,18 @@ Result<Filter> Filter::compile(std::string_view text, Problem* problem) {
     if (!node) {
         return refuse(text, parser.problem(), problem);
     }
+    program->rows = rows_of(*node);
     program->entry = emit(*program, *node, accepted, rejected);
+    program->explained = explained_kinds(*program);
     return Filter(std::move(program));
+}
+
+bool Filter::needs_explanation(trace::RecordType type) const noexcept {
+    return (program_->explained & kind_bit(type)) != 0;
+}
+
+Filter::Rows Filter::rows() const noexcept {
+    return {program_->rows.first, program_->rows.last};
 }
 
 bool Filter::matches(const explain::Annotation& annotation, std::size_t entry) const noexcept {

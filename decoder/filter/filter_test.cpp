@@ -252,6 +252,62 @@ TEST(Filter, DoesNotMatchEntriesThatAreNotThere) {
     EXPECT_FALSE(filter.matches(bare, 0));
 }
 
+// Where a filter says that a record need not be explained, one that nobody explained gives the same.
+TEST(Filter, NeedsNoExplanationOfWhatTheRecordSays) {
+    SessionBuilder builder;
+    BlockSession::start(builder);
+    builder.chains(0, {BlockSession::write_request(0, 0, 0, 0x100000, Bytes(512))});
+    builder.chains(0, {session::testing::used_entry(0, 0, session::testing::literal(Bytes(1)))});
+    builder.add(trace::EventRecord{trace::EventRecord::Kind::kick, 1, 1});
+    std::size_t compared = 0;
+    for (const FieldDescription& field : fields()) {
+        const Filter filter = compiled("has " + std::string(field.name));
+        explain::Annotator annotator;
+        for (const trace::Record& record : builder.records()) {
+            const explain::Annotation& explained = annotator.annotate(record);
+            if (filter.needs_explanation(trace::type_of(record.body))) {
+                continue;
+            }
+            explain::Annotation bare;
+            bare.record = &record;
+            bare.start_time = explained.start_time;
+            bare.entries.resize(trace::sequence_count(record));
+            for (std::size_t entry = 0; entry < bare.entries.size(); ++entry) {
+                EXPECT_EQ(filter.matches(bare, entry), filter.matches(explained, entry)) << field.name;
+                ++compared;
+            }
+        }
+    }
+    EXPECT_GT(compared, fields().size());
+}
+
+TEST(Filter, KnowsWhichRecordsHaveToBeExplained) {
+    using Type = trace::RecordType;
+    EXPECT_FALSE(compiled("state == used").needs_explanation(Type::chain));
+    EXPECT_FALSE(compiled("queue == 1").needs_explanation(Type::event));
+    EXPECT_TRUE(compiled("queue == 1").needs_explanation(Type::message));
+    EXPECT_TRUE(compiled("latency > 1ms").needs_explanation(Type::chain));
+    EXPECT_TRUE(compiled("seq == 1 or has request").needs_explanation(Type::message));
+    EXPECT_FALSE(compiled("seq == 1 or has request").needs_explanation(Type::event));
+}
+
+TEST(Filter, KnowsOutsideWhichRowsNothingMatches) {
+    const auto rows = [](const char* text) {
+        const Filter::Rows found = compiled(text).rows();
+        return std::pair(found.first, found.last);
+    };
+    constexpr std::pair<std::uint64_t, std::uint64_t> all(0, UINT64_MAX);
+    EXPECT_EQ(rows(""), all);
+    EXPECT_EQ(rows("state == used"), all);
+    EXPECT_EQ(rows("not seq == 5"), all);
+    EXPECT_EQ(rows("seq == 5 or state == used"), all);
+    EXPECT_EQ(rows("seq in 5..9"), std::pair(std::uint64_t{5}, std::uint64_t{9}));
+    EXPECT_EQ(rows("seq in 5..9 and state == used"), std::pair(std::uint64_t{5}, std::uint64_t{9}));
+    EXPECT_EQ(rows("seq == 5 or seq == 9"), std::pair(std::uint64_t{5}, std::uint64_t{9}));
+    const auto none = rows("seq == 5 and seq == 9");
+    EXPECT_GT(none.first, none.second);
+}
+
 TEST(Filter, ListsItsFields) {
     const auto all = fields();
     const auto find = [&](std::string_view name) {

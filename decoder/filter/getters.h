@@ -57,6 +57,11 @@ inline FieldRow row(std::string_view name, FieldType type, RecordKinds records, 
                     std::string_view meaning) {
     return {.name = std::string(name), .type = type, .records = records, .get = get, .meaning = std::string(meaning)};
 }
+// What the record says itself, in `kinds` or wherever there is such a field.
+inline FieldRow told(FieldRow row, RecordKinds kinds = every_kind) {
+    row.told_by_record = static_cast<RecordKinds>(row.records & kinds);
+    return row;
+}
 inline FieldRow list(FieldRow row) {
     row.repeated = true;
     return row;

@@ -24,6 +24,8 @@ struct Instruction {
 struct Program {
     std::vector<Instruction> instructions;
     std::uint32_t entry{accepted};
+    RecordKinds explained{0};       // in these an outcome takes what the annotation explains
+    Range rows{0, UINT64_MAX};      // nothing outside matches
     std::deque<FieldRow> own_rows;  // of attributes, which are not in the table
 };
 

@@ -1,5 +1,6 @@
 #include "vutrace/index/matching.h"
 
+#include "record_scan.h"
 #include "vutrace/index/cursor.h"
 
 #include <algorithm>
@@ -13,8 +14,6 @@
 namespace vutrace::index {
 namespace {
 
-// Fewer would be spent on going to their place; more would let the first results wait.
-constexpr std::uint64_t longest_stretch = 16384;
 constexpr std::uint64_t search_step = 4096;  // between two looks at whether to stop
 
 // Gives out stretches in order and takes what was found in them in any order.
@@ -26,13 +25,9 @@ class Work {
 
     void run() {
         Cursor cursor(index_);
+        RecordScan scan(index_, filter_);
         while (auto stretch = take()) {
-            Status looked = cursor.visit(stretch->first, stretch->last, [&](const auto& annotation, std::size_t entry) {
-                if (filter_.matches(annotation, entry)) {
-                    stretch->rows.push_back(annotation.record->sequence + entry);
-                }
-                return !stop_.stop_requested();  // who stops it waits for it
-            });
+            const Status looked = look_at(*stretch, cursor, scan);
             if (stop_.stop_requested()) {
                 return;
             }
@@ -56,6 +51,31 @@ class Work {
     }
 
   private:
+    // Rows are explained only where the filter wants to know more of one than its record says.
+    Status look_at(Matches& stretch, Cursor& cursor, RecordScan& scan) {
+        const filter::Filter::Rows possible = filter_.rows();
+        const std::uint64_t first = std::max(stretch.first, possible.first);
+        const std::uint64_t last = std::min(stretch.last, possible.last);
+        if (first > last) {
+            return {};
+        }
+        auto rows = scan.rows(first, last, stop_);
+        if (!rows) {
+            return tl::unexpected(rows.error());
+        }
+        if (*rows) {
+            stretch.rows = std::move(**rows);
+            return {};
+        }
+        return cursor.visit(first, last, [&](const auto& annotation, std::size_t entry) {
+            if (filter_.matches(annotation, entry)) {
+                stretch.rows.push_back(annotation.record->sequence + entry);
+            }
+            return !stop_.stop_requested();  // who stops it waits for it
+        });
+    }
+
+    // Up to the next checkpoint: whoever takes what lies behind it begins there, and reads nothing twice.
     std::optional<Matches> take() {
         const std::lock_guard lock(taking_);
         const Progress progress = index_->wait_for_more(next_row_ - 1, stop_);
@@ -64,7 +84,7 @@ class Work {
         }
         Matches stretch;
         stretch.first = next_row_;
-        stretch.last = std::min(index_->end_of_stretch(next_row_), next_row_ + longest_stretch - 1);
+        stretch.last = index_->end_of_stretch(next_row_);
         next_row_ = stretch.last + 1;
         return stretch;
     }

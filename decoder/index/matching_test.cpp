@@ -30,7 +30,8 @@ TEST_F(MatchingTest, FindsTheSameRowsInOrderWithAnyNumberOfThreads) {
     write_trace(3000);
     const auto index = make_index(128);
     ASSERT_TRUE(index->build({}));
-    for (const char* text : {"", "state == used", "request == SET_VRING_ADDR", "record == event", "seq == 0"}) {
+    for (const char* text : {"", "state == used", "request == SET_VRING_ADDR", "record == event", "seq == 0",
+                             "seq in 700..900 and state == used", "latency >= 0ns", "queue == 0"}) {
         const auto filter = filter::Filter::compile(text);
         ASSERT_TRUE(filter) << text;
         for (const unsigned threads : {1U, 2U, 5U}) {

@@ -79,6 +79,7 @@ void FindingsModel::check() {
                 const bool whole = findings.has_value();
                 findings_ = std::move(findings).value_or(std::vector<check::Finding>());
                 more_ = more;
+                checked_ = true;
                 endResetModel();
                 Q_EMIT checked(whole);
             },

@@ -137,7 +137,8 @@ TEST_F(BookmarksWindow, AreSeenOnLightAndDark) {
     for (const Theme theme : {Theme::light, Theme::dark}) {
         apply(theme);
         QTest::qWait(200);  // what is queued is painted
-        expect_picture(*window_, theme == Theme::light ? "bookmarks-light" : "bookmarks-dark");
+        testing::expect_picture(
+            *window_, theme == Theme::light ? QStringLiteral("bookmarks-light") : QStringLiteral("bookmarks-dark"));
     }
     apply(Theme::light);
 }

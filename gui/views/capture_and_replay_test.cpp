@@ -90,7 +90,7 @@ TEST_F(CaptureAndReplayTest, ADifferenceGoesToItsRecord) {
     replay().divergences().setCurrentIndex(model->index(1, 0));
     QTest::keyClick(&replay().divergences(), Qt::Key_Return);
     EXPECT_EQ(wanted.count(), 1) << "it is about no record";
-    expect_picture(*window_, "replay");
+    testing::expect_picture(*window_, QStringLiteral("replay-light"));
 }
 
 TEST_F(CaptureAndReplayTest, TheCaptureFormSaysWhatItCostsAndWhichCommandItIs) {
@@ -106,7 +106,7 @@ TEST_F(CaptureAndReplayTest, TheCaptureFormSaysWhatItCostsAndWhichCommandItIs) {
     capture.datapath().setCurrentIndex(2);
     EXPECT_EQ(capture.options().datapath, QStringLiteral("shadow"));
     EXPECT_NE(capture.warnings().text(), tap);
-    expect_picture(capture, "capture");
+    testing::expect_picture(capture, QStringLiteral("capture-light"), testing::Kept::yes);
     capture.trace().setText(path_);
     EXPECT_TRUE(capture.warnings().text().contains(QLatin1String("overwritten")));
     capture.datapath().setCurrentIndex(3);

@@ -1,5 +1,6 @@
 // What docs/culprits.md promises: from opening a trace to the record that is to blame in three actions. The pictures
-// there are made here, where VUTRACE_SCREENSHOTS names a folder.
+// there are held against what is seen here.
+#include "sample_window.h"
 #include "screenshot.h"
 #include "vutrace/gui/views/main_window.h"
 #include "vutrace/gui/views/records_view.h"
@@ -53,9 +54,8 @@ TEST_P(Culprits, AreThreeActionsAway) {
         QTest::keyClick(&window->records(), Qt::Key_Up);
     }
     EXPECT_EQ(window->current_sequence(), culprit.record);
-    ASSERT_TRUE(QTest::qWaitFor([&] { return window->details().model()->rowCount() > 1; }, patience));
-    QTest::qWait(300);  // what is queued is painted
-    expect_picture(*window, (std::string("culprit-") + culprit.sample).c_str());
+    ASSERT_TRUE(testing::wait_until_shown(*window));
+    testing::expect_picture(*window, QLatin1String("culprit-") + QLatin1String(culprit.sample), testing::Kept::yes);
 }
 
 INSTANTIATE_TEST_SUITE_P(OfSamples, Culprits,

@@ -1,20 +1,11 @@
-// Pictures of the window on the samples, for whoever changes how it looks and for the documents: made where
-// VUTRACE_SCREENSHOTS names a folder. Without it, what is looked at is only that something was painted.
+// Pictures of every view on the samples, for whoever changes how it looks and for the documents. Those that are kept
+// are compared; all of them are written where VUTRACE_SCREENSHOTS names a folder, with QT_SCALE_FACTOR=2 as large.
+#include "sample_window.h"
 #include "screenshot.h"
-#include "vutrace/gui/views/filter_bar.h"
 #include "vutrace/gui/views/main_window.h"
-#include "vutrace/gui/views/records_view.h"
-#include "vutrace/gui/views/statistics_panel.h"
-#include "vutrace/gui/views/time_docks.h"
-#include "vutrace/gui/views/timeline_view.h"
 
 #include <gtest/gtest.h>
 
-#include <QApplication>
-#include <QDockWidget>
-#include <QSettings>
-#include <QTest>
-#include <QTreeView>
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -22,93 +13,84 @@
 namespace vutrace::gui {
 namespace {
 
-enum class Dock { none, timeline, statistics };
+using testing::Kept;
+using testing::Pane;
+using testing::View;
 
-struct Picture {
-    const char* name;
-    const char* sample;
-    std::uint64_t record;  // 0: the first
-    const char* filter;
-    Theme theme;
-    Dock dock{Dock::none};  // raised, and higher than usual
-    double from{0}, to{0};  // of the timeline, nanoseconds; 0: all
-};
+constexpr const char* iotlb = "bug-iotlb-deadlock.pcap.zst";
+constexpr const char* features_in_mid_run = "bug-features-set-in-mid-run.pcap.zst";
+constexpr const char* linux_block = "qemu-7.2-linux-blk.pcap.zst";
+constexpr const char* reconnect = "qemu-7.2-reconnect-blk.pcap.zst";
+constexpr const char* virtiofs = "qemu-7.2-virtiofsd.pcap.zst";
+constexpr const char* frames = "dpdk-22.11-split.pcap.zst";
+constexpr const char* packed = "dpdk-22.11-packed-chains.pcap.zst";
+constexpr const char* packed_unknown = "dpdk-22.11-packed.pcap.zst";
 
-class Screenshots : public ::testing::TestWithParam<Picture> {};
+constexpr Theme light = Theme::light;
+constexpr Theme dark = Theme::dark;
 
-void show_dock(MainWindow& window, const Picture& picture) {
-    TimeDocks& docks = window.time_docks();
-    QDockWidget& dock = picture.dock == Dock::timeline ? docks.timeline_dock() : docks.statistics_dock();
-    dock.show();
-    dock.raise();
-    window.resizeDocks({&dock}, {380}, Qt::Vertical);
-    if (picture.to > 0) {
-        docks.timeline().show(picture.from, picture.to);
-        docks.timeline().set_range(TimelineView::Range(picture.from + (picture.to - picture.from) * 0.6,
-                                                       picture.from + (picture.to - picture.from) * 0.75));
-    }
-    if (picture.dock == Dock::statistics) {
-        (void)QTest::qWaitFor([&] { return docks.statistics().model()->has_counted(); }, 20000);
-        docks.statistics().table().selectAll();
-    }
-    (void)QTest::qWaitFor([&] { return !docks.source()->is_reading(); }, 20000);
-}
+class Screenshots : public ::testing::TestWithParam<View> {};
 
 TEST_P(Screenshots, OfASample) {
-    constexpr int patience = 20000;
-    const Picture& picture = GetParam();
-    QSettings().clear();
-    apply(picture.theme);
-    const auto window = std::make_unique<MainWindow>(QStringLiteral("test"));
-    window->resize(1280, 800);
-    window->show();
-    window->open(QStringLiteral(VUTRACE_SAMPLES "/") + QLatin1String(picture.sample));
-    ASSERT_TRUE(QTest::qWaitFor([&] { return window->document()->progress().complete; }, patience));
-    ASSERT_FALSE(window->document()->failed()) << window->document()->trouble().toStdString();
-    if (*picture.filter != '\0') {
-        window->apply_filter(QLatin1String(picture.filter));
-        ASSERT_TRUE(QTest::qWaitFor([&] { return !window->model()->is_filtering(); }, patience));
+    const auto window = testing::show_view(GetParam());
+    if (window != nullptr) {
+        testing::expect_picture(*window, QString::fromLatin1(GetParam().name), GetParam().kept);
     }
-    if (picture.record != 0) {
-        window->go_to_sequence(picture.record);
-    }
-    ASSERT_TRUE(
-        QTest::qWaitFor([&] { return window->model()->row_at(window->records().current_row()) != nullptr; }, patience));
-    ASSERT_TRUE(QTest::qWaitFor([&] { return window->details().model()->rowCount() > 0; }, patience));
-    // A line of the details is chosen, so that its bytes are marked.
-    window->details().setCurrentIndex(window->details().model()->index(2, 0));
-    if (picture.dock != Dock::none) {
-        show_dock(*window, picture);
-    }
-    QTest::qWait(300);  // what is queued is painted, findings too
-    expect_picture(*window, picture.name);
     apply(Theme::light);
 }
 
+std::string name_of(const ::testing::TestParamInfo<View>& test) {
+    std::string name = test.param.name;
+    std::replace(name.begin(), name.end(), '-', '_');
+    return name;
+}
+
 INSTANTIATE_TEST_SUITE_P(
-    OfSamples, Screenshots,
-    ::testing::Values(
-        Picture{"window-light", "bug-iotlb-deadlock.pcap.zst", 12, "", Theme::light},
-        Picture{"window-dark", "bug-iotlb-deadlock.pcap.zst", 12, "", Theme::dark},
-        Picture{"filter-light", "bug-features-set-in-mid-run.pcap.zst", 0, "request contains \"FEATURES\"",
-                Theme::light},
-        Picture{"filter-error-dark", "bug-features-set-in-mid-run.pcap.zst", 20, "quue == 0", Theme::dark},
-        Picture{"chains-light", "qemu-7.2-reconnect-blk.pcap.zst", 0, "record == chain", Theme::light},
-        Picture{"chains-dark", "qemu-7.2-reconnect-blk.pcap.zst", 0, "record == chain", Theme::dark},
-        Picture{"timeline-light", "qemu-7.2-linux-blk.pcap.zst", 60, "", Theme::light, Dock::timeline},
-        Picture{"timeline-dark", "qemu-7.2-linux-blk.pcap.zst", 60, "", Theme::dark, Dock::timeline},
-        Picture{"timeline-deep-light", "qemu-7.2-linux-blk.pcap.zst", 133, "", Theme::light, Dock::timeline, 6.3008e9,
-                6.3152e9},
-        Picture{"timeline-findings-dark", "bug-iotlb-deadlock.pcap.zst", 12, "", Theme::dark, Dock::timeline},
-        Picture{"timeline-virtiofs-light", "qemu-7.2-virtiofsd.pcap.zst", 12, "", Theme::light, Dock::timeline},
-        Picture{"timeline-frames-light", "dpdk-22.11-split.pcap.zst", 90, "", Theme::light, Dock::timeline},
-        Picture{"statistics-light", "qemu-7.2-virtiofsd.pcap.zst", 0, "", Theme::light, Dock::statistics},
-        Picture{"statistics-dark", "qemu-7.2-linux-blk.pcap.zst", 0, "", Theme::dark, Dock::statistics}),
-    [](const auto& test) {
-        std::string name = test.param.name;
-        std::replace(name.begin(), name.end(), '-', '_');
-        return name;
-    });
+    OfRecords, Screenshots,
+    ::testing::Values(View{"window-light", iotlb, 12, Pane::none, light, Kept::yes},
+                      View{"window-dark", iotlb, 12, Pane::none, dark, Kept::yes},
+                      View{"filter-light", features_in_mid_run, 0, Pane::none, light, Kept::no,
+                           "request contains \"FEATURES\""},
+                      View{"filter-error-dark", features_in_mid_run, 20, Pane::none, dark, Kept::yes, "quue == 0"},
+                      View{"chains-light", reconnect, 0, Pane::none, light, Kept::yes, "record == chain"},
+                      View{"chains-dark", reconnect, 0, Pane::none, dark, Kept::no, "record == chain"}),
+    name_of);
+
+INSTANTIATE_TEST_SUITE_P(OfTime, Screenshots,
+                         ::testing::Values(View{"timeline-light", linux_block, 60, Pane::timeline, light, Kept::yes},
+                                           View{"timeline-dark", linux_block, 60, Pane::timeline, dark, Kept::yes},
+                                           View{"timeline-deep-light", linux_block, 133, Pane::timeline, light,
+                                                Kept::no, "", 6.3008e9, 6.3152e9},
+                                           View{"timeline-findings-dark", iotlb, 12, Pane::timeline, dark},
+                                           View{"timeline-virtiofs-light", virtiofs, 12, Pane::timeline},
+                                           View{"timeline-frames-light", frames, 90, Pane::timeline},
+                                           View{"statistics-light", virtiofs, 0, Pane::statistics, light, Kept::yes},
+                                           View{"statistics-dark", linux_block, 0, Pane::statistics, dark}),
+                         name_of);
+
+INSTANTIATE_TEST_SUITE_P(OfState, Screenshots,
+                         ::testing::Values(View{"state-features-light", linux_block, 119, Pane::features},
+                                           View{"state-features-dark", linux_block, 119, Pane::features, dark},
+                                           View{"state-memory-light", linux_block, 119, Pane::memory, light, Kept::yes},
+                                           View{"state-memory-dark", linux_block, 119, Pane::memory, dark},
+                                           View{"state-queues-light", linux_block, 119, Pane::queues},
+                                           View{"state-queues-dark", linux_block, 119, Pane::queues, dark, Kept::yes},
+                                           View{"state-in-flight-light", virtiofs, 100, Pane::in_flight},
+                                           View{"state-descriptors-light", reconnect, 60, Pane::descriptors},
+                                           View{"state-descriptors-dark", reconnect, 60, Pane::descriptors, dark}),
+                         name_of);
+
+INSTANTIATE_TEST_SUITE_P(OfRings, Screenshots,
+                         ::testing::Values(View{"rings-light", linux_block, 119, Pane::ring, light, Kept::yes},
+                                           View{"rings-dark", frames, 299, Pane::ring, dark},
+                                           View{"rings-request-light", linux_block, 119, Pane::request},
+                                           View{"rings-request-dark", virtiofs, 119, Pane::request, dark},
+                                           View{"rings-packet-light", frames, 303, Pane::packet},
+                                           View{"rings-packet-dark", frames, 303, Pane::packet, dark},
+                                           View{"rings-unknown-light", packed_unknown, 35, Pane::ring},
+                                           View{"rings-packed-light", packed, 66, Pane::ring},
+                                           View{"rings-packed-dark", packed, 66, Pane::ring, dark, Kept::yes}),
+                         name_of);
 
 }  // namespace
 }  // namespace vutrace::gui

@@ -1,3 +1,4 @@
+#include "test_application.h"
 #include "vutrace/gui/views/filter_bar.h"
 #include "vutrace/gui/views/hex_view.h"
 #include "vutrace/gui/views/main_window.h"
@@ -263,13 +264,5 @@ TEST_F(WindowTest, ClosingWhileATraceIsReadDoesNotWaitForIt) {
 }  // namespace vutrace::gui
 
 int main(int argc, char** argv) {
-    qputenv("QT_QPA_PLATFORM", "offscreen");
-    QStandardPaths::setTestModeEnabled(true);
-    const QApplication application(argc, argv);
-    QApplication::setOrganizationName(QStringLiteral("vutrace"));
-    QApplication::setApplicationName(QStringLiteral("vutrace-gui-test"));
-    vutrace::gui::apply(vutrace::gui::Theme::light);
-    QApplication::setQuitOnLastWindowClosed(false);
-    ::testing::InitGoogleTest(&argc, argv);
-    return RUN_ALL_TESTS();
+    return vutrace::gui::testing::run_tests(argc, argv);
 }

@@ -71,6 +71,9 @@ struct Annotation {
     const session::SessionState* state{nullptr};
 };
 
+// The queue that a record names; of messages, whose payload does, none.
+[[nodiscard]] std::optional<std::uint32_t> queue_of(const trace::RecordBody& body);
+
 // Wraps for times that no clock shows, instead of overflowing.
 [[nodiscard]] constexpr std::int64_t elapsed(std::int64_t from, std::int64_t to) noexcept {
     return static_cast<std::int64_t>(static_cast<std::uint64_t>(to) - static_cast<std::uint64_t>(from));

@@ -48,6 +48,16 @@ class Filter {
     // work is bounded by the expression times the values that the record has.
     [[nodiscard]] bool matches(const explain::Annotation& annotation, std::size_t entry) const noexcept;
 
+    // False: of records of that type the outcome depends on `record`, `start_time` and the number of `entries` of the
+    // annotation only, so that nobody has to explain them first.
+    [[nodiscard]] bool needs_explanation(trace::RecordType type) const noexcept;
+    // Records outside this stretch do not match, whatever they are. Both ends belong to it; last < first: none does.
+    struct Rows {
+        std::uint64_t first{0};
+        std::uint64_t last{UINT64_MAX};
+    };
+    [[nodiscard]] Rows rows() const noexcept;
+
   private:
     explicit Filter(std::shared_ptr<const Program> program) noexcept : program_(std::move(program)) {}
     std::shared_ptr<const Program> program_;

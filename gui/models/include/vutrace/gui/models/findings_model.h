@@ -27,6 +27,8 @@ class FindingsModel final : public QAbstractTableModel {
     // Checks the whole trace with a thread of its own; the trace must be indexed. `checked` tells the end.
     void check();
     void stop();
+    // At least once, to the end.
+    [[nodiscard]] bool has_checked() const noexcept { return checked_; }
     // The record that shows a finding; 0 where there is none.
     [[nodiscard]] std::uint64_t sequence_at(int row) const;
     [[nodiscard]] bool more_than_shown() const noexcept { return more_; }
@@ -48,6 +50,7 @@ class FindingsModel final : public QAbstractTableModel {
     TraceDocument& document_;
     std::vector<check::Finding> findings_;
     bool more_{false};
+    bool checked_{false};
     std::jthread thread_;  // last: it posts to the object
 };
 

@@ -54,6 +54,7 @@ class MainWindow final : public QMainWindow {
     [[nodiscard]] QTreeView& details() const noexcept;
     [[nodiscard]] HexView& bytes() const noexcept;
     [[nodiscard]] StateDocks& state_docks() const noexcept { return *state_docks_; }
+    [[nodiscard]] FindingsDock& findings_dock() const noexcept { return *findings_; }
     [[nodiscard]] QTreeView& findings() const noexcept;
     [[nodiscard]] RecordsModel* model() const noexcept { return model_.get(); }
     [[nodiscard]] TraceDocument* document() const noexcept { return document_.get(); }
