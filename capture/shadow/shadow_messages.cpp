@@ -308,10 +308,25 @@ Replacement ShadowMessages::ring_addresses(const HeldMessage& message) {
 }
 
 Replacement ShadowMessages::queue_starts(const HeldMessage& message) {
-    if (const auto kick = protocol::parse_vring_descriptor(message.payload)) {
-        queues_.start(kick->queue());
+    const auto kick = protocol::parse_vring_descriptor(message.payload);
+    const Status started = kick ? queues_.start(kick->queue()) : Status{};
+    const session::QueueState* const queue = kick ? state_.queue(kick->queue()) : nullptr;
+    if (started || queue == nullptr || !queue->addresses) {
+        return {};
     }
-    return {};
+    // What came after its addresses (a base, an in-flight area) leaves the queue no shadow ring after all.
+    queues_.leave(kick->queue());
+    note(Severity::warning, static_cast<std::uint16_t>(kick->queue()),
+         fmt::format("shadow: before this a SET_VRING_ADDR of vutrace's own told the back-end of the driver's ring, "
+                     "which the queue keeps, as with --datapath relay: {}",
+                     started.error().text));
+    protocol::Header header = message.header;
+    header.request = static_cast<std::uint32_t>(FrontEndRequest::SET_VRING_ADDR);
+    header.flags = protocol::version_1;
+    std::vector<OutgoingMessage> all;
+    all.push_back({message_bytes(header, protocol::serialise(*queue->addresses)), {}});
+    all.push_back({message_bytes(message.header, message.payload), message.numbers});
+    return all;
 }
 
 // From here on the guest may use the rings' memory for something else.

@@ -117,16 +117,15 @@ QueuePast ShadowQueues::past_of(std::uint32_t queue, const session::DeviceState&
     return {queue, state.queue(queue)->base, state.inflight_area(), environment_.inflight_area()};
 }
 
-void ShadowQueues::start(std::uint32_t queue) {
+Status ShadowQueues::start(std::uint32_t queue) {
     const auto found = entries_.find(queue);
     const session::QueueState* const state = environment_.state.queue(queue);
     if (found == entries_.end() || found->second.queue != nullptr || state == nullptr) {
-        return;
+        return {};
     }
     Entry& entry = found->second;
     if (const Status begun = entry.rings->begin_after(past_of(queue, environment_.state)); !begun) {
-        note(queue, fmt::format("the shadow ring stands still: {}", describe(begun.error())));
-        return;
+        return begun;
     }
     if (environment_.options.memory != MemoryMode::none && entry.rings->mappings() != nullptr) {
         record_ring_parts(entry.rings->parts(), *entry.rings->mappings(), static_cast<std::uint16_t>(queue),
@@ -141,6 +140,7 @@ void ShadowQueues::start(std::uint32_t queue) {
     options.recorded = environment_.recorded;
     entry.queue = std::make_unique<ShadowQueue>(std::move(options), environment_.recorder, *entry.rings);
     (void)entry.queue->take_over();
+    return {};
 }
 
 void ShadowQueues::end(std::uint32_t queue) {
@@ -295,12 +295,6 @@ void ShadowQueues::act_on(std::uint32_t queue, Entry& entry, const ShadowQueue::
 bool ShadowQueues::driver_polls(std::uint32_t queue) const noexcept {
     const session::QueueState* const state = environment_.state.queue(queue);
     return state != nullptr && (state->polling || !state->has_call);
-}
-
-void ShadowQueues::note(std::uint32_t queue, std::string text) {
-    (void)environment_.recorder.record(
-        environment_.session,
-        trace::NoteRecord{trace::NoteRecord::Severity::warning, static_cast<std::uint16_t>(queue), std::move(text)});
 }
 
 }  // namespace vutrace::capture

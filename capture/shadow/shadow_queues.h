@@ -48,7 +48,8 @@ class ShadowQueues {
     // The queue goes on with its own ring.
     void leave(std::uint32_t queue);
     // SET_VRING_KICK: the ring is put where the queue starts, unless it runs.
-    void start(std::uint32_t queue);
+    // Error: why it has to go on with its own ring, of which the back-end is to be told first.
+    [[nodiscard]] Status start(std::uint32_t queue);
     // GET_VRING_BASE's answer, a reset: moves what is there, then touches the rings no more.
     void end(std::uint32_t queue);
     void end_all();
@@ -90,7 +91,6 @@ class ShadowQueues {
     void end(std::uint32_t queue, Entry& entry);
     void set_logging(Entry& entry, const protocol::VringAddress& addresses, const session::DeviceState& state);
     [[nodiscard]] bool driver_polls(std::uint32_t queue) const noexcept;
-    void note(std::uint32_t queue, std::string text);
 
     Environment environment_;
     DirtyLogWriter log_;

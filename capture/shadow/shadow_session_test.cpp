@@ -58,6 +58,29 @@ TEST_F(ShadowPeersTest, ANotifiedQueueWorksAsWithoutUs) {
     EXPECT_GE(recorder_.counts().calls, 200U);
 }
 
+// As front-ends of rust-vmm do: the base comes behind the addresses, which were changed already.
+TEST_F(ShadowPeersTest, ABaseAtWhichNoShadowRingCanBeginGivesTheQueueItsOwnRing) {
+    const RingPair ring(16);
+    begin();
+    expect_passes(Request::SET_FEATURES, serialise_u64(std::uint64_t{1} << protocol::feature::RING_PACKED));
+    (void)send_table(ring);
+    expect_passes(Request::SET_VRING_NUM, state(0, 16));
+    EXPECT_NE(pass(Request::SET_VRING_ADDR, serialise(addresses_of(ring))).payload, serialise(addresses_of(ring)));
+    expect_passes(Request::SET_VRING_BASE, state(0, 0x80038005));  // two in flight
+    const FileDescriptor kick = std::move(*create_event_descriptor());
+    const Delivered moved = pass(Request::SET_VRING_KICK, serialise_u64(0), {kick.number()});
+    EXPECT_EQ(moved.request(), Request::SET_VRING_ADDR);
+    EXPECT_EQ(moved.header.flags, plain);
+    EXPECT_EQ(moved.payload, serialise(addresses_of(ring)));
+    const Delivered started = read(back_end_);
+    EXPECT_EQ(started.request(), Request::SET_VRING_KICK);
+    ASSERT_EQ(started.descriptors.size(), 1U);
+    ASSERT_TRUE(signal_event(kick));
+    wait_for_event(started.descriptors[0]);
+    stop();
+    EXPECT_THAT(notes(), Contains(HasSubstr("told the back-end of the driver's ring")));
+}
+
 TEST_F(ShadowPeersTest, NotificationsForNothingArePassedOn) {
     RingPair ring(16);
     begin();
