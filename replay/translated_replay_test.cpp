@@ -316,16 +316,19 @@ TEST(RecordedTranslationsFind, TheOneOfThatTime) {
     }
 }
 
-// --- Between the pieces of a message
+// --- The service alone
 
-TEST(TranslationServiceSends, NothingInTheMiddleOfAMessage) {
-    auto pair = create_socket_pair();
-    ASSERT_TRUE(pair);
-    Connection connection(std::move(pair->first));
+class TranslationServiceTest : public ::testing::Test {
+  protected:
+    SocketPair sockets{create_socket_pair().value()};
+    Connection connection{std::move(sockets.first)};
     session::DeviceState state;
     RecordedTranslations recorded;
+    TranslationService service{connection, state, recorded};
+};
+
+TEST_F(TranslationServiceTest, SendsNothingInTheMiddleOfAMessage) {
     recorded.add({1, Entry::Kind::update, false, {iova, page, 0x7000, 3, Iotlb::update}});
-    TranslationService service(connection, state, recorded);
     const Bytes question = protocol::serialise(miss(iova + 3));
     MessageAssembler assembler;
     service.sent(protocol::Header{5, protocol::version_1, 100}, 50);
@@ -335,7 +338,7 @@ TEST(TranslationServiceSends, NothingInTheMiddleOfAMessage) {
     EXPECT_EQ(service.answered(), 0U);
     service.sent(std::nullopt, 1);
     EXPECT_EQ(service.answered(), 1U);
-    const auto message = testing::next_message(pair->second, assembler);
+    const auto message = testing::next_message(sockets.second, assembler);
     ASSERT_TRUE(message);
     EXPECT_EQ(message->header, (protocol::Header{22, protocol::version_1, 32}));
     EXPECT_EQ(message->payload, protocol::serialise(Iotlb{iova, page, 0x7000, 3, Iotlb::update}));
@@ -344,14 +347,8 @@ TEST(TranslationServiceSends, NothingInTheMiddleOfAMessage) {
     EXPECT_THAT(service.take_complaints(), IsEmpty());
 }
 
-TEST(TranslationServiceTakes, TheAnswersToItsOwnUpdatesOnly) {
-    auto pair = create_socket_pair();
-    ASSERT_TRUE(pair);
-    Connection connection(std::move(pair->first));
-    session::DeviceState state;
-    RecordedTranslations recorded;
+TEST_F(TranslationServiceTest, TakesTheAnswersToItsOwnUpdatesOnly) {
     recorded.add({1, Entry::Kind::update, true, {iova, page, 0x7000, 3, Iotlb::update}});
-    TranslationService service(connection, state, recorded);
     const protocol::Header update{22, protocol::version_1 | protocol::need_reply_flag, 32};
     const Message question{{1, protocol::version_1, 32}, protocol::serialise(miss(iova)), {}};
     const Message answer{{22, protocol::version_1 | protocol::reply_flag, 8}, Bytes(8), {}};
