@@ -245,7 +245,6 @@ void Direction::begin_message() {
     held_ = false;
     replacement_ = {};
     waits_ = false;
-    next_outgoing_ = outgoing_sent_ = 0;
     replaced_ = false;
     last_piece_told_ = false;
 }

@@ -1,5 +1,7 @@
 #include "shadow_messages.h"
 
+#include "outgoing_messages.h"
+
 #include <vutrace/protocol/features.h>
 #include <vutrace/protocol/requests.h>
 
@@ -25,13 +27,6 @@ constexpr std::uint32_t value_size = 8;
 constexpr std::uint32_t vring_host_notifier = 3;  // VRING_HOST_NOTIFIER_MSG, of the back-end's channel
 constexpr std::uint32_t area_size = 24;
 constexpr std::uint64_t no_such_queue = 0xff;  // the last number that a notifier's message has room for
-
-Bytes message_bytes(const protocol::Header& like, ByteView payload) {
-    Bytes bytes(protocol::header_size);
-    protocol::serialise_header({like.request, like.flags, static_cast<std::uint32_t>(payload.size())}, bytes);
-    bytes.insert(bytes.end(), payload.begin(), payload.end());
-    return bytes;
-}
 
 virtio::Region region_of(const protocol::MemoryRegion& region) noexcept {
     return {region.guest_address, region.size, region.user_address, region.mmap_offset};
@@ -250,7 +245,7 @@ bool ShadowMessages::place_memory(const std::vector<virtio::Region>& regions) {
         return true;
     }
     const auto address = memory_->find_address(regions);
-    if (!address || queues_.any_runs()) {
+    if (!address || !queues_.running().empty()) {
         lose_memory("the front-end's memory leaves no address for it");
         return false;
     }
@@ -274,7 +269,7 @@ bool ShadowMessages::have_memory() {
 }
 
 void ShadowMessages::lose_memory(std::string why) {
-    const bool needed = std::exchange(at_back_end_, false) && queues_.any_runs();
+    const bool needed = std::exchange(at_back_end_, false) && !queues_.running().empty();
     why_not_ = std::move(why);
     if (needed) {
         note(Severity::error, trace::no_queue, fmt::format("shadow: rings lose their memory: {}", why_not_));
@@ -320,11 +315,8 @@ Replacement ShadowMessages::queue_starts(const HeldMessage& message) {
          fmt::format("shadow: before this a SET_VRING_ADDR of vutrace's own told the back-end of the driver's ring, "
                      "which the queue keeps, as with --datapath relay: {}",
                      started.error().text));
-    protocol::Header header = message.header;
-    header.request = static_cast<std::uint32_t>(FrontEndRequest::SET_VRING_ADDR);
-    header.flags = protocol::version_1;
     std::vector<OutgoingMessage> all;
-    all.push_back({message_bytes(header, protocol::serialise(*queue->addresses)), {}});
+    all.push_back(own_request(FrontEndRequest::SET_VRING_ADDR, protocol::serialise(*queue->addresses)));
     all.push_back({message_bytes(message.header, message.payload), message.numbers});
     return all;
 }

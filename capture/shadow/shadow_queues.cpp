@@ -198,11 +198,6 @@ void ShadowQueues::set_logging(Entry& entry, const protocol::VringAddress& addre
     entry.rings->log(state.has_feature(protocol::feature::LOG_ALL) && (addresses.flags & log_flag) != 0, addresses.log);
 }
 
-bool ShadowQueues::any_runs() const noexcept {
-    return std::any_of(entries_.begin(), entries_.end(),
-                       [](const auto& entry) { return entry.second.queue != nullptr; });
-}
-
 std::vector<std::uint16_t> ShadowQueues::running() const {
     std::vector<std::uint16_t> numbers;
     for (const auto& [number, entry] : entries_) {

@@ -59,7 +59,6 @@ class ShadowQueues {
     void update_logging();
 
     [[nodiscard]] bool has(std::uint32_t queue) const noexcept { return entries_.contains(queue); }
-    [[nodiscard]] bool any_runs() const noexcept;
     [[nodiscard]] std::vector<std::uint16_t> running() const;
     // While paused nothing is touched: a page that is missing must not be.
     void pause(bool paused) noexcept { paused_ = paused; }

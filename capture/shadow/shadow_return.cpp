@@ -1,5 +1,7 @@
 #include "shadow_return.h"
 
+#include "outgoing_messages.h"
+
 #include <vutrace/protocol/features.h>
 #include <vutrace/protocol/requests.h>
 
@@ -12,14 +14,6 @@ namespace {
 using protocol::FrontEndRequest;
 
 constexpr std::uint64_t no_descriptor = 0x100;  // of SET_VRING_KICK, SET_VRING_CALL
-
-OutgoingMessage request(FrontEndRequest code, const Bytes& payload, std::vector<int> descriptors = {}) {
-    Bytes bytes(protocol::header_size);
-    protocol::serialise_header(
-        {static_cast<std::uint32_t>(code), protocol::version_1, static_cast<std::uint32_t>(payload.size())}, bytes);
-    bytes.insert(bytes.end(), payload.begin(), payload.end());
-    return {std::move(bytes), std::move(descriptors)};
-}
 
 }  // namespace
 
@@ -49,7 +43,7 @@ std::vector<OutgoingMessage> ShadowReturn::stop(const std::vector<std::uint16_t>
     for (const std::uint16_t number : queues) {
         queues_.push_back({number, 0, false});
         messages.push_back(
-            request(FrontEndRequest::GET_VRING_BASE, protocol::serialise(protocol::VringState{number, 0})));
+            own_request(FrontEndRequest::GET_VRING_BASE, protocol::serialise(protocol::VringState{number, 0})));
     }
     return messages;
 }
@@ -77,18 +71,18 @@ void ShadowReturn::restart(const Queue& queue, std::vector<OutgoingMessage>& mes
     const auto notification = [&](FrontEndRequest code, std::optional<int> number) {
         const std::uint64_t value = number ? queue.number : queue.number | no_descriptor;
         messages.push_back(
-            request(code, protocol::serialise_u64(value), number ? std::vector{*number} : std::vector<int>{}));
+            own_request(code, protocol::serialise_u64(value), number ? std::vector{*number} : std::vector<int>{}));
     };
     messages.push_back(
-        request(FrontEndRequest::SET_VRING_NUM, serialise(protocol::VringState{queue.number, *state.size})));
+        own_request(FrontEndRequest::SET_VRING_NUM, serialise(protocol::VringState{queue.number, *state.size})));
     messages.push_back(
-        request(FrontEndRequest::SET_VRING_BASE, serialise(protocol::VringState{queue.number, queue.base})));
-    messages.push_back(request(FrontEndRequest::SET_VRING_ADDR, serialise(*state.addresses)));
+        own_request(FrontEndRequest::SET_VRING_BASE, serialise(protocol::VringState{queue.number, queue.base})));
+    messages.push_back(own_request(FrontEndRequest::SET_VRING_ADDR, serialise(*state.addresses)));
     notification(FrontEndRequest::SET_VRING_CALL, state.has_call ? given_(Kind::call, queue.number) : std::nullopt);
     notification(FrontEndRequest::SET_VRING_KICK, state.polling ? std::nullopt : given_(Kind::kick, queue.number));
     if (state.enabled && state_.has_feature(protocol::feature::PROTOCOL_FEATURES)) {
         messages.push_back(
-            request(FrontEndRequest::SET_VRING_ENABLE, serialise(protocol::VringState{queue.number, 1})));
+            own_request(FrontEndRequest::SET_VRING_ENABLE, serialise(protocol::VringState{queue.number, 1})));
     }
 }
 
