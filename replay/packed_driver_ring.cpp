@@ -1,4 +1,5 @@
 #include "driver_ring.h"
+#include "packed_ring_access.h"
 
 #include <vutrace/replay/ring_access.h>
 
@@ -6,7 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <deque>
 #include <utility>
 
@@ -30,7 +30,7 @@ class PackedDriverRing final : public DriverRing {
 
     // As a ring on which everything was used: before the position in its round, behind it in the one before.
     Status start() override {
-        if (Status placed = place(); !placed) {
+        if (Status placed = ring_.place(layout_); !placed) {
             return placed;
         }
         if (next_available_.offset >= layout_.size) {
@@ -39,14 +39,13 @@ class PackedDriverRing final : public DriverRing {
         }
         for (std::uint32_t i = 0; i < layout_.size; ++i) {
             const bool wrap = i < next_available_.offset ? next_available_.wrap : !next_available_.wrap;
-            const auto offset = static_cast<std::uint16_t>(i);
-            store(flags_of(offset), virtio::used_flags(wrap));
+            ring_->set_flags(static_cast<std::uint16_t>(i), virtio::used_flags(wrap));
         }
-        put_event(driver_event_, {0, virtio::PackedEvent::enable});
-        put_event(device_event_, {0, virtio::PackedEvent::enable});
+        ring_->set_driver_event({0, virtio::PackedEvent::enable});
+        ring_->set_device_event({0, virtio::PackedEvent::enable});
         return {};
     }
-    Status follow() override { return epoch_ == memory_.physical().epoch() ? Status{} : place(); }
+    Status follow() override { return ring_.follow(); }
 
     std::uint32_t size() const noexcept override { return layout_.size; }
     bool has_room(const trace::ChainEntry& entry, std::size_t /*in_flight*/) const noexcept override {
@@ -73,17 +72,17 @@ class PackedDriverRing final : public DriverRing {
     std::uint16_t unpublished() const noexcept override { return static_cast<std::uint16_t>(heads_.size()); }
     bool publish() override {
         for (const auto& [offset, flags] : heads_) {
-            store(flags_of(offset), flags);
+            ring_->set_flags(offset, flags);
         }
         heads_.clear();
         full_fence();
-        return virtio::needs_event(virtio::parse_packed_event({device_event_, virtio::packed_event_bytes}),
-                                   std::exchange(published_, next_available_), next_available_, layout_.size);
+        return virtio::needs_event(ring_->device_event(), std::exchange(published_, next_available_), next_available_,
+                                   layout_.size);
     }
 
     Status take_used(std::size_t /*in_flight*/, std::vector<Used>& used) override {
-        while (free_ != layout_.size && virtio::is_used(load(flags_of(next_used_.offset)), next_used_.wrap)) {
-            const auto descriptor = virtio::parse_packed_descriptor({at(next_used_.offset), virtio::descriptor_size});
+        while (free_ != layout_.size && virtio::is_used(ring_->flags(next_used_.offset), next_used_.wrap)) {
+            const virtio::RingDescriptor descriptor = ring_->descriptor(next_used_.offset);
             const auto named = std::find_if(in_flight_.begin(), in_flight_.end(),
                                             [&](const InFlight& one) { return one.id == descriptor.next; });
             if (named == in_flight_.end()) {
@@ -105,16 +104,16 @@ class PackedDriverRing final : public DriverRing {
     }
     bool enable_call() override {
         const bool at_next = event_index_;
-        put_event(driver_event_,
-                  {next_used_.value(), static_cast<std::uint16_t>(at_next ? virtio::PackedEvent::descriptor
-                                                                          : virtio::PackedEvent::enable)});
+        ring_->set_driver_event(
+            {next_used_.value(),
+             static_cast<std::uint16_t>(at_next ? virtio::PackedEvent::descriptor : virtio::PackedEvent::enable)});
         full_fence();
-        return free_ != layout_.size && virtio::is_used(load(flags_of(next_used_.offset)), next_used_.wrap);
+        return free_ != layout_.size && virtio::is_used(ring_->flags(next_used_.offset), next_used_.wrap);
     }
 
     trace::RingFields fields() const noexcept override {
-        const auto driver = virtio::parse_packed_event({driver_event_, virtio::packed_event_bytes});
-        const auto device = virtio::parse_packed_event({device_event_, virtio::packed_event_bytes});
+        const virtio::PackedEvent driver = ring_->driver_event();
+        const virtio::PackedEvent device = ring_->device_event();
         return {next_available_.value(), driver.flags, driver.position,
                 next_used_.value(),      device.flags, device.position};
     }
@@ -132,41 +131,6 @@ class PackedDriverRing final : public DriverRing {
         std::uint32_t writable{0};  // bytes
     };
 
-    static std::uint16_t load(std::byte* word) noexcept {
-        return std::atomic_ref(*reinterpret_cast<std::uint16_t*>(word)).load(std::memory_order_acquire);
-    }
-    static void store(std::byte* word, std::uint16_t value) noexcept {
-        std::atomic_ref(*reinterpret_cast<std::uint16_t*>(word)).store(value, std::memory_order_release);
-    }
-    static void put_event(std::byte* area, virtio::PackedEvent event) noexcept {
-        store(area, event.position);
-        store(area + 2, event.flags);
-    }
-    [[nodiscard]] std::byte* at(std::uint16_t offset) const noexcept { return descriptors_ + layout_.slot(offset); }
-    [[nodiscard]] std::byte* flags_of(std::uint16_t offset) const noexcept {
-        return at(offset) + virtio::packed_flags_at;
-    }
-
-    Status place() {
-        descriptors_ = memory_.physical().at(layout_.descriptor, layout_.descriptor_bytes());
-        driver_event_ = memory_.physical().at(layout_.driver_event, virtio::packed_event_bytes);
-        device_event_ = memory_.physical().at(layout_.device_event, virtio::packed_event_bytes);
-        const auto misaligned = [](const std::byte* part, std::uintptr_t alignment) {
-            return reinterpret_cast<std::uintptr_t>(part) % alignment != 0;
-        };
-        if (descriptors_ == nullptr || driver_event_ == nullptr || device_event_ == nullptr ||
-            !virtio::is_packed_queue_size(layout_.size) || misaligned(descriptors_, 2) ||
-            misaligned(driver_event_, 2) || misaligned(device_event_, 2)) {
-            return fail(
-                ErrorCode::bad_input,
-                fmt::format("the packed ring of queue {} lies in no single memory region, is misaligned, or has "
-                            "the size {}",
-                            queue_, layout_.size));
-        }
-        epoch_ = memory_.physical().epoch();
-        return {};
-    }
-
     // The first one's flags make the chain available, so they are stored by `publish`.
     bool write_slot(const trace::ChainEntry& entry, std::uint32_t number, bool last) {
         const trace::ChainDescriptor& recorded = entry.descriptors[number];
@@ -174,10 +138,8 @@ class PackedDriverRing final : public DriverRing {
         constexpr unsigned ownership = unsigned{virtio::packed_available} | virtio::packed_used;
         const auto flags =
             static_cast<std::uint16_t>((recorded.flags & ~ownership) | virtio::available_flags(here.wrap));
-        const std::uint16_t old = load(flags_of(here.offset));
-        virtio::serialise_packed_descriptor(
-            {recorded.address, recorded.length, number == 0 ? old : flags, last ? entry.head : recorded.next},
-            {at(here.offset), virtio::descriptor_size});
+        const std::uint16_t now = number == 0 ? ring_->flags(here.offset) : flags;
+        ring_->set_descriptor(here.offset, {recorded.address, recorded.length, now, last ? entry.head : recorded.next});
         if (number == 0) {
             heads_.emplace_back(here.offset, flags);
         }
@@ -194,6 +156,7 @@ class PackedDriverRing final : public DriverRing {
     BufferMemory memory_;
     std::uint16_t queue_;
     virtio::PackedRingLayout layout_;
+    FollowedRing<PackedRingAccess> ring_{memory_.physical()};
     bool event_index_;
     bool in_order_;
     Position next_available_;
@@ -202,10 +165,6 @@ class PackedDriverRing final : public DriverRing {
     std::uint32_t free_;                                          // descriptors that the device does not have
     std::deque<InFlight> in_flight_;                              // in the order in which they were offered
     std::vector<std::pair<std::uint16_t, std::uint16_t>> heads_;  // place and flags of chains to be published
-    std::byte* descriptors_{nullptr};
-    std::byte* driver_event_{nullptr};
-    std::byte* device_event_{nullptr};
-    std::uint64_t epoch_{0};
 };
 
 }  // namespace

@@ -142,7 +142,7 @@ class SplitDriverRing final : public DriverRing {
     BufferMemory memory_;
     std::uint16_t queue_;
     virtio::SplitRingLayout layout_;
-    FollowedRing ring_{memory_.physical()};
+    FollowedRing<RingAccess> ring_{memory_.physical()};
     bool event_index_;
     std::uint16_t next_available_;  // slot that the next chain gets
     std::uint16_t published_;       // available index as the device sees it

@@ -75,7 +75,8 @@ class TranslatedDevice {
         asked_.clear();
         work();
         if (is(message, Request::GET_VRING_BASE)) {
-            reply(socket, message, protocol::serialise(protocol::VringState{0, queue_.stop()}));
+            reply(socket, message,
+                  protocol::serialise(protocol::VringState{0, queue_.stop().value_or(state_.ring_base(0))}));
             forget();
         } else if (message.header.needs_reply()) {
             reply(socket, message, protocol::serialise_u64(0));
@@ -186,7 +187,7 @@ class TranslatedDevice {
     MessageAssembler answers_;
     std::set<std::uint64_t> asked_;
     virtio::Chain chain_;
-    std::optional<std::uint16_t> pending_;  // head of a chain that waits for translations
+    std::optional<TakenChain> pending_;  // waits for translations
     bool starting_{false};
 };
 
