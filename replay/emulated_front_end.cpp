@@ -158,17 +158,30 @@ Status EmulatedFrontEnd::start_queue(std::uint16_t number, const RecordedStart* 
         }
     }
     const std::uint32_t base = state_.ring_base(number);
-    const auto available = static_cast<std::uint16_t>(base);
-    std::uint16_t used = available;
-    const auto* split = std::get_if<virtio::SplitRingLayout>(&*layout);
-    if (split != nullptr && start != nullptr && !start->images.empty()) {
-        const auto ring = RingAccess::create(memory_, *split);
-        // The image was taken while the device ran already: a used index beyond the base is from later.
-        const bool behind = ring && static_cast<std::uint16_t>(available - ring->used_index()) <= split->size;
-        used = behind ? ring->used_index() : available;
-    }
-    return driver_of(number).start({*layout, state_.has_feature(protocol::feature::RING_EVENT_IDX), available, used,
+    const bool images = start != nullptr && !start->images.empty();
+    return driver_of(number).start({*layout, state_.has_feature(protocol::feature::RING_EVENT_IDX),
+                                    static_cast<std::uint16_t>(base), used_at_start(*layout, base, images),
                                     state_.has_feature(protocol::feature::IN_ORDER)});
+}
+
+// Up to where the device gave chains back: what is between that and the base is in flight. Nonsense counts as nothing
+// in flight.
+std::uint16_t EmulatedFrontEnd::used_at_start(const virtio::RingLayout& layout, std::uint32_t base, bool images) const {
+    const auto available = static_cast<std::uint16_t>(base);
+    if (const auto* packed = std::get_if<virtio::PackedRingLayout>(&layout)) {
+        const virtio::PackedBase both = virtio::PackedBase::parse(base);
+        const bool possible =
+            both.used.offset < packed->size && both.used.distance_to(both.available, packed->size) <= packed->size;
+        return possible ? both.used.value() : available;
+    }
+    if (!images) {
+        return available;
+    }
+    const auto& split = std::get<virtio::SplitRingLayout>(layout);
+    const auto ring = RingAccess::create(memory_, split);
+    // The image was taken while the device ran already: a used index beyond the base is from later.
+    const bool behind = ring && static_cast<std::uint16_t>(available - ring->used_index()) <= split.size;
+    return behind ? ring->used_index() : available;
 }
 
 // --- Descriptors

@@ -25,25 +25,40 @@ class PackedDriverRing final : public DriverRing {
           in_order_(start.in_order),
           next_available_(Position::parse(start.available_index)),
           published_(next_available_),
-          next_used_(next_available_),
+          next_used_(Position::parse(start.used_index)),
           free_(layout_.size) {}
 
-    // As a ring on which everything was used: before the position in its round, behind it in the one before.
+    // Behind the chains in flight as a ring on which everything was used, each place in the round before.
     Status start() override {
         if (Status placed = ring_.place(layout_); !placed) {
             return placed;
         }
-        if (next_available_.offset >= layout_.size) {
-            return fail(ErrorCode::bad_input, fmt::format("queue {} begins at {} in a ring of {}", queue_,
-                                                          next_available_.offset, layout_.size));
+        const bool inside = next_available_.offset < layout_.size && next_used_.offset < layout_.size;
+        const std::uint32_t behind = inside ? next_used_.distance_to(next_available_, layout_.size) : 0;
+        if (!inside || behind > layout_.size) {
+            return fail(ErrorCode::bad_input,
+                        fmt::format("queue {} begins at {:#x}, with {:#x} used, in a ring of {}", queue_,
+                                    next_available_.value(), next_used_.value(), layout_.size));
         }
-        for (std::uint32_t i = 0; i < layout_.size; ++i) {
-            const bool wrap = i < next_available_.offset ? next_available_.wrap : !next_available_.wrap;
-            ring_->set_flags(static_cast<std::uint16_t>(i), virtio::used_flags(wrap));
-        }
+        const std::uint32_t known = find_in_flight(behind);
+        mark_used(next_used_.plus(known, layout_.size), layout_.size - known);
+        free_ = layout_.size - behind;
         ring_->set_driver_event({0, virtio::PackedEvent::enable});
         ring_->set_device_event({0, virtio::PackedEvent::enable});
         return {};
+    }
+    std::vector<std::uint16_t> from_before() const override {
+        std::vector<std::uint16_t> ids;
+        std::transform(in_flight_.begin(), in_flight_.end(), std::back_inserter(ids),
+                       [](const InFlight& one) { return one.id; });
+        return ids;
+    }
+    void forget_from_before(std::uint16_t head) override {
+        const auto found = std::find_if(in_flight_.begin(), in_flight_.end(),
+                                        [head](const InFlight& one) { return one.from_before && one.id == head; });
+        if (found != in_flight_.end()) {
+            in_flight_.erase(found);
+        }
     }
     Status follow() override { return ring_.follow(); }
 
@@ -63,8 +78,7 @@ class PackedDriverRing final : public DriverRing {
         std::uint64_t writable = 0;
         virtio::for_each_buffer(entry.descriptors, true,
                                 [&](std::uint64_t /*address*/, std::uint32_t length) { writable += length; });
-        in_flight_.push_back(
-            {entry.head, slots, static_cast<std::uint32_t>(std::min<std::uint64_t>(writable, UINT32_MAX))});
+        in_flight_.push_back({entry.head, slots, bounded(writable), false});
         next_available_ = next_available_.plus(slots, layout_.size);
         free_ -= slots;
         return all_written;
@@ -129,7 +143,37 @@ class PackedDriverRing final : public DriverRing {
         std::uint16_t id{0};
         std::uint32_t slots{0};
         std::uint32_t writable{0};  // bytes
+        bool from_before{false};
     };
+    static std::uint32_t bounded(std::uint64_t bytes) noexcept {
+        return static_cast<std::uint32_t>(std::min<std::uint64_t>(bytes, UINT32_MAX));
+    }
+
+    // Chains that the ring's memory holds from the used position on, within the next `behind` places; gives how many
+    // places those take. A device that completed out of order wrote over some: what comes then is not known.
+    std::uint32_t find_in_flight(std::uint32_t behind) {
+        std::uint32_t known = 0;
+        virtio::PackedChain chain;
+        while (known != behind) {
+            const Position at = next_used_.plus(known, layout_.size);
+            if (!virtio::is_available(ring_->flags(at.offset), at.wrap)) {
+                break;
+            }
+            virtio::walk_packed_chain(memory_.physical(), layout_, at, chain);
+            if (chain.slots == 0 || chain.slots > behind - known) {
+                break;
+            }
+            in_flight_.push_back({chain.id, chain.slots, bounded(chain.chain.writable_bytes), true});
+            known += chain.slots;
+        }
+        return known;
+    }
+    void mark_used(Position from, std::uint32_t count) const {
+        for (std::uint32_t i = 0; i < count; ++i) {
+            const Position at = from.plus(i, layout_.size);
+            ring_->set_flags(at.offset, virtio::used_flags(!at.wrap));
+        }
+    }
 
     // The first one's flags make the chain available, so they are stored by `publish`.
     bool write_slot(const trace::ChainEntry& entry, std::uint32_t number, bool last) {

@@ -1,9 +1,6 @@
-// Both halves of one queue on one memory, without sockets: split and packed.
-#include "vutrace/replay/device_queue.h"
-#include "vutrace/replay/queue_driver.h"
+// What is true of a queue whatever the layout of its ring.
+#include "both_halves.h"
 
-#include <vutrace/replay/guest_files.h>
-#include <vutrace/replay/ring_access.h>
 #include <vutrace/system/event_descriptor.h>
 
 #include <gmock/gmock.h>
@@ -21,68 +18,14 @@ using virtio::descriptor_indirect;
 using virtio::descriptor_next;
 using virtio::descriptor_write;
 
-constexpr std::uint64_t buffers = 0x80000;
+using testing::BothHalves;
+using testing::packed_base;
+constexpr std::uint64_t buffers = testing::pair_buffers;
 
 struct Ring {
     const char* name;
     virtio::RingLayout layout;
     std::uint32_t base;
-};
-
-std::uint32_t packed_base(std::uint16_t offset, bool wrap) {
-    return virtio::PackedBase{{offset, wrap}, {offset, wrap}}.value();
-}
-
-class BothHalves {
-  protected:
-    void map(const std::vector<session::KnownRegion>& regions) {
-        ASSERT_TRUE(memory_.update(regions, [this](std::uint32_t) { return &file_; }));
-    }
-    void start(const virtio::RingLayout& layout, std::uint32_t base, bool event_index = false) {
-        layout_ = layout;
-        map({{{0, 0x10000, 0, 0}, 1}, {{buffers, 0x10000, 0, 0x10000}, 1}});
-        const auto begin = static_cast<std::uint16_t>(base);
-        const auto driver = driver_.start({layout, event_index, begin, begin});
-        ASSERT_TRUE(driver) << describe(driver.error());
-        const auto device = device_.start(layout, event_index, base);
-        ASSERT_TRUE(device) << describe(device.error());
-    }
-    // A chain of `count` buffers to write to.
-    static trace::ChainEntry writable(std::uint16_t head, std::uint16_t count = 1) {
-        trace::ChainEntry entry;
-        entry.head = head;
-        for (std::uint16_t i = 0; i < count; ++i) {
-            const unsigned next = i + 1 < count ? unsigned{descriptor_next} : 0U;
-            entry.descriptors.push_back({buffers + 0x10U * i, 8, static_cast<std::uint16_t>(descriptor_write | next),
-                                         static_cast<std::uint16_t>(head + i + 1)});
-        }
-        return entry;
-    }
-    std::vector<TakenChain> take_all() {
-        std::vector<TakenChain> all;
-        for (auto taken = device_.take(walked_); taken && *taken; taken = device_.take(walked_)) {
-            EXPECT_EQ(walked_.problem, virtio::ChainProblem::none);
-            all.push_back(**taken);
-        }
-        return all;
-    }
-    std::vector<std::uint16_t> completed() {
-        completions_.clear();
-        const auto taken = driver_.take_used(completions_);
-        EXPECT_TRUE(taken) << describe(taken.error());
-        std::vector<std::uint16_t> heads;
-        std::transform(completions_.begin(), completions_.end(), std::back_inserter(heads),
-                       [](const Completion& completion) { return completion.head; });
-        return heads;
-    }
-
-    FileDescriptor file_{*create_memory_file("test", 1U << 20U)};
-    MappedMemory memory_;
-    virtio::RingLayout layout_;
-    QueueDriver driver_{memory_, 0};
-    DeviceQueue device_{memory_};
-    virtio::Chain walked_;
-    std::vector<Completion> completions_;
 };
 
 class QueuePair : public BothHalves, public ::testing::TestWithParam<Ring> {
@@ -163,6 +106,57 @@ TEST_P(QueuePair, GoesOnWhereItStopped) {
         const auto begin = static_cast<std::uint16_t>(*base);
         ASSERT_TRUE(driver_.start({layout_, false, begin, begin}));
         ASSERT_TRUE(device_.start(layout_, false, *base));
+    }
+}
+
+// Three chains are offered, two are taken, the first is given back; then both sides begin anew on the same memory.
+TEST_P(QueuePair, AChainInFlightAtTheStartMayBeDoneAgainOrNot) {
+    for (const bool done_again : {true, false}) {
+        SCOPED_TRACE(done_again);
+        start(GetParam().layout, GetParam().base);
+        for (const std::uint16_t head : std::array<std::uint16_t, 3>{0, 2, 4}) {
+            ASSERT_TRUE(driver_.offer(writable(head, 2)));
+        }
+        ASSERT_TRUE(driver_.publish());
+        const std::array taken{*device_.take(walked_), *device_.take(walked_)};
+        ASSERT_TRUE(taken[0] && taken[1]);
+        device_.give_back(*taken[0], 1);
+        const std::uint32_t base = device_.stop().value_or(0);
+        const auto available = static_cast<std::uint16_t>(base);
+        const bool packed = std::holds_alternative<virtio::PackedRingLayout>(layout_);
+        const auto used = static_cast<std::uint16_t>(packed ? base >> 16U : GetParam().base + 1U);
+
+        ASSERT_TRUE(driver_.start({layout_, false, available, used}));
+        ASSERT_TRUE(device_.start(layout_, false, base));
+        ASSERT_EQ(driver_.in_flight(), 1U);
+        EXPECT_EQ(driver_.offered().begin()->first, 2U);
+        EXPECT_TRUE(driver_.offered().begin()->second.from_before);
+        EXPECT_THAT(take_all(), ::testing::IsEmpty()) << "the third one is not there before it is offered again";
+        ASSERT_TRUE(driver_.offer(writable(4, 2), 44));
+        ASSERT_TRUE(driver_.publish());
+        const auto again = take_all();
+        ASSERT_EQ(again.size(), 1U);
+        if (done_again) {
+            device_.give_back(*taken[1], 1);
+            EXPECT_THAT(completed(), ElementsAre(2));
+            EXPECT_TRUE(completions_[0].known);
+            EXPECT_TRUE(completions_[0].chain.from_before);
+        }
+        device_.give_back(again[0], 1);
+        EXPECT_THAT(completed(), ElementsAre(4));
+        EXPECT_EQ(completions_[0].chain.token, 44U);
+        EXPECT_EQ(driver_.in_flight(), done_again ? 0U : 1U);
+        // The recorded driver had it back, and offers the head again.
+        for (int i = 0; i < 20; ++i) {
+            ASSERT_TRUE(driver_.offer(writable(2, 1), 55));
+            ASSERT_TRUE(driver_.publish());
+            const auto next = take_all();
+            ASSERT_EQ(next.size(), 1U) << i;
+            device_.give_back(next[0], 1);
+            ASSERT_THAT(completed(), ElementsAre(2)) << i;
+            EXPECT_FALSE(completions_[0].chain.from_before);
+            EXPECT_EQ(driver_.in_flight(), 0U);
+        }
     }
 }
 
@@ -268,134 +262,6 @@ INSTANTIATE_TEST_SUITE_P(
                       Ring{"PackedSecondRound", virtio::PackedRingLayout{6, 0x1000, 0x2000, 0x3000},
                            packed_base(0, false)}),
     [](const auto& each) { return each.param.name; });
-
-// --- What only one kind of ring can do
-
-class SplitPair : public BothHalves, public ::testing::Test {
-  protected:
-    void SetUp() override { start(split_, 0); }
-    virtio::SplitRingLayout split_{8, 0x1000, 0x2000, 0x3000};
-};
-
-TEST_F(SplitPair, HeadThatWasNeverOfferedIsUnknown) {
-    ASSERT_TRUE(driver_.offer(writable(0)));
-    ASSERT_TRUE(driver_.publish());
-    ASSERT_EQ(take_all().size(), 1U);
-    device_.give_back({7}, 0);
-    EXPECT_THAT(completed(), ElementsAre(7));
-    EXPECT_FALSE(completions_[0].known);
-    EXPECT_EQ(driver_.in_flight(), 1U);
-}
-
-TEST_F(SplitPair, UsedIndexThatRanAheadEndsTheQueue) {
-    device_.give_back({0}, 0);
-    const auto taken = driver_.take_used(completions_);
-    ASSERT_FALSE(taken);
-    EXPECT_EQ(taken.error().code, ErrorCode::bad_input);
-    EXPECT_FALSE(driver_.started());
-}
-
-TEST_F(SplitPair, AvailableIndexThatRanAheadEndsTheQueue) {
-    const auto ring = RingAccess::create(memory_, split_);
-    ASSERT_TRUE(ring);
-    ring->set_available_index(9);
-    const auto taken = device_.take(walked_);
-    ASSERT_FALSE(taken);
-    EXPECT_EQ(taken.error().code, ErrorCode::bad_input);
-    EXPECT_FALSE(device_.started());
-}
-
-TEST_F(SplitPair, KicksOnlyWhenTheDeviceAsksForIt) {
-    const auto kick = create_event_descriptor();
-    ASSERT_TRUE(kick);
-    driver_.set_kick(*kick->duplicate());
-    const auto ring = RingAccess::create(memory_, split_);
-    ASSERT_TRUE(ring);
-    ring->set_used_flags(virtio::used_no_notify);
-    ASSERT_TRUE(driver_.offer(writable(0)));
-    ASSERT_TRUE(driver_.publish());
-    EXPECT_EQ(*take_event(*kick), 0U);
-    ring->set_used_flags(0);
-    ASSERT_TRUE(driver_.offer(writable(1)));
-    ASSERT_TRUE(driver_.offer(writable(2)));
-    ASSERT_TRUE(driver_.publish());
-    EXPECT_EQ(*take_event(*kick), 1U);
-}
-
-class PackedPair : public BothHalves, public ::testing::Test {
-  protected:
-    void SetUp() override { start(packed_, virtio::PackedBase::fresh); }
-    void ask_for_calls(virtio::PackedEvent event) {
-        std::array<std::byte, virtio::packed_event_bytes> bytes{};
-        store<std::uint16_t>(bytes, 0, event.position);
-        store<std::uint16_t>(bytes, 2, event.flags);
-        ASSERT_TRUE(memory_.write(packed_.driver_event, bytes));
-    }
-    virtio::PackedRingLayout packed_{5, 0x1000, 0x2000, 0x3000};
-};
-
-TEST_F(PackedPair, ABaseOutsideTheRingDoesNotStart) {
-    for (const std::uint32_t base : {packed_base(5, true), 0x80058000U, packed_base(0x7fff, false)}) {
-        const auto started = device_.start(packed_, false, base);
-        ASSERT_FALSE(started) << base;
-        EXPECT_EQ(started.error().code, ErrorCode::bad_input);
-    }
-}
-
-TEST_F(PackedPair, TheBaseTellsWhatWasTakenAndWhatWasGivenBack) {
-    ASSERT_TRUE(driver_.offer(writable(0, 2)));
-    ASSERT_TRUE(driver_.offer(writable(1, 1)));
-    ASSERT_TRUE(driver_.publish());
-    const auto taken = take_all();
-    ASSERT_EQ(taken.size(), 2U);
-    device_.give_back(taken[1], 0);
-    const virtio::PackedBase base = virtio::PackedBase::parse(device_.stop().value_or(0));
-    EXPECT_EQ(base.available, (virtio::PackedPosition{3, true}));
-    EXPECT_EQ(base.used, (virtio::PackedPosition{1, true}));
-}
-
-// More than a round was given back since the driver was asked for its wish: the positions alone cannot tell.
-TEST_F(PackedPair, CallsWhereAWholeRoundPassed) {
-    const auto call = create_event_descriptor();
-    ASSERT_TRUE(call);
-    device_.set_call(*call->duplicate());
-    const auto go_round = [&](int chains) {
-        for (int i = 0; i < chains; ++i) {
-            ASSERT_TRUE(driver_.offer(writable(0, 5)));
-            ASSERT_TRUE(driver_.publish());
-            const auto taken = take_all();
-            ASSERT_EQ(taken.size(), 1U);
-            device_.give_back(taken[0], 1);
-            ASSERT_EQ(completed().size(), 1U);
-        }
-    };
-    for (const std::uint16_t mode :
-         {virtio::PackedEvent::enable, virtio::PackedEvent::disable, virtio::PackedEvent::descriptor}) {
-        for (const int rounds : {1, 2, 3}) {
-            ask_for_calls({0x8003, mode});
-            go_round(rounds);
-            ASSERT_TRUE(device_.notify());
-            EXPECT_EQ(*take_event(*call), mode == virtio::PackedEvent::disable ? 0U : 1U) << mode << " " << rounds;
-        }
-    }
-}
-
-// A driver that marks everything available for ever is followed as long as somebody asks, one chain a time.
-TEST_F(PackedPair, AHostileDriverGetsEachDescriptorTakenAsItStands) {
-    for (std::uint16_t i = 0; i < 5; ++i) {
-        std::array<std::byte, virtio::descriptor_size> bytes{};
-        virtio::serialise_packed_descriptor({UINT64_MAX - 3, UINT32_MAX, descriptor_next | virtio::packed_available, i},
-                                            bytes);
-        ASSERT_TRUE(memory_.write(packed_.descriptor + packed_.slot(i), bytes));
-    }
-    const auto taken = device_.take(walked_);
-    ASSERT_TRUE(taken && *taken);
-    EXPECT_EQ(walked_.problem, virtio::ChainProblem::address_overflow);
-    EXPECT_GE((*taken)->slots, 1U);
-    EXPECT_LE((*taken)->slots, 5U);
-    device_.give_back(**taken, UINT32_MAX);
-    EXPECT_TRUE(device_.take(walked_));
-}
 
 }  // namespace
 }  // namespace vutrace::replay

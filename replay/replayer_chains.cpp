@@ -42,6 +42,12 @@ std::string head_name(std::uint16_t queue, std::uint16_t head) {
     return fmt::format("queue {} head {}", queue, head);
 }
 
+// A chain from before may be overwritten: the recorded driver had it back.
+bool is_held(const QueueDriver& driver, std::uint16_t head) {
+    const auto [first, last] = driver.offered().equal_range(head);
+    return std::any_of(first, last, [](const auto& entry) { return !entry.second.from_before; });
+}
+
 // Could the guest have offered this? A chain read too late may consist of what its memory held afterwards; sending such
 // a thing would kill a back-end that never saw it. A chain that is proven goes out whatever it looks like.
 bool is_credible(EmulatedFrontEnd& front_end, const trace::ChainEntry& entry) {
@@ -92,7 +98,7 @@ Status Replayer::offer(std::uint64_t sequence, std::uint16_t number, const trace
         return skip(SkipReason::not_credible);
     }
     // its descriptors must not be overwritten while the device has them
-    if (queue.waits_for_device && driver->offered().count(entry.head) != 0) {
+    if (queue.waits_for_device && is_held(*driver, entry.head)) {
         return skip(SkipReason::device_holds);
     }
     const auto offered = driver->offer(entry, sequence);
@@ -165,6 +171,9 @@ std::size_t Replayer::collect() {
         const auto taken = driver.take_used(completions);
         count += completions.size();
         for (Completion& completion : completions) {
+            if (completion.known && completion.chain.from_before) {
+                continue;  // done again: with what bytes, nobody knows
+            }
             if (completion.known) {
                 ++report_.chains_completed;
                 queues_[number].completed.emplace(completion.head, std::move(completion));

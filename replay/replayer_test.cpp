@@ -90,9 +90,7 @@ TEST_F(ReplayerTest, SameBackEndGivesNoDivergenceAndTheSameImage) {
     struct Case {
         std::uint16_t queues;
         std::uint16_t size;
-        bool event_index;
-        bool indirect;
-        bool packed;
+        bool event_index, indirect, packed;
     };
     for (const Case& each :
          {Case{1, 128, false, false, false}, Case{2, 64, true, false, false}, Case{2, 256, true, true, false},

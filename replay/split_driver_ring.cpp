@@ -78,6 +78,14 @@ class SplitDriverRing final : public DriverRing {
         ring_->set_available_index(published_);
         return {};
     }
+    std::vector<std::uint16_t> from_before() const override {
+        std::vector<std::uint16_t> heads;
+        for (std::uint16_t index = next_used_; index != published_ && heads.size() < layout_.size; ++index) {
+            heads.push_back(ring_->available_head(index));
+        }
+        return heads;
+    }
+    void forget_from_before(std::uint16_t /*head*/) override {}
     Status follow() override { return ring_.follow(); }
 
     std::uint32_t size() const noexcept override { return layout_.size; }

@@ -56,6 +56,7 @@ class EmulatedFrontEnd {
     struct Outgoing;
     [[nodiscard]] Status take_in(Outgoing& outgoing, const RecordedStart* start, std::vector<std::string>& problems);
     [[nodiscard]] Status start_queue(std::uint16_t number, const RecordedStart* start);
+    [[nodiscard]] std::uint16_t used_at_start(const virtio::RingLayout& layout, std::uint32_t base, bool images) const;
     QueueDriver& driver_of(std::uint16_t number);
     [[nodiscard]] Result<FileDescriptor> replace_descriptor(Outgoing& outgoing, std::size_t index);
     [[nodiscard]] Result<FileDescriptor> replace_event(const Outgoing& outgoing, std::size_t index);
