@@ -32,6 +32,9 @@ class DriverRing {
     virtual void forget_from_before(std::uint16_t head) = 0;
     // Before each use: the memory may have been updated. Error: bad_input.
     [[nodiscard]] virtual Status follow() = 0;
+    // The ring is elsewhere from now on. Error: bad_input, and then it is where it was.
+    [[nodiscard]] virtual Status move(const virtio::RingLayout& layout) = 0;
+    [[nodiscard]] virtual virtio::RingLayout layout() const noexcept = 0;
 
     [[nodiscard]] virtual std::uint32_t size() const noexcept = 0;
     [[nodiscard]] virtual bool has_room(const trace::ChainEntry& entry, std::size_t in_flight) const noexcept = 0;

@@ -61,6 +61,13 @@ class PackedDriverRing final : public DriverRing {
         }
     }
     Status follow() override { return ring_.follow(); }
+    Status move(const virtio::RingLayout& layout) override {
+        const auto& there = std::get<virtio::PackedRingLayout>(layout);
+        Status placed = ring_.place(there);
+        layout_ = placed ? there : layout_;
+        return placed;
+    }
+    virtio::RingLayout layout() const noexcept override { return layout_; }
 
     std::uint32_t size() const noexcept override { return layout_.size; }
     bool has_room(const trace::ChainEntry& entry, std::size_t /*in_flight*/) const noexcept override {

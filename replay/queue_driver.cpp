@@ -73,6 +73,34 @@ Status QueueDriver::start(const Start& start) {
     return done;
 }
 
+Status QueueDriver::move(const virtio::RingLayout& layout) {
+    if (!started_ || ring_->layout() == layout) {
+        return {};
+    }
+    started_ = false;
+    if (layout.index() != ring_->layout().index() || virtio::size_of(layout) != ring_->size()) {
+        return fail(ErrorCode::bad_input, fmt::format("queue {} cannot become another ring while it runs", number_));
+    }
+    // All is read before anything is written: parts may change places.
+    std::vector<Bytes> parts;
+    for (const RingRange& range : ring_->ranges()) {
+        parts.emplace_back(range.length);
+        if (!memory_.physical().read(range.address, parts.back())) {
+            return fail(ErrorCode::bad_input, fmt::format("the ring of queue {} is no longer in memory", number_));
+        }
+    }
+    if (Status moved = ring_->move(layout); !moved) {
+        return moved;
+    }
+    bool written = true;
+    auto part = parts.begin();
+    for (const RingRange& range : ring_->ranges()) {
+        written = memory_.physical().write(range.address, *part++) && written;
+    }
+    started_ = written;
+    return {};
+}
+
 void QueueDriver::forget_from_before(std::uint16_t head) {
     const auto [first, last] = offered_.equal_range(head);
     const auto found = std::find_if(first, last, [](const auto& entry) { return entry.second.from_before; });

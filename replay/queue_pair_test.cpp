@@ -219,6 +219,61 @@ TEST_P(QueuePair, ARingOutsideTheMemoryDoesNotStart) {
     EXPECT_FALSE(device_.started());
 }
 
+TEST_P(QueuePair, AQueueMovesWithWhatIsInItsRing) {
+    ASSERT_TRUE(driver_.offer(writable(0, 2)));
+    ASSERT_TRUE(driver_.offer(writable(2, 1), 7));
+    ASSERT_TRUE(driver_.publish());
+    const auto taken = take_all();
+    ASSERT_EQ(taken.size(), 2U);
+    device_.give_back(taken[0], 1);
+    // the second and the third part change places
+    const virtio::RingLayout there = std::visit(
+        [](auto layout) {
+            auto& [size, first, second, third] = layout;
+            first += 0x8000;
+            std::swap(second, third);
+            return virtio::RingLayout(layout);
+        },
+        layout_);
+    ASSERT_TRUE(driver_.move(there));
+    ASSERT_TRUE(driver_.move(there)) << "it is there already";
+    EXPECT_EQ(driver_.ring_ranges()[0].address, 0x9000U);
+    EXPECT_THAT(completed(), ElementsAre(0));
+    ASSERT_TRUE(device_.start(there, false, device_.stop().value_or(0)));
+    device_.give_back(taken[1], 1);
+    EXPECT_THAT(completed(), ElementsAre(2));
+    EXPECT_EQ(completions_[0].chain.token, 7U);
+    ASSERT_TRUE(driver_.offer(writable(1)));
+    ASSERT_TRUE(driver_.publish());
+    EXPECT_EQ(take_all().size(), 1U);
+}
+
+TEST_P(QueuePair, AQueueThatCannotMoveIsStopped) {
+    const auto with = [this](auto change) {
+        return std::visit(
+            [&](auto layout) {
+                change(layout);
+                return virtio::RingLayout(layout);
+            },
+            layout_);
+    };
+    const bool packed = std::holds_alternative<virtio::PackedRingLayout>(layout_);
+    const virtio::RingLayout other = packed ? virtio::RingLayout(virtio::SplitRingLayout{8, 0x1000, 0x2000, 0x3000})
+                                            : virtio::RingLayout(virtio::PackedRingLayout{8, 0x1000, 0x2000, 0x3000});
+    for (const virtio::RingLayout& there : {with([](auto& layout) { layout.size *= 2; }),
+                                            with([](auto& layout) { layout.descriptor = 0x40000; }), other}) {
+        start(GetParam().layout, GetParam().base);
+        const auto moved = driver_.move(there);
+        ASSERT_FALSE(moved);
+        EXPECT_EQ(moved.error().code, ErrorCode::bad_input);
+        EXPECT_FALSE(driver_.started());
+        EXPECT_TRUE(driver_.move(there)) << "nothing happens to it any more";
+    }
+    start(GetParam().layout, GetParam().base);
+    map({});
+    EXPECT_FALSE(driver_.move(with([](auto& layout) { layout.descriptor += 0x1000; })));
+}
+
 // With and without event index, a chain at a time: everybody hears of everything that is asked for, and of nothing
 // else.
 TEST_P(QueuePair, KicksAndCallsComeWhereTheyAreAskedFor) {

@@ -244,11 +244,15 @@ Status Replayer::publish_all() {
 
 // --- Translations
 
-// The trace has none for a buffer that the recorded device never filled, and this one, which is quicker, wants to.
-bool Replayer::device_may_fill(std::uint64_t address) {
-    const auto holds = [address](const trace::ChainDescriptor& descriptor) {
+// The trace has none for a buffer that the recorded device never filled, and this one, which is quicker, wants to. It
+// reads the table that leads to the buffer, and writes the buffer itself.
+bool Replayer::device_may_fill(const TranslationService::Complaint& complaint) {
+    const auto writes = virtio::allows(complaint.needed, virtio::Access::write);
+    const auto holds = [&](const trace::ChainDescriptor& descriptor) {
         const std::uint64_t begin = page_of(descriptor.address);
-        return address >= begin && address - begin < descriptor.length + (descriptor.address - begin);
+        const bool is_table = (descriptor.flags & virtio::descriptor_indirect) != 0;
+        return is_table != writes && complaint.address >= begin &&
+               complaint.address - begin < descriptor.length + (descriptor.address - begin);
     };
     const auto is_waiting = [&holds](const auto& entry) {
         const auto& descriptors = entry.second.descriptors;
@@ -262,8 +266,14 @@ bool Replayer::device_may_fill(std::uint64_t address) {
 
 void Replayer::judge_translations() {
     for (const TranslationService::Complaint& complaint : front_end_.translations().take_complaints()) {
-        if (!complaint.access_failed && device_may_fill(complaint.address)) {
-            ++report_.translations_unknown;
+        if (!complaint.access_failed && device_may_fill(complaint)) {
+            if (unknown_pages_.size() < TranslationService::most_complaints) {
+                unknown_pages_.insert(page_of(complaint.address));
+            }
+            report_.translations_unknown = unknown_pages_.size();
+            continue;
+        }
+        if (!front_end_.translations().blame(complaint)) {
             continue;
         }
         constexpr std::array names{"at all", "to read", "to write", "to read and write"};

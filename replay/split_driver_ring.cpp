@@ -87,6 +87,13 @@ class SplitDriverRing final : public DriverRing {
     }
     void forget_from_before(std::uint16_t /*head*/) override {}
     Status follow() override { return ring_.follow(); }
+    Status move(const virtio::RingLayout& layout) override {
+        const auto& there = std::get<virtio::SplitRingLayout>(layout);
+        Status placed = ring_.place(there);
+        layout_ = placed ? there : layout_;
+        return placed;
+    }
+    virtio::RingLayout layout() const noexcept override { return layout_; }
 
     std::uint32_t size() const noexcept override { return layout_.size; }
     bool has_room(const trace::ChainEntry& /*entry*/, std::size_t in_flight) const noexcept override {

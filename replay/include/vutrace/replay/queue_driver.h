@@ -64,6 +64,10 @@ class QueueDriver {
     // start. Error: bad_input (see RingAccess).
     [[nodiscard]] Status start(const Start& start);
     void stop() noexcept { started_ = false; }
+    // The ring is elsewhere from now on, with all that is in it; before the device is told. Where it is there already,
+    // or the queue is not started, nothing happens. Error: bad_input (see RingAccess; another size or layout), and then
+    // the queue is stopped.
+    [[nodiscard]] Status move(const virtio::RingLayout& layout);
     [[nodiscard]] bool started() const noexcept { return started_; }
 
     void set_kick(FileDescriptor kick) noexcept { kick_ = std::move(kick); }
