@@ -11,6 +11,7 @@
 #include <vutrace/gui/models/visited_records.h>
 
 #include <QMainWindow>
+#include <QThreadPool>
 #include <cstdint>
 #include <memory>
 
@@ -18,6 +19,7 @@ class QLabel;
 class QLineEdit;
 class QMenu;
 class QSplitter;
+class QStackedWidget;
 class QTreeView;
 
 namespace vutrace::gui {
@@ -29,6 +31,7 @@ class ExportActions;
 class FilterBar;
 class FindBar;
 class FindingsDock;
+class Guidance;
 class HexView;
 class RecordsView;
 class StateDocks;
@@ -42,11 +45,16 @@ class MainWindow final : public QMainWindow {
     explicit MainWindow(const QString& version, QWidget* parent = nullptr);
     ~MainWindow() override;
 
-    // In this window if it is empty, otherwise in another one. `grows`: somebody writes it, and what is written is
-    // shown until `cancel`.
-    void open(const QString& path, bool grows = false);
+    // In this window if it is empty, otherwise in another one, which deletes itself. Never null. `grows`: somebody
+    // writes it, and what is written is shown until `cancel`.
+    MainWindow* open(const QString& path, bool grows = false);
+    // What a window without a trace shows. One with a trace goes back to it.
+    void show_start_page();
+    // On its sample, where that is open already or this window is empty in this one. Says so where it is not installed.
+    void begin_tour();
 
     [[nodiscard]] BookmarksDock& bookmarks() const noexcept { return *bookmarks_; }
+    [[nodiscard]] Guidance& guidance() const noexcept { return *guidance_; }
     [[nodiscard]] ExportActions& exports() const noexcept { return *exports_; }
     [[nodiscard]] CaptureAndReplay& capture_and_replay() const noexcept { return *capture_and_replay_; }
     [[nodiscard]] RecordsView& records() const noexcept { return *records_; }
@@ -137,11 +145,15 @@ class MainWindow final : public QMainWindow {
     void go_forward();
     void end_search(std::uint64_t row, const QString& problem);
 
+    // window_guidance.cpp
+    void make_guidance();
+
     // window_settings.cpp
     void restore_settings();
     void save_settings();
     void choose_theme(Theme theme);
     void remember_file(const QString& path);
+    void remember_filters();
 
     const QString version_;
     std::unique_ptr<TraceDocument> document_;
@@ -154,12 +166,14 @@ class MainWindow final : public QMainWindow {
     RecordsView* records_;
     DetailsPane* details_;
     QSplitter* upper_and_lower_;
+    QStackedWidget* pages_;  // those of a trace, the start page
     StateDocks* state_docks_;
     FindingsDock* findings_;
     TimeDocks* time_docks_;
     CaptureAndReplay* capture_and_replay_;
     BookmarksDock* bookmarks_;
     ExportActions* exports_;
+    Guidance* guidance_;
     WorkStatus* work_;
     QMenu* recent_{nullptr};
 
@@ -169,6 +183,7 @@ class MainWindow final : public QMainWindow {
     int last_row_{0};  // when it was looked at last
     VisitedRecords visited_;
     QString search_was_for_;
+    QThreadPool settings_thread_;  // one: settings are written to the disk there, which takes as long as the disk does
 };
 
 }  // namespace vutrace::gui
