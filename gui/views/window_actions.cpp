@@ -190,7 +190,7 @@ void MainWindow::copy(RecordText form) {
             this,
             [this, count = sequences.size(), text = QString::fromStdString(read_text(cursor, sequences, start, form))] {
                 QApplication::clipboard()->setText(text);
-                statusBar()->showMessage(tr("%n record(s) copied", nullptr, static_cast<int>(count)), 4000);
+                statusBar()->showMessage(tr("%n records copied", nullptr, static_cast<int>(count)), 4000);
             },
             Qt::QueuedConnection);
     });
