@@ -154,7 +154,7 @@ Result<std::optional<std::uint64_t>> find_row(
             if (wanted(annotation, entry)) {
                 found = annotation.record->sequence + entry;
             }
-            return !(found && forward);
+            return !(found && forward) && !stop.stop_requested();  // who stops it waits for it
         });
         if (!looked) {
             return tl::unexpected(looked.error());

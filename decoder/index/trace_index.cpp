@@ -70,8 +70,7 @@ Status TraceIndex::read(trace::Reader& reader, const std::stop_token& stop, cons
             observer(annotation, annotator);
         }
         if (count == 1) {
-            const std::lock_guard lock(mutex_);
-            start_time_ = (*record)->time;
+            start_time_.store((*record)->time, std::memory_order_relaxed);
         }
         {
             const std::lock_guard lock(mutex_);  // nobody else wants it as a rule
@@ -140,9 +139,9 @@ trace::ReadProblems TraceIndex::problems() const {
     return problems_;
 }
 
-std::int64_t TraceIndex::start_time() const {
-    const std::lock_guard lock(mutex_);
-    return start_time_;
+// Without the lock: a window asks for it with every time that it shows.
+std::int64_t TraceIndex::start_time() const noexcept {
+    return start_time_.load(std::memory_order_relaxed);
 }
 
 Progress TraceIndex::wait_for_more(std::uint64_t rows, const std::stop_token& stop) const {

@@ -2,6 +2,7 @@
 #include "vutrace/gui/models/details_model.h"
 #include "vutrace/gui/models/findings_model.h"
 #include "vutrace/gui/models/quick_filter.h"
+#include "vutrace/gui/models/reader_thread.h"
 #include "vutrace/gui/models/records_model.h"
 #include "vutrace/gui/models/trace_document.h"
 #include "vutrace/gui/models/visited_records.h"
@@ -15,6 +16,8 @@
 #include <QTest>
 #include <filesystem>
 #include <fstream>
+#include <memory>
+#include <thread>
 
 namespace vutrace::gui {
 namespace {
@@ -73,6 +76,36 @@ TEST_F(ModelsTest, RecordsKeepTheRulesOfAModelWhileTheyAreIndexedAndFiltered) {
     EXPECT_EQ(filter_and_wait(model, "seq == 0"), 0);
     model.set_filter(std::nullopt);
     EXPECT_EQ(model.rowCount(), static_cast<int>(builder_.last_sequence()));
+}
+
+TEST_F(ModelsTest, AFilterTakesThePlaceOfOneThatRunsWithoutWaitingForIt) {
+    write_trace(3000);
+    TraceDocument document(path());
+    RecordsModel model(document);
+    ASSERT_TRUE(wait_for_end(document));
+    for (int i = 0; i < 20; ++i) {
+        model.set_filter(*filter::Filter::compile("state == used"));
+        EXPECT_TRUE(model.is_filtering());
+    }
+    EXPECT_EQ(filter_and_wait(model, "state == available"), 3000);
+}
+
+TEST_F(ModelsTest, WhatIsReleasedGoesOnTheReadersThread) {
+    write_trace(1);
+    const TraceDocument document(path());
+    std::thread::id where;
+    {
+        ReaderThread reader(document.index(), 1);
+        std::shared_ptr<int> thing(new int(1), [&where](const int* value) {
+            where = std::this_thread::get_id();
+            delete value;
+        });
+        const std::weak_ptr<int> seen = thing;
+        reader.release(std::move(thing));
+        EXPECT_TRUE(QTest::qWaitFor([&] { return seen.expired(); }, patience));
+    }
+    EXPECT_NE(where, std::thread::id());
+    EXPECT_NE(where, std::this_thread::get_id());
 }
 
 TEST_F(ModelsTest, CellsAreReadInTheBackgroundAndAnnounced) {

@@ -39,18 +39,32 @@ void ReaderThread::forget_all() {
     waiting_.clear();
 }
 
+void ReaderThread::release(std::shared_ptr<const void> thing) {
+    {
+        const std::lock_guard lock(mutex_);
+        released_.push_back(std::move(thing));
+    }
+    changed_.notify_one();
+}
+
 void ReaderThread::run(const std::stop_token& stop) {
     for (;;) {
         Job job;
+        std::vector<std::shared_ptr<const void>> released;
         {
             std::unique_lock lock(mutex_);
-            if (!changed_.wait(lock, stop, [this] { return !waiting_.empty(); })) {
+            if (!changed_.wait(lock, stop, [this] { return !waiting_.empty() || !released_.empty(); })) {
                 return;
             }
-            job = std::move(waiting_.back().job);
-            waiting_.pop_back();
+            if (!waiting_.empty()) {
+                job = std::move(waiting_.back().job);
+                waiting_.pop_back();
+            }
+            released.swap(released_);
         }
-        job(cursor_);
+        if (job) {
+            job(cursor_);
+        }
     }
 }
 

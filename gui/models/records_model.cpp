@@ -113,7 +113,7 @@ void RecordsModel::grow() {
 
 void RecordsModel::forget_pages() {
     ++generation_;
-    pages_.clear();
+    reader_.release(std::make_shared<std::unordered_map<int, Page>>(std::exchange(pages_, {})));
     asked_.clear();
     reader_.forget_all();
 }
@@ -159,7 +159,10 @@ QVariant RecordsModel::bookmark_data(const QModelIndex& index, int role) const {
 }
 
 void RecordsModel::stop_filtering() {
-    filtering_thread_ = std::jthread();  // asks it to stop, and waits for the row that it looks at
+    if (filtering_thread_.joinable()) {
+        filtering_thread_.request_stop();
+        reader_.release(std::make_shared<std::jthread>(std::move(filtering_thread_)));  // it shares nothing with us
+    }
     timer_.stop();
     filtering_ = false;
 }
@@ -169,7 +172,7 @@ void RecordsModel::set_filter(std::optional<filter::Filter> filter) {
     beginResetModel();
     forget_pages();
     filter_ = std::move(filter);
-    picked_ = {};
+    reader_.release(std::make_shared<index::RowSet>(std::exchange(picked_, {})));
     looked_at_ = 0;
     rows_ = 0;
     endResetModel();
@@ -217,7 +220,9 @@ void RecordsModel::take_matches() {
                                std::make_move_iterator(matches.begin() + static_cast<std::ptrdiff_t>(taken)),
                                std::make_move_iterator(matches.end()));
         complete = false;
+        matches.resize(taken);
     }
+    reader_.release(std::make_shared<std::vector<index::Matches>>(std::move(matches)));
     grow();
     if (complete) {
         timer_.stop();

@@ -20,7 +20,7 @@ TimelineSource::TimelineSource(TraceDocument& document, QObject* parent)
 void TimelineSource::look() {
     auto now = document_.overview();
     if (now != overview_) {
-        overview_ = std::move(now);
+        reader_.release(std::exchange(overview_, std::move(now)));  // often the last to hold what was thinned out since
         Q_EMIT grew();
     }
 }

@@ -11,7 +11,9 @@
 namespace vutrace::gui {
 namespace {
 
-constexpr int milliseconds_between_looks = 20;
+// The first rows are shown soon; each look after that has the window lay out and paint what counts them.
+constexpr int milliseconds_between_first_looks = 20;
+constexpr int milliseconds_between_looks = 100;
 
 }  // namespace
 
@@ -43,7 +45,7 @@ TraceDocument::TraceDocument(const QString& path, AtEnd at_end, QObject* parent)
             Qt::QueuedConnection);
     });
     connect(&timer_, &QTimer::timeout, this, &TraceDocument::look_at_index);
-    timer_.start(milliseconds_between_looks);
+    timer_.start(milliseconds_between_first_looks);
 }
 
 TraceDocument::~TraceDocument() {
@@ -63,6 +65,9 @@ bool TraceDocument::waits_for_more() const noexcept {
 void TraceDocument::look_at_index() {
     const index::Progress now = index_->progress();
     const bool more = now.rows != progress_.rows || now.bytes != progress_.bytes || now.complete != progress_.complete;
+    if (progress_.rows == 0 && now.rows != 0) {
+        timer_.setInterval(milliseconds_between_looks);
+    }
     progress_ = now;
     if (more) {
         Q_EMIT progressed();

@@ -4,6 +4,7 @@
 
 #include <QPolygonF>
 #include <array>
+#include <cmath>
 
 namespace vutrace::gui {
 namespace {
@@ -27,6 +28,13 @@ constexpr std::array<Inks, 8> inks{{
 QColor ink(const QPalette& palette, Ink which) {
     const Inks& pair = inks[static_cast<std::size_t>(which)];
     return QColor::fromRgb(is_dark(palette) ? pair.dark : pair.light);
+}
+
+QColor mixed(const QColor& colour, const QColor& under, double strength) {
+    const auto part = [strength](int over, int below) {
+        return static_cast<int>(std::lround(over * strength + below * (1 - strength)));
+    };
+    return {part(colour.red(), under.red()), part(colour.green(), under.green()), part(colour.blue(), under.blue())};
 }
 
 void paint_badge(QPainter& painter, const QPalette& palette, QPointF middle, double size, check::Severity severity) {

@@ -15,6 +15,11 @@ namespace vutrace::gui {
 enum class Ink : std::uint8_t { first, second, third, fourth, fifth, bad, doubtful, faint };
 [[nodiscard]] QColor ink(const QPalette& palette, Ink which);
 
+// What `colour` looks like over `under` at that strength, from 0 to 1, as one that hides what is below it. Qt (6.4)
+// hands what shines through to a pool of threads where it is more than some dozen pixels high, or a line is that long,
+// and waits for them: beside busy threads for milliseconds each time.
+[[nodiscard]] QColor mixed(const QColor& colour, const QColor& under, double strength);
+
 // A triangle for an error, a diamond for anything milder: the shape says it, too.
 void paint_badge(QPainter& painter, const QPalette& palette, QPointF middle, double size, check::Severity severity);
 

@@ -284,14 +284,19 @@ void RecordsView::currentChanged(const QModelIndex& current, const QModelIndex& 
 }
 
 // What the base does here would walk over all rows that changed.
-void RecordsView::dataChanged(const QModelIndex& /*first*/, const QModelIndex& /*last*/, const QList<int>& /*roles*/) {
-    viewport()->update();
+void RecordsView::dataChanged(const QModelIndex& first, const QModelIndex& last, const QList<int>& /*roles*/) {
+    const int top = verticalScrollBar()->value();
+    if (first.row() <= top + rows_seen() && last.row() >= top) {
+        viewport()->update();
+    }
 }
 
 void RecordsView::rowsInserted(const QModelIndex& parent, int first, int last) {
     QAbstractItemView::rowsInserted(parent, first, last);
     updateGeometries();
-    viewport()->update();
+    if (first <= verticalScrollBar()->value() + rows_seen()) {
+        viewport()->update();
+    }
 }
 
 }  // namespace vutrace::gui

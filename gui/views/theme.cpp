@@ -1,7 +1,8 @@
 #include "vutrace/gui/views/theme.h"
 
+#include "flat_style.h"
+
 #include <QApplication>
-#include <QStyleFactory>
 
 namespace vutrace::gui {
 namespace {
@@ -30,7 +31,7 @@ QPalette palette_of(Theme theme) {
 }  // namespace
 
 void apply(Theme theme) {
-    QApplication::setStyle(QStyleFactory::create(QStringLiteral("Fusion")));
+    QApplication::setStyle(new FlatStyle());
     QApplication::setPalette(theme == Theme::system ? QPalette() : palette_of(theme));
 }
 

@@ -66,8 +66,8 @@ void TimelinePainter::paint_track(const Track& track, const QRect& place, const 
         paint_heading(track, place, chosen);
         return;
     }
-    painter_.setPen(with_alpha(palette_.color(QPalette::Mid), 0.4));
-    painter_.drawLine(place.left(), place.bottom(), static_cast<int>(right_), place.bottom());
+    painter_.fillRect(QRectF(place.left(), place.bottom(), right_ - place.left(), 1),
+                      mixed(palette_.color(QPalette::Mid), palette_.color(QPalette::Base), 0.4));
     QString below;
     const QRectF inner(left_, place.top() + 2, right_ - left_, place.height() - 5);
     if (track.kind == TrackKind::depth) {
@@ -371,7 +371,7 @@ void TimelinePainter::paint_current(double time, const QRect& all) {
     const double x = left_ + window_.place_of(time);
     if (x >= left_ && x <= right_) {
         painter_.fillRect(QRectF(x - 0.75, all.top(), 1.5, all.height()),
-                          with_alpha(palette_.color(QPalette::Highlight), 0.8));
+                          mixed(palette_.color(QPalette::Highlight), palette_.color(QPalette::Base), 0.8));
     }
 }
 

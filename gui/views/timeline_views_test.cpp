@@ -15,9 +15,13 @@
 #include <QComboBox>
 #include <QDockWidget>
 #include <QLabel>
+#include <QProgressBar>
 #include <QScrollBar>
+#include <QSemaphore>
 #include <QSignalSpy>
 #include <QTest>
+#include <QThread>
+#include <QThreadPool>
 #include <QTreeView>
 #include <QWheelEvent>
 #include <algorithm>
@@ -26,6 +30,37 @@ namespace vutrace::gui {
 namespace {
 
 using session::testing::SessionBuilder;
+
+// Takes the only thread of the pool that Qt paints translucent and large things with, until it is let go or is tired.
+class OccupiedPool {
+  public:
+    OccupiedPool() {
+        constexpr int milliseconds = 3000;
+        QThreadPool::globalInstance()->setMaxThreadCount(1);
+        QThreadPool::globalInstance()->start([this] {
+            occupied_.release();
+            waited_for_ = !done_.tryAcquire(1, milliseconds);
+        });
+        occupied_.acquire();
+    }
+    ~OccupiedPool() {
+        release();
+        QThreadPool::globalInstance()->setMaxThreadCount(QThread::idealThreadCount());
+    }
+    OccupiedPool(const OccupiedPool&) = delete;
+    OccupiedPool& operator=(const OccupiedPool&) = delete;
+
+    // Whether somebody else had to wait until it was tired.
+    bool release() {
+        done_.release();
+        QThreadPool::globalInstance()->waitForDone();
+        return waited_for_;
+    }
+
+  private:
+    QSemaphore occupied_, done_;
+    bool waited_for_{false};
+};
 
 class TimelineTest : public testing::WindowFixture {
   protected:
@@ -72,6 +107,20 @@ class TimelineTest : public testing::WindowFixture {
         QApplication::sendEvent(timeline().viewport(), &event);
     }
 };
+
+TEST_F(TimelineTest, WhatMovesWhileATraceIsReadIsPaintedWithoutOtherThreads) {
+    open_chains(300);
+    window_->records().go_to(20);
+    settle();
+    OccupiedPool pool;
+    (void)window_->records().grab();
+    (void)timeline().grab();
+    QProgressBar progress;
+    progress.resize(200, 20);
+    progress.setValue(40);
+    (void)progress.grab();
+    EXPECT_FALSE(pool.release());
+}
 
 TEST_F(TimelineTest, ShowsTheLanesOfTheSessionAndItsQueue) {
     open_chains(50);

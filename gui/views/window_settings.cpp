@@ -21,12 +21,18 @@ constexpr std::array<int, RecordsModel::column_count> column_widths{2, 7, 13, 6,
 }  // namespace
 
 void MainWindow::remember_file(const QString& path) {
-    QSettings settings;
-    QStringList files = settings.value(QStringLiteral("recent_files")).toStringList();
-    const QString absolute = QFileInfo(path).absoluteFilePath();
-    files.removeAll(absolute);
-    files.prepend(absolute);
-    settings.setValue(QStringLiteral("recent_files"), QStringList(files.mid(0, most_recent_files)));
+    settings_thread_.start([absolute = QFileInfo(path).absoluteFilePath()] {
+        QSettings settings;
+        QStringList files = settings.value(QStringLiteral("recent_files")).toStringList();
+        files.removeAll(absolute);
+        files.prepend(absolute);
+        settings.setValue(QStringLiteral("recent_files"), QStringList(files.mid(0, most_recent_files)));
+    });
+}
+
+void MainWindow::remember_filters() {
+    settings_thread_.start(
+        [history = filter_bar_->history()] { QSettings().setValue(QStringLiteral("filter_history"), history); });
 }
 
 void MainWindow::choose_theme(Theme theme) {
@@ -60,6 +66,7 @@ void MainWindow::restore_settings() {
 }
 
 void MainWindow::save_settings() {
+    settings_thread_.waitForDone();
     QSettings settings;
     settings.setValue(QStringLiteral("filter_history"), filter_bar_->history());
     settings.setValue(QStringLiteral("geometry"), saveGeometry());

@@ -1,12 +1,13 @@
 // The window on a trace of ten million records: time to the first rows, how fast the rest is indexed, a filter over
-// all, scrolling, the timeline zoomed and moved, how long the event loop was held up in each, and memory.
-// VUTRACE_BENCHMARK_TRACE=FILE keeps the trace, or uses one that is there; VUTRACE_BENCHMARK_RECORDS=N makes a smaller
-// one.
+// all, scrolling, the timeline zoomed and moved, how long the event loop was held up in each, and memory. Its --help
+// tells how to make a larger one.
+#include "loop_probe.h"
 #include "render_fixture.h"
 
 #include <vutrace/gui/views/filter_bar.h>
 #include <vutrace/gui/views/main_window.h>
 #include <vutrace/gui/views/records_view.h>
+#include <vutrace/gui/views/theme.h>
 #include <vutrace/gui/views/time_docks.h>
 #include <vutrace/gui/views/timeline_view.h>
 #include <vutrace/trace/writer.h>
@@ -14,18 +15,17 @@
 #include <unistd.h>
 
 #include <QApplication>
+#include <QCommandLineParser>
 #include <QDockWidget>
 #include <QElapsedTimer>
 #include <QSettings>
 #include <QStandardPaths>
-#include <QTest>
 #include <QTimer>
 #include <QWheelEvent>
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -34,10 +34,15 @@
 namespace vutrace::gui {
 namespace {
 
+using benchmarks::LoopProbe;
+using benchmarks::ThreadTimes;
+
 constexpr int patience = 60000;  // milliseconds
 
-// Ten rows in each round: a kick, four chains made available and used in one record each, a call.
-Status write_trace(const std::string& path, std::uint64_t rows) {
+// Ten rows in each round: a kick, four chains made available and used in one record each, a call. Up to so many rows or
+// about so many bytes, whichever is less.
+Status write_trace(const std::string& path, std::uint64_t rows, std::uint64_t bytes) {
+    constexpr std::uint64_t rounds_between_looks = 4096;
     auto writer = trace::Writer::create(path);
     if (!writer) {
         return tl::unexpected(writer.error());
@@ -54,6 +59,9 @@ Status write_trace(const std::string& path, std::uint64_t rows) {
         append(record.body);
     }
     for (std::uint64_t round = 0; round < rows / 10 && written; ++round) {
+        if (round % rounds_between_looks == 0 && std::filesystem::file_size(path) >= bytes) {
+            break;
+        }
         trace::ChainRecord offered;
         trace::ChainRecord done;
         for (std::uint16_t i = 0; i < 4; ++i) {
@@ -69,25 +77,6 @@ Status write_trace(const std::string& path, std::uint64_t rows) {
     return written ? writer->flush() : written;
 }
 
-// Notes the longest time in which the event loop did not come round.
-class Probe : public QObject {
-  public:
-    Probe() {
-        connect(&timer_, &QTimer::timeout, this, [this] { longest_ = std::max(longest_, clock_.restart()); });
-        clock_.start();
-        timer_.start(0);
-    }
-    qint64 take() {
-        clock_.restart();
-        return std::exchange(longest_, 0);
-    }
-
-  private:
-    QTimer timer_;
-    QElapsedTimer clock_;
-    qint64 longest_{0};
-};
-
 long resident_megabytes(const char* which) {
     std::ifstream status("/proc/self/status");
     for (std::string line; std::getline(status, line);) {
@@ -98,21 +87,14 @@ long resident_megabytes(const char* which) {
     return 0;
 }
 
-// Processor time of the window's thread: what a frame costs also where the machine is busy.
-double thread_milliseconds() {
-    timespec now{};
-    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
-}
-
 // Frames follow each other as fast as they are painted, each at another zoom or place.
-void measure_timeline(MainWindow& window, Probe& probe) {
+void measure_timeline(MainWindow& window, LoopProbe& probe) {
     constexpr int zooms = 300;
     constexpr int moves = 200;
     constexpr double zoom_of_a_wheel_step = 1.1;
     TimelineView& timeline = window.time_docks().timeline();
     window.resizeDocks({&window.time_docks().timeline_dock()}, {400}, Qt::Vertical);
-    QTest::qWait(200);
+    probe.pause(200);
     const double whole = timeline.window().span();
     const auto turn = [&](double steps, Qt::KeyboardModifiers modifiers) {
         const QPoint at(timeline.left() + timeline.viewport()->width() / 3, timeline.height() / 2);
@@ -124,18 +106,18 @@ void measure_timeline(MainWindow& window, Probe& probe) {
     const auto frames = [&](const char* what, int count, const std::function<void()>& step) {
         (void)probe.take();
         double most = 0;
-        const double begin = thread_milliseconds();
+        const double begin = ThreadTimes::now().processor;
         QElapsedTimer all;
         all.start();
         for (int i = 0; i < count; ++i) {
-            const double before = thread_milliseconds();
+            const double before = ThreadTimes::now().processor;
             step();
-            most = std::max(most, thread_milliseconds() - before);
+            most = std::max(most, ThreadTimes::now().processor - before);
         }
         std::printf("timeline, %-12s %6.2f ms a frame; processor %.2f ms, at most %.1f ms\n", what,
-                    static_cast<double>(all.nsecsElapsed()) / 1e6 / count, (thread_milliseconds() - begin) / count,
-                    most);
-        std::printf("  longest hold-up      %6lld ms\n", static_cast<long long>(probe.take()));
+                    static_cast<double>(all.nsecsElapsed()) / 1e6 / count,
+                    (ThreadTimes::now().processor - begin) / count, most);
+        probe.print();
     };
     const double share = std::log(zoom_of_a_wheel_step) / std::log(1.35);
     frames("zooming in", zooms, [&] { turn(share, {}); });
@@ -149,14 +131,14 @@ void measure_timeline(MainWindow& window, Probe& probe) {
     exact.start();
     timeline.show(whole / 2, whole / 2 + 1e6);
     timeline.viewport()->repaint();
-    (void)QTest::qWaitFor([&] { return !window.time_docks().source()->is_reading(); }, patience);
+    (void)probe.wait_for([&] { return !window.time_docks().source()->is_reading(); }, patience);
     std::printf("timeline, 1 ms exact   %6lld ms\n", static_cast<long long>(exact.elapsed()));
     timeline.show_all();
 }
 
 void measure(const std::string& path) {
     const double megabytes = static_cast<double>(std::filesystem::file_size(path)) / 1e6;
-    Probe probe;
+    LoopProbe probe;
     QElapsedTimer clock;
     clock.start();
     auto* window = new MainWindow(QStringLiteral("benchmark"));
@@ -165,26 +147,26 @@ void measure(const std::string& path) {
     (void)probe.take();
     clock.restart();
     window->open(QString::fromStdString(path));
-    (void)QTest::qWaitFor([&] { return window->model()->row_at(0) != nullptr; }, patience);
+    (void)probe.wait_for([&] { return window->model()->row_at(0) != nullptr; }, patience);
     std::printf("first rows             %6lld ms\n", static_cast<long long>(clock.elapsed()));
-    (void)QTest::qWaitFor([&] { return window->document()->progress().complete; }, patience);
+    (void)probe.wait_for([&] { return window->document()->progress().complete; }, patience);
     const double seconds = static_cast<double>(clock.elapsed()) / 1000;
     std::printf("indexed                %6.2f s, %.0f MB/s, %.1f million rows\n", seconds, megabytes / seconds,
                 static_cast<double>(window->model()->rowCount()) / 1e6);
-    std::printf("  longest hold-up      %6lld ms\n", static_cast<long long>(probe.take()));
+    probe.print();
 
     for (const char* text : {"seq in 9000000..9000100", "state == used"}) {
         clock.restart();
         window->filter_bar().apply(QString::fromLatin1(text));
-        (void)QTest::qWaitFor([&] { return window->model()->rowCount() > 0; }, patience);
+        (void)probe.wait_for([&] { return window->model()->rowCount() > 0; }, patience);
         const qint64 first = clock.elapsed();
-        (void)QTest::qWaitFor([&] { return !window->model()->is_filtering(); }, patience);
+        (void)probe.wait_for([&] { return !window->model()->is_filtering(); }, patience);
         std::printf("filter %s: first %lld ms, all %.2f s, %d rows\n", text, static_cast<long long>(first),
                     static_cast<double>(clock.elapsed()) / 1000, window->model()->rowCount());
-        std::printf("  longest hold-up      %6lld ms\n", static_cast<long long>(probe.take()));
+        probe.print();
     }
     window->filter_bar().edit()->clear();
-    QTest::qWait(50);
+    probe.pause(50);
     (void)probe.take();
     clock.restart();
     constexpr int steps = 200;
@@ -194,13 +176,13 @@ void measure(const std::string& path) {
         step.start();
         window->records().go_to(
             static_cast<int>(static_cast<std::int64_t>(window->model()->rowCount() - 1) * (i * 37 % steps) / steps));
-        (void)QTest::qWaitFor([&] { return window->model()->row_at(window->records().current_row()) != nullptr; },
-                              patience);
+        (void)probe.wait_for([&] { return window->model()->row_at(window->records().current_row()) != nullptr; },
+                             patience);
         slowest = std::max(slowest, step.elapsed());
     }
     std::printf("jump anywhere, shown   %6.1f ms on average, at most %lld ms\n",
                 static_cast<double>(clock.elapsed()) / steps, static_cast<long long>(slowest));
-    std::printf("  longest hold-up      %6lld ms\n", static_cast<long long>(probe.take()));
+    probe.print();
     measure_timeline(*window, probe);
     std::printf("resident memory        %6ld MB, at most %ld MB\n", resident_megabytes("VmRSS"),
                 resident_megabytes("VmHWM"));
@@ -210,6 +192,36 @@ void measure(const std::string& path) {
 }  // namespace
 }  // namespace vutrace::gui
 
+namespace {
+
+struct Wanted {
+    QString path;  // empty: of a trace that is thrown away
+    std::uint64_t rows{0};
+    std::uint64_t bytes{0};
+};
+
+Wanted read_options(const QApplication& application) {
+    QCommandLineParser options;
+    options.addHelpOption();
+    const QCommandLineOption trace(QStringLiteral("trace"),
+                                   QStringLiteral("Keep the trace, or use the one that is there."),
+                                   QStringLiteral("FILE"));
+    const QCommandLineOption rows(QStringLiteral("rows"), QStringLiteral("Rows of the trace (default: 10000000)."),
+                                  QStringLiteral("N"), QStringLiteral("10000000"));
+    const QCommandLineOption gigabytes(
+        QStringLiteral("gigabytes"), QStringLiteral("As many rows as make a trace of that size."), QStringLiteral("N"));
+    options.addOptions({trace, rows, gigabytes});
+    options.process(application);
+    Wanted wanted{options.value(trace), options.value(rows).toULongLong(), UINT64_MAX};
+    if (options.isSet(gigabytes)) {
+        wanted.rows = UINT64_MAX;
+        wanted.bytes = static_cast<std::uint64_t>(options.value(gigabytes).toDouble() * 1e9);
+    }
+    return wanted;
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
     qputenv("QT_QPA_PLATFORM", "offscreen");
     QStandardPaths::setTestModeEnabled(true);
@@ -217,22 +229,21 @@ int main(int argc, char** argv) {
     QApplication::setOrganizationName(QStringLiteral("vutrace"));
     QApplication::setApplicationName(QStringLiteral("vutrace-gui-benchmark"));
     QApplication::setQuitOnLastWindowClosed(false);
-    const char* kept = std::getenv("VUTRACE_BENCHMARK_TRACE");
-    const char* wanted = std::getenv("VUTRACE_BENCHMARK_RECORDS");
-    const std::string path = kept != nullptr ? std::string(kept)
-                                             : (std::filesystem::temp_directory_path() /
-                                                ("vutrace-window-benchmark-" + std::to_string(::getpid()) + ".pcap"))
-                                                   .string();
+    vutrace::gui::apply(vutrace::gui::Theme::light);
+    const Wanted wanted = read_options(application);
+    const bool kept = !wanted.path.isEmpty();
+    const std::string path = kept ? wanted.path.toStdString()
+                                  : (std::filesystem::temp_directory_path() /
+                                     ("vutrace-window-benchmark-" + std::to_string(::getpid()) + ".pcap"))
+                                        .string();
     if (!std::filesystem::exists(path)) {
-        const auto written =
-            vutrace::gui::write_trace(path, wanted == nullptr ? 10'000'000 : std::strtoull(wanted, nullptr, 10));
-        if (!written) {
+        if (const auto written = vutrace::gui::write_trace(path, wanted.rows, wanted.bytes); !written) {
             std::fprintf(stderr, "%s\n", vutrace::describe(written.error()).c_str());
             return 4;
         }
     }
     vutrace::gui::measure(path);
-    if (kept == nullptr) {
+    if (!kept) {
         std::filesystem::remove(path);
     }
     return 0;

@@ -8,6 +8,7 @@
 #include <vutrace/trace/reader.h>
 #include <vutrace/trace/seekable_file.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -53,7 +54,7 @@ class TraceIndex {
     // Of what was indexed so far.
     [[nodiscard]] trace::ReadProblems problems() const;
     // Of the first record, nanoseconds since the epoch; 0 without one.
-    [[nodiscard]] std::int64_t start_time() const;
+    [[nodiscard]] std::int64_t start_time() const noexcept;
 
     // Returns when there is more than `rows`, or will not be, or `stop` was requested.
     [[nodiscard]] Progress wait_for_more(std::uint64_t rows, const std::stop_token& stop) const;
@@ -81,7 +82,7 @@ class TraceIndex {
     mutable std::condition_variable_any changed_;
     Progress progress_;
     trace::ReadProblems problems_;
-    std::int64_t start_time_{0};
+    std::atomic<std::int64_t> start_time_{0};
     std::optional<trace::SeekableFile> file_;
     std::optional<session::Checkpoints<explain::Annotator>> checkpoints_;
 };

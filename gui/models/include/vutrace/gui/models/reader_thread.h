@@ -12,6 +12,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <vector>
 
 namespace vutrace::gui {
 
@@ -34,6 +35,10 @@ class ReaderThread {
     std::optional<std::uint64_t> post(std::uint64_t key, Job job);
     void forget_all();
 
+    // Lets go of something on that thread, soon: what is big takes the window's own too long, and a thread is waited
+    // for there.
+    void release(std::shared_ptr<const void> thing);
+
   private:
     struct Waiting {
         std::uint64_t key{0};
@@ -45,7 +50,8 @@ class ReaderThread {
     index::Cursor cursor_;  // of the thread
     std::mutex mutex_;
     std::condition_variable_any changed_;
-    std::deque<Waiting> waiting_;  // under the mutex; the newest last
+    std::deque<Waiting> waiting_;                        // under the mutex; the newest last
+    std::vector<std::shared_ptr<const void>> released_;  // under the mutex
     std::jthread thread_;
 };
 

@@ -11,6 +11,7 @@
 #include <vutrace/gui/models/visited_records.h>
 
 #include <QMainWindow>
+#include <QThreadPool>
 #include <cstdint>
 #include <memory>
 
@@ -152,6 +153,7 @@ class MainWindow final : public QMainWindow {
     void save_settings();
     void choose_theme(Theme theme);
     void remember_file(const QString& path);
+    void remember_filters();
 
     const QString version_;
     std::unique_ptr<TraceDocument> document_;
@@ -181,6 +183,7 @@ class MainWindow final : public QMainWindow {
     int last_row_{0};  // when it was looked at last
     VisitedRecords visited_;
     QString search_was_for_;
+    QThreadPool settings_thread_;  // one: settings are written to the disk there, which takes as long as the disk does
 };
 
 }  // namespace vutrace::gui

@@ -1,0 +1,99 @@
+#include "flat_style.h"
+
+#include "ink.h"
+
+#include <QPainter>
+#include <QStyleOption>
+#include <algorithm>
+
+namespace vutrace::gui {
+namespace {
+
+constexpr int slider_margin = 3;
+
+void fill_frame(QPainter& painter, const QRect& rect, const QColor& colour) {
+    painter.fillRect(QRect(rect.left(), rect.top(), rect.width(), 1), colour);
+    painter.fillRect(QRect(rect.left(), rect.bottom(), rect.width(), 1), colour);
+    painter.fillRect(QRect(rect.left(), rect.top(), 1, rect.height()), colour);
+    painter.fillRect(QRect(rect.right(), rect.top(), 1, rect.height()), colour);
+}
+
+QColor line_colour(const QPalette& palette) {
+    return mixed(palette.color(QPalette::WindowText), palette.color(QPalette::Window), 0.22);
+}
+
+// From the beginning to what is done; where that is not known, a piece in the middle.
+QRect done_part(const QStyleOptionProgressBar& bar) {
+    QRect part = bar.rect.adjusted(1, 1, -1, -1);
+    if (bar.maximum <= bar.minimum) {
+        return part.adjusted(part.width() / 3, 0, -part.width() / 3, 0);
+    }
+    const double share = static_cast<double>(bar.progress - bar.minimum) / (bar.maximum - bar.minimum);
+    part.setWidth(static_cast<int>(part.width() * std::clamp(share, 0.0, 1.0)));
+    return part;
+}
+
+}  // namespace
+
+FlatStyle::FlatStyle() : QProxyStyle(QStringLiteral("Fusion")) {}
+
+void FlatStyle::draw_scroll_bar(const QStyleOptionSlider& option, QPainter& painter, const QWidget* widget) const {
+    const QPalette& colours = option.palette;
+    const QColor window = colours.color(QPalette::Window);
+    const QColor text = colours.color(QPalette::WindowText);
+    painter.fillRect(option.rect, mixed(text, window, 0.04));
+    const bool upright = option.orientation == Qt::Vertical;
+    for (const SubControl part : {SC_ScrollBarSubLine, SC_ScrollBarAddLine}) {
+        QStyleOption arrow(option);
+        arrow.rect = proxy()->subControlRect(CC_ScrollBar, &option, part, widget).adjusted(4, 4, -4, -4);
+        const bool back = part == SC_ScrollBarSubLine;
+        const PrimitiveElement upright_arrow = back ? PE_IndicatorArrowUp : PE_IndicatorArrowDown;
+        const PrimitiveElement level_arrow = back ? PE_IndicatorArrowLeft : PE_IndicatorArrowRight;
+        proxy()->drawPrimitive(upright ? upright_arrow : level_arrow, &arrow, &painter, widget);
+    }
+    if (option.maximum > option.minimum) {
+        const QRect slider = proxy()->subControlRect(CC_ScrollBar, &option, SC_ScrollBarSlider, widget);
+        const bool held = (option.activeSubControls & SC_ScrollBarSlider) != 0;
+        painter.fillRect(upright ? slider.adjusted(slider_margin, 0, -slider_margin, 0)
+                                 : slider.adjusted(0, slider_margin, 0, -slider_margin),
+                         mixed(text, window, held ? 0.5 : 0.3));
+    }
+}
+
+void FlatStyle::drawComplexControl(ComplexControl control, const QStyleOptionComplex* option, QPainter* painter,
+                                   const QWidget* widget) const {
+    const auto* slider = qstyleoption_cast<const QStyleOptionSlider*>(option);
+    if (control == CC_ScrollBar && slider != nullptr) {
+        draw_scroll_bar(*slider, *painter, widget);
+        return;
+    }
+    QProxyStyle::drawComplexControl(control, option, painter, widget);
+}
+
+void FlatStyle::drawControl(ControlElement element, const QStyleOption* option, QPainter* painter,
+                            const QWidget* widget) const {
+    const auto* bar = qstyleoption_cast<const QStyleOptionProgressBar*>(option);
+    if (bar != nullptr && element == CE_ProgressBarGroove) {
+        painter->fillRect(bar->rect, bar->palette.color(QPalette::Base));
+        fill_frame(*painter, bar->rect, line_colour(bar->palette));
+    } else if (bar != nullptr && element == CE_ProgressBarContents) {
+        painter->fillRect(done_part(*bar),
+                          mixed(bar->palette.color(QPalette::Highlight), bar->palette.color(QPalette::Base), 0.45));
+    } else if (bar != nullptr && element == CE_ProgressBarLabel) {
+        painter->setPen(bar->palette.color(QPalette::Text));
+        painter->drawText(bar->rect, Qt::AlignCenter, bar->text);
+    } else {
+        QProxyStyle::drawControl(element, option, painter, widget);
+    }
+}
+
+void FlatStyle::drawPrimitive(PrimitiveElement element, const QStyleOption* option, QPainter* painter,
+                              const QWidget* widget) const {
+    if (element == PE_Frame) {
+        fill_frame(*painter, option->rect, line_colour(option->palette));
+        return;
+    }
+    QProxyStyle::drawPrimitive(element, option, painter, widget);
+}
+
+}  // namespace vutrace::gui
