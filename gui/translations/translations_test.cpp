@@ -1,5 +1,6 @@
 // That the window can be translated: a language that puts everything into brackets is loaded, and then everything that
 // can be seen has to stand in them, apart from what is listed here. A program of its own: others must not speak it.
+#include "painted_texts.h"
 #include "pseudo_translation.h"
 #include "sample_window.h"
 #include "test_application.h"
@@ -10,11 +11,18 @@
 #include <vutrace/gui/models/translations.h>
 #include <vutrace/gui/views/capture_and_replay.h>
 #include <vutrace/gui/views/capture_dialog.h>
+#include <vutrace/gui/views/distribution_plot.h>
 #include <vutrace/gui/views/guidance.h>
 #include <vutrace/gui/views/main_window.h>
+#include <vutrace/gui/views/memory_map_view.h>
 #include <vutrace/gui/views/records_view.h>
+#include <vutrace/gui/views/ring_view.h>
 #include <vutrace/gui/views/start_page.h>
+#include <vutrace/gui/views/state_docks.h>
+#include <vutrace/gui/views/state_panel.h>
+#include <vutrace/gui/views/statistics_panel.h>
 #include <vutrace/gui/views/time_docks.h>
+#include <vutrace/gui/views/timeline_view.h>
 #include <vutrace/gui/views/tour.h>
 #include <vutrace/gui/views/tour_callout.h>
 
@@ -43,6 +51,8 @@
 #include <QTest>
 #include <QTimer>
 #include <QTranslator>
+#include <QTreeView>
+#include <vector>
 
 namespace vutrace::gui {
 namespace {
@@ -59,7 +69,8 @@ const QStringList& allowed() {
         QStringLiteral("vutrace (capture|replay) .*"),
         QStringLiteral("(recorded|max|[0-9.]+x)"),  // what --timing takes
         QStringLiteral("(/|~/).*"),                 // paths
-        QStringLiteral("[0-9.]+ ?(s|ms|µs|ns)"),
+        QStringLiteral("[0-9.]+ ?(s|ms|µs|ns)( … [0-9.]+ ?(s|ms|µs|ns))?"),
+        QStringLiteral("(available|used) ring|(readable|writable) buffer|indirect table"),
         QStringLiteral("\\(?((Ctrl|Alt|Shift)\\+)*([A-Z]|F[0-9]+)\\)?"),
         // Qt's
         QStringLiteral("&?(OK|Cancel|Close|Yes|No|Open|Save|Undo|Redo)"),
@@ -267,6 +278,29 @@ TEST_F(Translations, CoverWhatEveryActionBringsUp) {
     }
     EXPECT_EQ(others.size(), 2);
     qDeleteAll(others);
+}
+
+// Of what has no text but what it paints. Numbers and their units, bytes and marks are no words.
+TEST_F(Translations, CoverWhatIsPainted) {
+    open(QStringLiteral("bug-call-never-sent.pcap.zst"));
+    window_->go_to_sequence(29);
+    TimeDocks& docks = window_->time_docks();
+    docks.statistics_dock().show();
+    docks.statistics_dock().raise();
+    ASSERT_TRUE(testing::wait_until_shown(*window_));
+    docks.statistics().table().selectAll();
+    StateDocks& state = window_->state_docks();
+    state.state().tabs().setCurrentIndex(StatePanel::memory);
+    const std::vector<QWidget*> painted{&docks.timeline(), &docks.statistics().plot(), &state.rings().diagram(),
+                                        &state.state().memory_map()};
+    for (QWidget* widget : painted) {
+        widget->resize(600, 400);
+        const QStringList texts = testing::painted_texts(*widget);
+        EXPECT_GT(texts.size(), 1) << widget->metaObject()->className();
+        for (const QString& text : texts) {
+            see(*widget, text);
+        }
+    }
 }
 
 // What this test would not see through is no test.
