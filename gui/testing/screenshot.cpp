@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <QDir>
+#include <QGuiApplication>
 #include <QImage>
 #include <QList>
 #include <QPixmap>
@@ -112,6 +113,9 @@ void expect_picture(QWidget& window, const QString& name, Kept kept) {
     EXPECT_GT(count_colours(seen), fewest_colours) << name.toStdString();
     if (const QString folder = qEnvironmentVariable("VUTRACE_SCREENSHOTS"); !folder.isEmpty()) {
         save(with_palette(seen), file_in(folder, name));
+    }
+    if (QGuiApplication::platformName() != QLatin1String("offscreen")) {
+        return;  // others have their own fonts for menus and titles
     }
     if (kept != Kept::no && qFuzzyCompare(seen.devicePixelRatio(), 1.0)) {
         compare_with_kept(seen, name);

@@ -41,9 +41,10 @@ int limit_for(const std::vector<Width>& widths, int room) {
 
 ColumnFitter::ColumnFitter(QTreeView& view) : QObject(&view), view_(view) {
     view_.viewport()->installEventFilter(this);
-    connect(view_.header(), &QHeaderView::sectionResized, this, [this] {
-        moved_by_hand_ = moved_by_hand_ ||
-                         (!fitting_ && QApplication::mouseButtons() != Qt::NoButton && view_.header()->underMouse());
+    connect(view_.header(), &QHeaderView::sectionResized, this, [this](int column) {
+        const QHeaderView& header = *view_.header();
+        const bool stretches = header.stretchLastSection() && header.visualIndex(column) == header.count() - 1;
+        moved_by_hand_ = moved_by_hand_ || (!fitting_ && !stretches && QApplication::mouseButtons() != Qt::NoButton);
     });
 }
 
