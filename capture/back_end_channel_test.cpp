@@ -105,8 +105,8 @@ TEST_F(BackEndChannel, ItsEndIsSeenByTheOtherSideAndTheSessionGoesOn) {
     EXPECT_EQ(open_descriptors(), before);
     EXPECT_FALSE(relay_->over());
     stop();
-    EXPECT_THAT(notes(), ElementsAre(HasSubstr("replaced"), HasSubstr("ended: front-end closed (1 messages)"),
-                                     HasSubstr("replaced"), HasSubstr("ended: back-end closed (1 messages)")));
+    EXPECT_THAT(notes(), ElementsAre(HasSubstr("replaced"), HasSubstr("ended: front-end closed (messages: 1)"),
+                                     HasSubstr("replaced"), HasSubstr("ended: back-end closed (messages: 1)")));
 }
 
 TEST_F(BackEndChannel, PassesOnAHalfClose) {

@@ -123,7 +123,7 @@ class SessionDataPath final : public DataPath {
         }
     }
 
-    void follow_translations(std::function<bool()> stale) override { taps_.follow_translations(std::move(stale)); }
+    void follow_translations(const std::function<bool()>& stale) override { taps_.follow_translations(stale); }
 
     void release_memory() override {
         taps_.pause(true);

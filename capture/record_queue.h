@@ -38,6 +38,11 @@ class RecordQueue {
             at_least |= more.at_least;
             return *this;
         }
+        // Less what is part of it.
+        [[nodiscard]] Losses without(const Losses& part) const noexcept {
+            return {records - part.records, bytes - part.bytes, chains - part.chains, at_least};
+        }
+        [[nodiscard]] bool any() const noexcept { return (records | bytes | chains) != 0; }
     };
 
     struct Entry {

@@ -4,11 +4,13 @@
 #include "record_queue.h"
 
 #include <vutrace/capture/clock.h>
+#include <vutrace/system/disk_reserve.h>
 #include <vutrace/trace/encode.h>
 #include <vutrace/trace/writer.h>
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <deque>
@@ -23,11 +25,25 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds retry_interval{1};
+constexpr std::uint64_t last_word_bytes = 64U << 10U;  // some blocks of any file system
+
+RecordQueue::Losses told_by(const RecordQueue::Entry& entry) {
+    if (entry.type != trace::RecordType::gap) {
+        return {};
+    }
+    const auto body = trace::decode_body(entry.type, trace::format_version, entry.body);
+    const auto* const gap = body ? std::get_if<trace::GapRecord>(&*body) : nullptr;
+    return gap == nullptr ? RecordQueue::Losses{}
+                          : RecordQueue::Losses{gap->records, gap->bytes, gap->chains, gap->at_least};
+}
 
 class FileRecorder final : public Recorder {
   public:
     FileRecorder(Options options, trace::Writer writer)
         : options_(std::move(options)), queue_(options_.queue_bytes), writer_(std::move(writer)) {
+        if (auto reserve = DiskReserve::beside(options_.path, last_word_bytes)) {
+            reserve_ = std::move(*reserve);
+        }
         thread_ = std::thread([this] { run(); });
     }
     FileRecorder(const FileRecorder&) = delete;
@@ -62,6 +78,7 @@ class FileRecorder final : public Recorder {
     [[nodiscard]] Status append(const RecordQueue::Entry& entry);
     void count_what_is_in_the_file();
     [[nodiscard]] RecordQueue::Losses worth_of_what_is_not() const;
+    void say_what_is_lost();
     void failed(const Error& error);
     void recovered();
     void log(const std::string& line) const {
@@ -82,8 +99,16 @@ class FileRecorder final : public Recorder {
     bool ending_{false};
 
     // The recorder's thread only, until it is joined.
+    struct Taken {
+        RecordQueue::Losses worth;
+        RecordQueue::Losses told;  // of losses, by a gap
+        std::uint64_t records{1};  // as readers number them: each step of a chain is one
+    };
     trace::Writer writer_;
-    std::deque<RecordQueue::Losses> unwritten_;  // what the writer has taken and is not whole in the file, in order
+    std::deque<Taken> unwritten_;  // what the writer has taken and is not whole in the file, in order
+    RecordQueue::Losses told_;     // by the gaps in the file
+    DiskReserve reserve_;          // for a last word; of nothing where the file system has no such thing
+    std::uint32_t last_session_{0};
     std::int64_t last_time_{0};
     std::optional<Error> error_;  // while the file cannot be written to
     Clock::time_point failing_since_;
@@ -132,7 +157,7 @@ void FileRecorder::run() {
         }
     }
     if (error_) {
-        queue_.drop_all(worth_of_what_is_not());
+        say_what_is_lost();
         log(fmt::format("the trace is incomplete: {}", describe(*error_)));
     }
 }
@@ -169,7 +194,8 @@ Status FileRecorder::append(const RecordQueue::Entry& entry) {
     Status appended = writer_.append(entry.time, entry.session, entry.type, entry.body);
     if (appended) {
         last_time_ = entry.time;
-        unwritten_.push_back(entry.worth);
+        last_session_ = entry.session;
+        unwritten_.push_back({entry.worth, told_by(entry), std::max<std::uint64_t>(entry.worth.records, 1)});
     }
     count_what_is_in_the_file();
     return appended;
@@ -179,18 +205,41 @@ Status FileRecorder::append(const RecordQueue::Entry& entry) {
 void FileRecorder::count_what_is_in_the_file() {
     const auto waiting = writer_.waiting();
     while (unwritten_.size() > waiting.records) {
+        told_ += unwritten_.front().told;
+        records_written_ += unwritten_.front().records;
         unwritten_.pop_front();
     }
-    records_written_ = writer_.records_written() - waiting.records;
     bytes_written_ = writer_.bytes_written() - waiting.bytes;
 }
 
 RecordQueue::Losses FileRecorder::worth_of_what_is_not() const {
     RecordQueue::Losses sum;
-    for (const RecordQueue::Losses& worth : unwritten_) {
-        sum += worth;
+    for (const Taken& taken : unwritten_) {
+        sum += taken.worth;
     }
     return sum;
+}
+
+// At the end on a disk that is full: in the room that was set aside, so that the trace itself tells what it lacks.
+void FileRecorder::say_what_is_lost() {
+    queue_.drop_all(worth_of_what_is_not());
+    const RecordQueue::Losses lost = queue_.losses().without(told_);
+    if (!lost.any() || !writer_.discard_waiting()) {
+        return;
+    }
+    unwritten_.clear();
+    reserve_.give_back();
+    const trace::GapRecord gap{trace::no_queue,
+                               lost.chains,
+                               lost.records,
+                               lost.bytes,
+                               fmt::format("the trace file could not be written: {}", describe(*error_)),
+                               lost.at_least};
+    if (writer_.append(last_time_, last_session_, trace::RecordBody(gap))) {
+        unwritten_.push_back({});
+        (void)writer_.flush();
+    }
+    count_what_is_in_the_file();
 }
 
 void FileRecorder::failed(const Error& error) {
@@ -216,7 +265,7 @@ void FileRecorder::recovered() {
     log(line);
     const trace::NoteRecord note{trace::NoteRecord::Severity::warning, trace::no_queue, line};
     if (writer_.append(last_time_, 0, trace::RecordBody(note))) {
-        unwritten_.push_back({1, trace::encoded_size(trace::RecordBody(note)), 0});
+        unwritten_.push_back({{1, trace::encoded_size(trace::RecordBody(note)), 0, false}, {}, 1});
         (void)writer_.flush();
     }
 }

@@ -53,7 +53,7 @@ void SessionThread::run() {
             served ? ConnectionEnd{"stopped", std::nullopt, {}, 0}
                    : ConnectionEnd{"error", std::nullopt, describe(served.error()), served.error().errno_value});
         const ConnectionEnd& end = relay_->end();
-        log(fmt::format("session {} ended: {}{}{} ({} messages)", session_, end.reason, end.detail.empty() ? "" : ": ",
+        log(fmt::format("session {} ended: {}{}{} (messages: {})", session_, end.reason, end.detail.empty() ? "" : ": ",
                         end.detail, relay_->messages()));
         relay_.reset();
     }

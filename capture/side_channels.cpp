@@ -121,7 +121,7 @@ class SideChannels::Connection final : private ChannelObserver {
         relay_.close();
         relay_.finish();
         recorder_.note(end.reason == "error" ? Severity::error : Severity::info,
-                       fmt::format("{} ended: {}{}{} ({} messages)", name_of_channel(channel_), end.reason,
+                       fmt::format("{} ended: {}{}{} (messages: {})", name_of_channel(channel_), end.reason,
                                    end.detail.empty() ? "" : ": ", end.detail, relay_.messages()));
     }
 

@@ -61,7 +61,7 @@ class ToldDataPath final : public DataPath {
         told_.features = state_.features().value_or(0);
         told_.stale = stale_();
     }
-    void follow_translations(std::function<bool()> stale) override { stale_ = std::move(stale); }
+    void follow_translations(const std::function<bool()>& stale) override { stale_ = stale; }
     void session_ended() override {
         gate_.wait();
         ++told_.ended;

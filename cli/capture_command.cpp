@@ -23,6 +23,7 @@ namespace {
 constexpr const char* command_name = "capture";
 constexpr std::uint64_t smallest_queue = std::uint64_t{64} << 10U;
 constexpr std::uint64_t largest_queue = std::uint64_t{64} << 30U;
+constexpr std::uint64_t most_snap_length = std::uint64_t{1} << 40U;  // no buffer is longer than 4 GiB
 
 struct Options {
     std::string front_end;
@@ -30,8 +31,8 @@ struct Options {
     std::string file;
     capture::DataPathMode data_path{capture::DataPathMode::tap};
     bool in_background{true};
-    double budget_percent{1};
-    unsigned threads{0};
+    std::optional<double> budget_percent;
+    std::optional<unsigned> threads;
     std::optional<capture::MemoryMode> memory;
     capture::RelayedChannels channels{capture::RelayedChannels::all};
     capture::DeviceStatePipes device_state{capture::DeviceStatePipes::pass};
@@ -52,6 +53,15 @@ Result<capture::CaptureOptions> read_options(const Options& options) {
     if (!front_end || !back_end) {
         return tl::unexpected(front_end ? back_end.error() : front_end.error());
     }
+    if (is_same_socket(*front_end, *back_end)) {
+        return fail(ErrorCode::usage, fmt::format("'{}' and '{}' are one socket: the back-end has its own, and the "
+                                                  "front-end is given another, which vutrace creates",
+                                                  options.front_end, options.back_end));
+    }
+    if (options.data_path != capture::DataPathMode::tap && (options.threads || options.budget_percent)) {
+        return fail(ErrorCode::usage,
+                    fmt::format("{} is for --datapath tap alone", options.threads ? "--threads" : "--budget"));
+    }
     result.channels = options.channels;
     result.device_state = options.device_state;
     result.front_end = std::move(*front_end);
@@ -64,8 +74,8 @@ Result<capture::CaptureOptions> read_options(const Options& options) {
     result.data_path.memory = memory;
     result.data_path.snap_length = options.snap_length;
     result.data_path.lowest_priority = lowest_priority;
-    result.data_path.threads = options.threads;
-    result.data_path.budget = options.budget_percent / 100;
+    result.data_path.threads = options.threads.value_or(0);
+    result.data_path.budget = options.budget_percent.value_or(1) / 100;
     result.once = options.once;
     result.patience = std::chrono::milliseconds(static_cast<std::int64_t>(options.wait_seconds * 1000));
     result.version = VUTRACE_VERSION;
@@ -163,7 +173,6 @@ ExitStatus run(const Options& options) {
 
 std::function<ExitStatus()> configure(CLI::App& app) {
     auto options = std::make_shared<Options>();
-    const CLI::AsSizeValue size(false);  // k, M, G are powers of 1024
     app.add_option("FRONTEND", options->front_end,
                    "Where the front-end (QEMU) is met: listen:PATH, connect:PATH or fd:N; a bare path means listen:")
         ->required();
@@ -209,13 +218,12 @@ std::function<ExitStatus()> configure(CLI::App& app) {
         ->default_str("pass");
     app.add_option("--snaplen", options->snap_length, "Bytes kept of each buffer; all without this option")
         ->option_text("N")
-        ->transform(size);
+        ->transform(size_between(0, most_snap_length));
     app.add_option("--queue-size", options->queue_size,
                    "Most memory for records that wait for the disk, with k, M or G; what does not fit is dropped and "
                    "counted")
         ->option_text("SIZE=64M")
-        ->transform(size)
-        ->check(CLI::Range(smallest_queue, largest_queue))
+        ->transform(size_between(smallest_queue, largest_queue))
         ->default_str("64M");
     app.add_option("--wait", options->wait_seconds,
                    "How long a peer that is connected to, or the reader of a pipe to write to, may take to appear")

@@ -32,7 +32,7 @@ struct Options {
 
 class Demo {
   public:
-    explicit Demo(std::string folder) : folder_(std::move(folder)) {}
+    Demo(std::string folder, std::string ring) : folder_(std::move(folder)), ring_(std::move(ring)) {}
 
     Status run() {
         for (const auto step : {&Demo::prepare, &Demo::capture, &Demo::decode, &Demo::replay, &Demo::compare}) {
@@ -78,15 +78,16 @@ class Demo {
 
     Status capture() {
         fmt::print(
-            "1. Capture: a driver does 400 block requests, a back-end serves them from disk.img, and\n"
-            "   `vutrace capture` stands between the two.\n");
+            "1. Capture: a driver does 400 block requests on {} rings, a back-end serves them from\n"
+            "   disk.img, and `vutrace capture` stands between the two.\n",
+            ring_);
         const auto listener = Listener::create(file("back-end.sock"));
         if (!listener) {
             return tl::unexpected(listener.error());
         }
         const int listening = listener->socket().number();
         auto back_end = ChildProcess::start({{"demo", "--role", "back-end", "--listening-socket",
-                                              std::to_string(listening), "--image", file("disk.img")},
+                                              std::to_string(listening), "--image", file("disk.img"), "--ring", ring_},
                                              file("back-end.log"),
                                              listening});
         auto capture =
@@ -96,8 +97,8 @@ class Demo {
         if (!back_end || !capture) {
             return tl::unexpected(back_end ? capture.error() : back_end.error());
         }
-        const auto driven =
-            run_child({{"demo", "--role", "driver", "--socket", file("front-end.sock")}, {}}, "the driver");
+        const auto driven = run_child(
+            {{"demo", "--role", "driver", "--socket", file("front-end.sock"), "--ring", ring_}, {}}, "the driver");
         if (!driven) {
             return driven;
         }
@@ -130,8 +131,9 @@ class Demo {
         fmt::print("3. Replay: the same session against a fresh back-end on replayed.img, which is empty again:\n");
         std::error_code error;
         const std::string self = fs::read_symlink("/proc/self/exe", error).string();
-        const std::string command = fmt::format("exec '{}' demo --role back-end --socket '{{socket}}' --image '{}'",
-                                                self, file("replayed.img"));
+        const std::string command =
+            fmt::format("exec '{}' demo --role back-end --socket '{{socket}}' --image '{}' --ring {}", self,
+                        file("replayed.img"), ring_);
         std::fflush(stdout);
         return run_child(
             {{"replay", file("demo.pcap"), "--timing", "max", "--report", file("report.json"), "--spawn", command}, {}},
@@ -163,6 +165,7 @@ class Demo {
     }
 
     std::string folder_;
+    std::string ring_;
 };
 
 Result<std::string> create_folder(const std::string& wanted) {
@@ -189,7 +192,7 @@ ExitStatus run(const Options& options) {
     if (!folder) {
         return report(name, folder.error());
     }
-    const auto done = Demo(*folder).run();
+    const auto done = Demo(*folder, options.role.ring).run();
     if (done) {
         return ExitStatus::ok;
     }
@@ -202,6 +205,9 @@ std::function<ExitStatus()> configure(CLI::App& app) {
     const auto options = std::make_shared<Options>();
     app.add_option("-o,--output", options->folder, "Folder for trace, images and logs (default: a new temporary one)")
         ->type_name("DIR");
+    app.add_option("--ring", options->role.ring, "Layout of the rings: split (default) or packed")
+        ->type_name("LAYOUT")
+        ->check(CLI::IsMember({split_ring, packed_ring}));
     // The parts that the demo runs as processes of their own; hidden from --help by the empty group.
     const auto hidden = [&](auto& value, const char* flag, const char* text) {
         return app.add_option(flag, value, text)->group("");
@@ -219,6 +225,6 @@ std::function<ExitStatus()> configure(CLI::App& app) {
 }  // namespace
 
 const Command demo_command{name, "A whole capture, decode and replay on built-in parts, in seconds",
-                           "Example:\n  vutrace demo -o /tmp/demo", configure};
+                           "Examples:\n  vutrace demo -o /tmp/demo\n  vutrace demo --ring packed", configure};
 
 }  // namespace vutrace::cli

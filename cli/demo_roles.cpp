@@ -21,6 +21,7 @@ namespace vutrace::cli {
 namespace {
 
 constexpr std::uint16_t queue_count = 2;
+constexpr std::uint16_t packed_queue_size = 100;  // packed rings need not be a power of two
 constexpr std::chrono::seconds connect_patience{10};
 constexpr int accept_again_ms = 1000;
 
@@ -71,6 +72,7 @@ ExitStatus run_back_end(const DemoRole& role) {
     replay::BlockBackendOptions options;
     options.image = role.image;
     options.queue_count = queue_count;
+    options.packed = role.ring == packed_ring;
     auto back_end = replay::BlockBackend::open(options);
     if (!back_end) {
         return report("demo", back_end.error());
@@ -114,6 +116,8 @@ ExitStatus run_driver(const DemoRole& role) {
     }
     replay::BlockDriverOptions options;
     options.queue_count = queue_count;
+    options.packed = role.ring == packed_ring;
+    options.queue_size = options.packed ? packed_queue_size : options.queue_size;
     options.only_when_called = true;
     auto driver = replay::BlockDriver::start(std::move(*connection), options, recorder.get());
     if (!driver) {

@@ -70,6 +70,35 @@ CLI::Validator whole_number_from(std::uint64_t least) {
     return CLI::Validator(check, "");
 }
 
+namespace {
+
+// As `parse_size` takes it.
+std::string size_text(std::uint64_t bytes) {
+    constexpr std::string_view suffixes = "kMGT";
+    std::size_t at = 0;
+    for (; bytes != 0 && bytes % 1024 == 0 && at < suffixes.size(); ++at) {
+        bytes /= 1024;
+    }
+    return at == 0 ? std::to_string(bytes) : fmt::format("{}{}", bytes, suffixes[at - 1]);
+}
+
+}  // namespace
+
+CLI::Validator size_between(std::uint64_t least, std::uint64_t most) {
+    const auto convert = [least, most](std::string& text) -> std::string {
+        const auto size = parse_size(text);
+        if (!size) {
+            return size.error().text;
+        }
+        if (*size < least || *size > most) {
+            return fmt::format("'{}' is not between {} and {}", text, size_text(least), size_text(most));
+        }
+        text = std::to_string(*size);
+        return {};
+    };
+    return CLI::Validator(convert, "");
+}
+
 void add_colour_option(CLI::App& app, ColourChoice& choice) {
     app.add_option("--color", choice,
                    "Colour: auto (the default: on a terminal, unless NO_COLOR is set), always or never")

@@ -26,6 +26,9 @@ namespace vutrace::cli {
 
 // For options that are numbers: refuses what is none, such as -1, of which CLI11 makes the largest number.
 [[nodiscard]] CLI::Validator whole_number_from(std::uint64_t least);
+// For options that are sizes: takes what `parse_size` does, and gives bytes to the option. A size outside is refused
+// in the same words.
+[[nodiscard]] CLI::Validator size_between(std::uint64_t least, std::uint64_t most);
 
 // For options that are one of a few words; says which where it is none of them.
 template <class Value>

@@ -98,14 +98,16 @@ std::function<ExitStatus()> configure(CLI::App& app) {
 
 }  // namespace
 
-const Command stats_command{command_name, "Count what happened on the queues: latency, throughput, notifications",
-                            "Examples:\n"
-                            "  vutrace stats blk.pcap\n"
-                            "  vutrace stats --filter 'queue == 1 and used_length > 4096' blk.pcap\n"
-                            "  vutrace stats --json blk.pcap | jq '.sessions[0].queues[0].latency.p99'\n"
-                            "\n"
-                            "Times are those at which capture saw something: with --datapath relay when it happened,\n"
-                            "with tap when it looked. A percentile is at most 3.2 % too high.",
-                            configure};
+const Command stats_command{
+    command_name, "Count what happened on the queues: latency, throughput, notifications",
+    "Examples:\n"
+    "  vutrace stats blk.pcap\n"
+    "  vutrace stats --filter 'queue == 1 and used_length > 4096' blk.pcap\n"
+    "  vutrace stats --json blk.pcap | jq '.sessions[0].queues[0].latency.p99'\n"
+    "\n"
+    "Times are those at which capture saw something: with --datapath relay when it happened,\n"
+    "with tap when it looked, with shadow when it passed it on, so that its own work is part of\n"
+    "the time. A percentile is at most 3.2 % too high.",
+    configure};
 
 }  // namespace vutrace::cli

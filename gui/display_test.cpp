@@ -15,7 +15,10 @@ namespace vutrace::gui {
 namespace {
 
 constexpr int patience = 20000;  // milliseconds
+// Of the light theme.
 constexpr QRgb message_row = 0xffe4f0fb;
+constexpr QRgb chosen_row = 0xff1f6fb5;
+constexpr QRgb tour_colour = 0xffd55e00;
 
 class DisplayTest : public ::testing::Test {
   protected:
@@ -43,8 +46,9 @@ class DisplayTest : public ::testing::Test {
     static void focus() {
         EXPECT_EQ(
             QProcess::execute(QStringLiteral("xdotool"),
-                              {QStringLiteral("search"), QStringLiteral("--onlyvisible"), QStringLiteral("--name"),
-                               QStringLiteral("vutrace"), QStringLiteral("windowfocus"), QStringLiteral("--sync")}),
+                              {QStringLiteral("search"), QStringLiteral("--sync"), QStringLiteral("--onlyvisible"),
+                               QStringLiteral("--name"), QStringLiteral("vutrace"), QStringLiteral("windowfocus"),
+                               QStringLiteral("--sync")}),
             0);
     }
     static void press(const char* keys) {
@@ -53,13 +57,13 @@ class DisplayTest : public ::testing::Test {
     static void type(const QString& text) {
         EXPECT_EQ(QProcess::execute(QStringLiteral("xdotool"), {QStringLiteral("type"), text}), 0);
     }
-    // How much of the screen is rows of messages, in the light theme.
-    static double share_of_messages() {
+    // How much of the screen has that colour.
+    static double share_of(QRgb colour) {
         const QImage image = screen().convertToFormat(QImage::Format_RGB32);
         int count = 0;
         for (int y = 0; y < image.height(); ++y) {
             for (int x = 0; x < image.width(); ++x) {
-                count += image.pixel(x, y) == message_row ? 1 : 0;
+                count += image.pixel(x, y) == colour ? 1 : 0;
             }
         }
         return static_cast<double>(count) / (image.width() * image.height());
@@ -72,18 +76,35 @@ class DisplayTest : public ::testing::Test {
 TEST_F(DisplayTest, ASampleIsSeenFilteredByKeyboardAndTheWindowCloses) {
     start({QStringLiteral("--theme"), QStringLiteral("light"),
            QStringLiteral(VUTRACE_SAMPLES "/bug-iotlb-deadlock.pcap.zst")});
-    ASSERT_TRUE(QTest::qWaitFor([] { return share_of_messages() > 0.08; }, patience)) << share_of_messages();
-    const double all = share_of_messages();
+    ASSERT_TRUE(QTest::qWaitFor([] { return share_of(message_row) > 0.08; }, patience)) << share_of(message_row);
+    const double all = share_of(message_row);
     focus();
     press("ctrl+l");
     type(QStringLiteral("request == SET_OWNER"));
     press("Return");
-    EXPECT_TRUE(QTest::qWaitFor([&] { return share_of_messages() < all / 4; }, patience)) << share_of_messages();
+    EXPECT_TRUE(QTest::qWaitFor([&] { return share_of(message_row) < all / 4; }, patience)) << share_of(message_row);
     EXPECT_EQ(window_.state(), QProcess::Running);
     press("ctrl+q");
     ASSERT_TRUE(QTest::qWaitFor([this] { return window_.state() == QProcess::NotRunning; }, patience));
     EXPECT_EQ(window_.exitStatus(), QProcess::NormalExit);
     EXPECT_EQ(window_.exitCode(), 0);
+}
+
+TEST_F(DisplayTest, ASampleIsOpenedFromTheStartPage) {
+    start({QStringLiteral("--theme"), QStringLiteral("light")});
+    focus();
+    // The chosen row of the list is blue, a little lighter at its top.
+    ASSERT_TRUE(QTest::qWaitFor([] { return share_of(chosen_row) > 0.001; }, patience)) << share_of(chosen_row);
+    EXPECT_EQ(share_of(message_row), 0);
+    if (const QString folder = qEnvironmentVariable("VUTRACE_SCREENSHOTS"); !folder.isEmpty()) {
+        EXPECT_TRUE(screen().save(folder + QStringLiteral("/display-start.png")));
+    }
+    press("Return");
+    EXPECT_TRUE(QTest::qWaitFor([] { return share_of(message_row) > 0.08; }, patience)) << share_of(message_row);
+    press("shift+F1");
+    EXPECT_TRUE(QTest::qWaitFor([] { return share_of(tour_colour) > 0.005; }, patience)) << share_of(tour_colour);
+    press("alt+d");
+    EXPECT_TRUE(QTest::qWaitFor([] { return share_of(tour_colour) == 0; }, patience)) << share_of(tour_colour);
 }
 
 }  // namespace

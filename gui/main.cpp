@@ -42,6 +42,9 @@ int main(int argc, char** argv) {
 
     auto* window = new vutrace::gui::MainWindow(QApplication::applicationVersion());  // deletes itself when closed
     window->show();
+    if (options.positionalArguments().isEmpty()) {
+        window->show_start_page();
+    }
     for (const QString& path : options.positionalArguments()) {
         window->open(path, options.isSet(follow));
     }

@@ -55,7 +55,7 @@ struct BlockBackend::Session {
     Status start_queue(std::uint32_t index);
     Status serve_queues();
     Result<bool> serve_queue(std::uint32_t index, DeviceQueue& queue);
-    void serve_chain(DeviceQueue& queue, std::uint16_t head);
+    void serve_chain(DeviceQueue& queue, const TakenChain& taken);
     bool collect(bool writable, std::vector<MutableByteView>& pieces) const;
     DeviceQueue& queue(std::uint32_t index) { return queues.try_emplace(index, memory).first->second; }
 
@@ -107,6 +107,9 @@ Reply BlockBackend::Session::get_features(Message& /*message*/) {
     if (backend.options_.read_only) {
         features |= bit(blk_ro);
     }
+    if (backend.options_.packed) {
+        features |= bit(protocol::feature::RING_PACKED);
+    }
     return protocol::serialise_u64(features);
 }
 
@@ -154,7 +157,8 @@ Reply BlockBackend::Session::get_vring_base(Message& message) {
         return Bytes{};
     }
     const auto found = queues.find(asked->index);
-    return protocol::serialise(protocol::VringState{asked->index, found == queues.end() ? 0U : found->second.stop()});
+    const auto base = found == queues.end() ? std::nullopt : found->second.stop();
+    return protocol::serialise(protocol::VringState{asked->index, base.value_or(state.ring_base(asked->index))});
 }
 
 Reply BlockBackend::Session::keep_kick(Message& message) {
@@ -211,12 +215,11 @@ Status BlockBackend::Session::apply(const Message& message) {
 }
 
 Status BlockBackend::Session::start_queue(std::uint32_t index) {
-    const auto layout = state.split_ring(index);
+    const auto layout = state.ring(index);
     if (!layout || state.iova_space()) {  // addresses of an IOMMU were not offered
-        return fail(ErrorCode::bad_input, fmt::format("queue {} was started without a valid split ring", index));
+        return fail(ErrorCode::bad_input, fmt::format("queue {} was started without a valid ring", index));
     }
-    return queue(index).start(*layout, state.has_feature(protocol::feature::RING_EVENT_IDX),
-                              static_cast<std::uint16_t>(state.queue(index)->base));
+    return queue(index).start(*layout, state.has_feature(protocol::feature::RING_EVENT_IDX), state.ring_base(index));
 }
 
 Status BlockBackend::Session::handle(Message& message) {
@@ -274,14 +277,14 @@ bool BlockBackend::Session::collect(bool writable, std::vector<MutableByteView>&
     return inside;
 }
 
-void BlockBackend::Session::serve_chain(DeviceQueue& queue, std::uint16_t head) {
+void BlockBackend::Session::serve_chain(DeviceQueue& queue, const TakenChain& taken) {
     std::vector<MutableByteView> readable;
     std::vector<MutableByteView> writable;
     std::uint32_t written = 0;
     if (chain.problem == virtio::ChainProblem::none && collect(false, readable) && collect(true, writable)) {
         written = backend.image_.serve(std::move(readable), std::move(writable));
     }
-    queue.give_back(head, written);
+    queue.give_back(taken, written);
     ++backend.requests_served_;
     if (backend.options_.served) {
         backend.options_.served(backend.requests_served_);
@@ -297,13 +300,13 @@ Result<bool> BlockBackend::Session::serve_queue(std::uint32_t index, DeviceQueue
     }
     bool more = true;
     for (std::uint32_t served = 0; more && served < known->size.value_or(0); ++served) {
-        const auto head = queue.take(chain);
-        if (!head) {
-            return tl::unexpected(head.error());
+        const auto taken = queue.take(chain);
+        if (!taken) {
+            return tl::unexpected(taken.error());
         }
-        more = head->has_value();
+        more = taken->has_value();
         if (more) {
-            serve_chain(queue, **head);
+            serve_chain(queue, **taken);
         }
     }
     const Status notified = queue.notify();

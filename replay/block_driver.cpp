@@ -47,12 +47,29 @@ std::uint64_t BlockDriver::kicks() const noexcept {
                            [](std::uint64_t sum, const QueueDriver& queue) { return sum + queue.kicks(); });
 }
 
+// Direct: in the ring, where a chain of a split one begins at a place of its own. Indirect: in the table at `table`,
+// whose entries a packed ring's device takes in sequence, whatever they say.
+void BlockDriver::link(trace::ChainEntry& entry, std::uint16_t slot, std::uint64_t table,
+                       std::vector<trace::ChainDescriptor> buffers) const {
+    const bool indirect = state_.has_feature(feature::RING_INDIRECT_DESC);
+    const bool by_id = options_.packed;
+    entry.head = static_cast<std::uint16_t>(indirect || by_id ? slot : slot * descriptors_per_chain);
+    const std::uint16_t first = indirect ? std::uint16_t{0} : entry.head;
+    for (std::size_t i = 0; i + 1 < buffers.size() && !(by_id && indirect); ++i) {
+        buffers[i].flags |= virtio::descriptor_next;
+        buffers[i].next = static_cast<std::uint16_t>(by_id ? slot : first + i + 1);
+    }
+    if (indirect) {
+        const auto size = static_cast<std::uint32_t>(buffers.size() * virtio::descriptor_size);
+        entry.descriptors.push_back({table, size, virtio::descriptor_indirect, 0});
+    }
+    entry.descriptors.insert(entry.descriptors.end(), buffers.begin(), buffers.end());
+}
+
 trace::ChainEntry BlockDriver::build_chain(std::uint16_t queue, std::uint16_t slot, const BlockRequest& request) const {
     const std::uint64_t header = header_address(queue, slot);
-    const bool indirect = state_.has_feature(feature::RING_INDIRECT_DESC);
     trace::ChainEntry entry;
     entry.proof = trace::Proof::verified;
-    entry.head = static_cast<std::uint16_t>(indirect ? slot : slot * descriptors_per_chain);
     std::vector<trace::ChainDescriptor> buffers{{header, virtio::block::request_header_size, 0, 0}};
     const std::uint64_t data = data_address(queue, slot);
     if (!request.data.empty()) {
@@ -62,16 +79,7 @@ trace::ChainEntry BlockDriver::build_chain(std::uint16_t queue, std::uint16_t sl
         buffers.push_back({data, request.read_length, virtio::descriptor_write, 0});
     }
     buffers.push_back({header + status_offset, 1, virtio::descriptor_write, 0});
-    const std::uint16_t first = indirect ? std::uint16_t{0} : entry.head;
-    for (std::size_t i = 0; i + 1 < buffers.size(); ++i) {
-        buffers[i].flags |= virtio::descriptor_next;
-        buffers[i].next = static_cast<std::uint16_t>(first + i + 1);
-    }
-    if (indirect) {
-        const auto size = static_cast<std::uint32_t>(buffers.size() * virtio::descriptor_size);
-        entry.descriptors.push_back({header + table_offset, size, virtio::descriptor_indirect, 0});
-    }
-    entry.descriptors.insert(entry.descriptors.end(), buffers.begin(), buffers.end());
+    link(entry, slot, header + table_offset, std::move(buffers));
     const MutableByteView head = entry.content.add_literal_space(virtio::block::request_header_size);
     std::fill(head.begin(), head.end(), std::byte{0});
     store<std::uint32_t>(head, 0, request.type);

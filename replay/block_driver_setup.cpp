@@ -35,7 +35,7 @@ std::uint64_t wanted_features(const BlockDriverOptions& options) {
     constexpr unsigned blk_flush = 9, blk_mq = 12, blk_discard = 13, blk_write_zeroes = 14;
     return bit(feature::VERSION_1) | bit(feature::PROTOCOL_FEATURES) | bit(blk_flush) | bit(blk_mq) | bit(blk_discard) |
            bit(blk_write_zeroes) | (options.event_index ? bit(feature::RING_EVENT_IDX) : 0) |
-           (options.indirect ? bit(feature::RING_INDIRECT_DESC) : 0);
+           (options.indirect ? bit(feature::RING_INDIRECT_DESC) : 0) | (options.packed ? bit(feature::RING_PACKED) : 0);
 }
 
 constexpr std::uint64_t wanted_protocol_features = bit(protocol_feature::MQ) | bit(protocol_feature::REPLY_ACK) |
@@ -49,9 +49,13 @@ BlockDriver::BlockDriver(Connection connection, BlockDriverOptions options, Obse
 
 Result<std::unique_ptr<BlockDriver>> BlockDriver::start(Connection connection, BlockDriverOptions options,
                                                         Observer* observer) {
-    if (!virtio::is_split_queue_size(options.queue_size) || options.queue_size < 4 || options.queue_count == 0) {
-        return fail(ErrorCode::usage, fmt::format("{} queues of size {}: queues need a power of two of at least 4",
-                                                  options.queue_count, options.queue_size));
+    const bool possible = options.packed ? virtio::is_packed_queue_size(options.queue_size)
+                                         : virtio::is_split_queue_size(options.queue_size);
+    if (!possible || options.queue_size < 4 || options.queue_count == 0) {
+        return fail(ErrorCode::usage,
+                    fmt::format("{} queues of size {}: queues need at least 4 entries, those of split rings a power of "
+                                "two",
+                                options.queue_count, options.queue_size));
     }
     connection.set_observer(observer);
     std::unique_ptr<BlockDriver> driver(new BlockDriver(std::move(connection), options, observer));
@@ -122,11 +126,12 @@ Status BlockDriver::negotiate() {
     if (!features) {
         return tl::unexpected(features.error());
     }
-    const std::uint64_t needed = bit(feature::VERSION_1) | bit(feature::PROTOCOL_FEATURES);
+    const std::uint64_t needed =
+        bit(feature::VERSION_1) | bit(feature::PROTOCOL_FEATURES) | (options_.packed ? bit(feature::RING_PACKED) : 0);
     if ((*features & needed) != needed) {
-        return fail(ErrorCode::unsupported, fmt::format("the back-end offers features {:#x}, without VERSION_1 or "
-                                                        "PROTOCOL_FEATURES",
-                                                        *features));
+        return fail(ErrorCode::unsupported,
+                    fmt::format("the back-end offers features {:#x}, without VERSION_1, PROTOCOL_FEATURES{}", *features,
+                                options_.packed ? " or RING_PACKED" : ""));
     }
     const auto offered = ask_number(FrontEndRequest::GET_PROTOCOL_FEATURES);
     if (!offered) {
@@ -169,6 +174,7 @@ Status BlockDriver::negotiate() {
 
 Status BlockDriver::share_memory() {
     const std::uint64_t size = options_.queue_size;
+    // of a split ring; a packed one's event areas stand where the available and the used ring would be
     ring_bytes_ = round_up(16 * size + 6 + 2 * size, page) + round_up(6 + 8 * size, page);
     const std::uint64_t data_bytes = std::uint64_t{options_.queue_count} * slot_count() * options_.max_data;
     memory_size_ = round_up(high_start + options_.queue_count * ring_bytes_ + data_bytes, page);
@@ -215,8 +221,13 @@ Status BlockDriver::start_queue(std::uint16_t number) {
     if (!kick || !call) {
         return tl::unexpected(kick ? call.error() : kick.error());
     }
-    Status done = queue.start({virtio::SplitRingLayout{options_.queue_size, descriptors, available, used},
-                               state_.has_feature(feature::RING_EVENT_IDX), 0, 0});
+    virtio::RingLayout layout = virtio::SplitRingLayout{options_.queue_size, descriptors, available, used};
+    if (options_.packed) {
+        layout = virtio::PackedRingLayout{options_.queue_size, descriptors, available, used};
+    }
+    const std::uint32_t base = state_.ring_base(number);
+    const auto begin = static_cast<std::uint16_t>(base);
+    Status done = queue.start({layout, state_.has_feature(feature::RING_EVENT_IDX), begin, begin});
     const std::array kick_number{kick->number()};
     const std::array call_number{call->number()};
     const auto step = [&](FrontEndRequest request, const Bytes& payload, std::span<const int> numbers) {
@@ -225,7 +236,7 @@ Status BlockDriver::start_queue(std::uint16_t number) {
     using protocol::serialise;
     step(FrontEndRequest::SET_VRING_CALL, protocol::serialise_u64(number), call_number);
     step(FrontEndRequest::SET_VRING_NUM, serialise(protocol::VringState{number, options_.queue_size}), {});
-    step(FrontEndRequest::SET_VRING_BASE, serialise(protocol::VringState{number, 0}), {});
+    step(FrontEndRequest::SET_VRING_BASE, serialise(protocol::VringState{number, base}), {});
     step(FrontEndRequest::SET_VRING_ADDR,
          serialise(
              protocol::VringAddress{number, 0, user_base + descriptors, user_base + used, user_base + available, used}),

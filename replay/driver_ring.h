@@ -23,10 +23,18 @@ class DriverRing {
     DriverRing& operator=(const DriverRing&) = delete;
     virtual ~DriverRing() = default;
 
-    // Places the ring and writes its indices, flags and event fields. Error: bad_input (see RingAccess).
+    // Places the ring and writes its indices, flags and event fields. Error: bad_input (see RingAccess; an index
+    // outside the ring).
     [[nodiscard]] virtual Status start() = 0;
+    // Heads of the chains that are in flight after `start`, as far as the ring's memory tells.
+    [[nodiscard]] virtual std::vector<std::uint16_t> from_before() const = 0;
+    // One of them is the driver's again, whatever the device does with it. What it takes of the ring stays taken.
+    virtual void forget_from_before(std::uint16_t head) = 0;
     // Before each use: the memory may have been updated. Error: bad_input.
     [[nodiscard]] virtual Status follow() = 0;
+    // The ring is elsewhere from now on. Error: bad_input, and then it is where it was.
+    [[nodiscard]] virtual Status move(const virtio::RingLayout& layout) = 0;
+    [[nodiscard]] virtual virtio::RingLayout layout() const noexcept = 0;
 
     [[nodiscard]] virtual std::uint32_t size() const noexcept = 0;
     [[nodiscard]] virtual bool has_room(const trace::ChainEntry& entry, std::size_t in_flight) const noexcept = 0;

@@ -23,6 +23,8 @@ struct DriverCase {
     bool event_index;
     bool indirect;
     std::uint32_t memory_slots;
+    bool packed{false};
+    bool only_when_called{false};
 };
 
 class DriverAndBackend : public ::testing::TestWithParam<DriverCase> {};
@@ -33,12 +35,15 @@ TEST_P(DriverAndBackend, ReadsGiveWhatWasWritten) {
     BlockBackendOptions backend_options;
     backend_options.image = create_image(folder, "disk.img", image_size);
     backend_options.memory_slots = options.memory_slots;
+    backend_options.packed = options.packed;
     ServedBackend backend(backend_options);
     BlockDriverOptions driver_options;
     driver_options.queue_count = options.queue_count;
     driver_options.queue_size = options.queue_size;
     driver_options.event_index = options.event_index;
     driver_options.indirect = options.indirect;
+    driver_options.packed = options.packed;
+    driver_options.only_when_called = options.only_when_called;
     {
         auto driver = BlockDriver::start(Connection(std::move(backend.front_end)), driver_options);
         ASSERT_TRUE(driver) << describe(driver.error());
@@ -61,7 +66,16 @@ INSTANTIATE_TEST_SUITE_P(AllWays, DriverAndBackend,
                                            DriverCase{"EventIndex", 1, 128, true, false, 32},
                                            DriverCase{"Indirect", 1, 64, false, true, 0},
                                            DriverCase{"EventIndexAndIndirect", 2, 256, true, true, 32},
-                                           DriverCase{"SmallestRing", 1, 4, true, false, 32}),
+                                           DriverCase{"SmallestRing", 1, 4, true, false, 32},
+                                           DriverCase{"Called", 2, 64, true, true, 32, false, true},
+                                           DriverCase{"Packed", 1, 128, false, false, 0, true},
+                                           DriverCase{"PackedEventIndex", 1, 100, true, false, 32, true},
+                                           DriverCase{"PackedIndirect", 2, 63, false, true, 0, true},
+                                           DriverCase{"PackedEventIndexAndIndirect", 2, 257, true, true, 32, true},
+                                           DriverCase{"PackedSmallestRing", 1, 4, true, false, 32, true},
+                                           DriverCase{"PackedOddRing", 1, 5, true, false, 32, true},
+                                           DriverCase{"PackedCalled", 2, 63, true, true, 32, true, true},
+                                           DriverCase{"PackedCalledAlways", 1, 11, false, false, 32, true, true}),
                          [](const auto& each) { return each.param.name; });
 
 TEST(DriverAndBackendErrors, RequestsBeyondTheImageAreRefusedByStatus) {
@@ -89,6 +103,34 @@ TEST(DriverAndBackendErrors, RequestsBeyondTheImageAreRefusedByStatus) {
     }
 }
 
+TEST(DriverAndBackendErrors, PackedRingsAreWantedOfABackEndThatHasThem) {
+    const TemporaryFolder folder;
+    BlockBackendOptions options;
+    options.image = create_image(folder, "disk.img", image_size);
+    ServedBackend backend(options);
+    BlockDriverOptions wanted;
+    wanted.packed = true;
+    const auto driver = BlockDriver::start(Connection(std::move(backend.front_end)), wanted);
+    ASSERT_FALSE(driver);
+    EXPECT_EQ(driver.error().code, ErrorCode::unsupported);
+}
+
+TEST(DriverAndBackendErrors, QueueSizesThatARingCannotHaveAreRefused) {
+    for (const auto& [size, packed] : {std::pair(std::uint16_t{3}, false),
+                                       {std::uint16_t{100}, false},
+                                       {std::uint16_t{3}, true},
+                                       {std::uint16_t{40'000}, true}}) {
+        auto pair = create_socket_pair();
+        ASSERT_TRUE(pair);
+        BlockDriverOptions options;
+        options.queue_size = size;
+        options.packed = packed;
+        const auto driver = BlockDriver::start(Connection(std::move(pair->first)), options);
+        ASSERT_FALSE(driver) << size;
+        EXPECT_EQ(driver.error().code, ErrorCode::usage);
+    }
+}
+
 TEST(DriverAndBackendErrors, BackEndThatClosesIsReported) {
     auto pair = create_socket_pair();
     ASSERT_TRUE(pair);
@@ -106,165 +148,6 @@ TEST(DriverAndBackendErrors, BackEndThatNeverAnswersIsReported) {
     const auto driver = BlockDriver::start(Connection(std::move(pair->first)), options);
     ASSERT_FALSE(driver);
     EXPECT_EQ(driver.error().code, ErrorCode::timeout);
-}
-
-// --- One queue without sockets: both halves on one memory.
-
-class QueuePair : public ::testing::Test {
-  protected:
-    void SetUp() override {
-        auto file = create_memory_file("test", 1U << 20U);
-        ASSERT_TRUE(file);
-        file_ = std::move(*file);
-        map({{{0, 0x10000, 0, 0}, 1}, {{0x80000, 0x10000, 0, 0x10000}, 1}});
-        ASSERT_TRUE(driver_.start({layout_, false, 0, 0}));
-        ASSERT_TRUE(device_.start(layout_, false, 0));
-    }
-    void map(const std::vector<session::KnownRegion>& regions) {
-        ASSERT_TRUE(memory_.update(regions, [this](std::uint32_t) { return &file_; }));
-    }
-    static trace::ChainEntry chain(std::uint16_t head, std::vector<trace::ChainDescriptor> descriptors) {
-        trace::ChainEntry entry;
-        entry.head = head;
-        entry.descriptors = std::move(descriptors);
-        return entry;
-    }
-    FileDescriptor file_;
-    MappedMemory memory_;
-    virtio::SplitRingLayout layout_{8, 0x1000, 0x2000, 0x3000};
-    QueueDriver driver_{memory_, 0};
-    DeviceQueue device_{memory_};
-    virtio::Chain walked_;
-    std::vector<Completion> completions_;
-};
-
-TEST_F(QueuePair, DeviceSeesDescriptorsAndBytesAsGiven) {
-    trace::ChainEntry entry =
-        chain(5, {{0x80000, 4, virtio::descriptor_next, 2}, {0x80100, 8, virtio::descriptor_write, 0}});
-    entry.content.add_literal(as_bytes("data"));
-    ASSERT_TRUE(driver_.offer(entry));
-    auto head = device_.take(walked_);
-    ASSERT_TRUE(head);
-    EXPECT_FALSE(head->has_value()) << "seen before it was published";
-    ASSERT_TRUE(driver_.publish());
-    head = device_.take(walked_);
-    ASSERT_TRUE(head);
-    EXPECT_EQ(*head, std::uint16_t{5});
-    EXPECT_EQ(walked_.problem, virtio::ChainProblem::none);
-    EXPECT_EQ(walked_.readable_bytes, 4U);
-    EXPECT_EQ(walked_.writable_bytes, 8U);
-    std::array<std::byte, 4> bytes{};
-    ASSERT_TRUE(memory_.read(0x80000, bytes));
-    EXPECT_TRUE(std::ranges::equal(bytes, as_bytes("data")));
-}
-
-TEST_F(QueuePair, TablesAreWrittenBehindIndirectDescriptors) {
-    ASSERT_TRUE(driver_.offer(chain(1, {{0x80200, 48, virtio::descriptor_indirect, 0},
-                                        {0x80000, 4, virtio::descriptor_next, 2},
-                                        {0x80100, 8, virtio::descriptor_write, 0}})));
-    ASSERT_TRUE(driver_.publish());
-    const auto head = device_.take(walked_);
-    ASSERT_TRUE(head);
-    EXPECT_EQ(*head, std::uint16_t{1});
-    EXPECT_EQ(walked_.problem, virtio::ChainProblem::none);
-    EXPECT_EQ(walked_.writable_bytes, 8U);
-}
-
-TEST_F(QueuePair, CompletionsMayComeInAnyOrder) {
-    for (std::uint16_t head = 0; head < 4; ++head) {
-        ASSERT_TRUE(driver_.offer(chain(head, {{0x80000, 1, virtio::descriptor_write, 0}}), head + 100U));
-    }
-    ASSERT_TRUE(driver_.publish());
-    while (*device_.take(walked_)) {
-    }
-    for (const std::uint16_t head : std::array<std::uint16_t, 4>{3, 0, 2, 1}) {
-        device_.give_back(head, head);
-    }
-    ASSERT_TRUE(driver_.take_used(completions_));
-    ASSERT_EQ(completions_.size(), 4U);
-    EXPECT_EQ(completions_[0].head, 3U);
-    EXPECT_EQ(completions_[0].chain.token, 103U);
-    EXPECT_EQ(completions_[3].head, 1U);
-    EXPECT_EQ(driver_.in_flight(), 0U);
-}
-
-TEST_F(QueuePair, HeadThatWasNeverOfferedIsUnknown) {
-    ASSERT_TRUE(driver_.offer(chain(0, {{0x80000, 1, 0, 0}})));
-    ASSERT_TRUE(driver_.publish());
-    ASSERT_TRUE(device_.take(walked_));
-    device_.give_back(7, 0);
-    ASSERT_TRUE(driver_.take_used(completions_));
-    ASSERT_EQ(completions_.size(), 1U);
-    EXPECT_FALSE(completions_[0].known);
-    EXPECT_EQ(driver_.in_flight(), 1U);
-}
-
-TEST_F(QueuePair, UsedIndexThatRanAheadEndsTheQueue) {
-    device_.give_back(0, 0);
-    const auto taken = driver_.take_used(completions_);
-    ASSERT_FALSE(taken);
-    EXPECT_EQ(taken.error().code, ErrorCode::bad_input);
-    EXPECT_FALSE(driver_.started());
-}
-
-TEST_F(QueuePair, AvailableIndexThatRanAheadEndsTheQueue) {
-    const auto ring = RingAccess::create(memory_, layout_);
-    ASSERT_TRUE(ring);
-    ring->set_available_index(9);
-    const auto taken = device_.take(walked_);
-    ASSERT_FALSE(taken);
-    EXPECT_EQ(taken.error().code, ErrorCode::bad_input);
-    EXPECT_FALSE(device_.started());
-}
-
-TEST_F(QueuePair, FullRingTakesNoMore) {
-    for (std::uint16_t head = 0; head < 8; ++head) {
-        ASSERT_TRUE(driver_.offer(chain(head, {{0x80000, 1, 0, 0}})));
-    }
-    const auto offered = driver_.offer(chain(0, {{0x80000, 1, 0, 0}}));
-    ASSERT_FALSE(offered);
-    EXPECT_EQ(offered.error().code, ErrorCode::limit);
-}
-
-TEST_F(QueuePair, ChainOutsideTheMemoryIsOfferedAndNamed) {
-    trace::ChainEntry entry = chain(2, {{0x40000, 4, 0, 0}});
-    entry.content.add_literal(as_bytes("data"));
-    const auto offered = driver_.offer(entry);
-    ASSERT_FALSE(offered);
-    EXPECT_EQ(offered.error().code, ErrorCode::bad_input);
-    ASSERT_TRUE(driver_.publish());
-    const auto head = device_.take(walked_);
-    ASSERT_TRUE(head);
-    EXPECT_EQ(*head, std::uint16_t{2});
-}
-
-TEST_F(QueuePair, RingIsFoundAgainAfterTheRegionsChanged) {
-    ASSERT_TRUE(driver_.offer(chain(0, {{0x1000, 1, 0, 0}})));
-    map({{{0, 0x8000, 0, 0}, 1}});  // the same file, mapped anew
-    ASSERT_TRUE(driver_.publish());
-    const auto head = device_.take(walked_);
-    ASSERT_TRUE(head);
-    EXPECT_EQ(*head, std::uint16_t{0});
-    map({});
-    EXPECT_FALSE(device_.take(walked_));
-    EXPECT_FALSE(driver_.take_used(completions_));
-}
-
-TEST_F(QueuePair, KicksOnlyWhenTheDeviceAsksForIt) {
-    auto kick = create_event_descriptor();
-    ASSERT_TRUE(kick);
-    driver_.set_kick(*kick->duplicate());
-    const auto ring = RingAccess::create(memory_, layout_);
-    ASSERT_TRUE(ring);
-    ring->set_used_flags(virtio::used_no_notify);
-    ASSERT_TRUE(driver_.offer(chain(0, {{0x80000, 1, 0, 0}})));
-    ASSERT_TRUE(driver_.publish());
-    EXPECT_EQ(*take_event(*kick), 0U);
-    ring->set_used_flags(0);
-    ASSERT_TRUE(driver_.offer(chain(1, {{0x80000, 1, 0, 0}})));
-    ASSERT_TRUE(driver_.offer(chain(2, {{0x80000, 1, 0, 0}})));
-    ASSERT_TRUE(driver_.publish());
-    EXPECT_EQ(*take_event(*kick), 1U);
 }
 
 // --- Guest memory

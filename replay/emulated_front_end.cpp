@@ -19,6 +19,8 @@ namespace {
 
 using protocol::FrontEndRequest;
 
+constexpr std::size_t ring_parts = 3;
+
 bool is_request(const protocol::Header& header, FrontEndRequest request) noexcept {
     return header.request == static_cast<std::uint32_t>(request);
 }
@@ -74,6 +76,7 @@ EmulatedFrontEnd::EmulatedFrontEnd(Connection connection, const RecordedTranslat
     : connection_(std::move(connection)), observer_(observer), translations_(connection_, state_, recorded) {
     connection_.set_observer(observer);
     connection_.set_request_handler(&translations_);
+    translations_.set_before_update([this](const protocol::Iotlb& update) { follow_rings(update); });
 }
 
 QueueDriver& EmulatedFrontEnd::driver_of(std::uint16_t number) {
@@ -119,6 +122,12 @@ Status EmulatedFrontEnd::take_in(Outgoing& outgoing, const RecordedStart* start,
     std::vector<std::uint32_t> ids;
     std::transform(outgoing.record.descriptors.begin(), outgoing.record.descriptors.end(), std::back_inserter(ids),
                    [](const trace::Descriptor& descriptor) { return descriptor.id; });
+    if (is_request(*outgoing.header, FrontEndRequest::IOTLB_MSG)) {
+        const auto update = protocol::parse_iotlb(outgoing.payload());
+        if (update && update->type == protocol::Iotlb::update) {
+            follow_rings(*update);
+        }
+    }
     const session::Change change = state_.apply(Side::front_end, *outgoing.header, outgoing.payload(), ids);
     if (change.memory) {
         const auto mapped = memory_.update(state_.regions(), [this](std::uint32_t id) { return files_.find(id); });
@@ -144,10 +153,14 @@ Status EmulatedFrontEnd::start_queue(std::uint16_t number, const RecordedStart* 
     // Behind an IOMMU the ring is set up before the device asks where it is, as the recorded driver's was: by then it
     // may have chains, and an answer makes the device look.
     const bool translated = state_.iova_space().has_value();
-    if (translated && (start == nullptr || !start->translated)) {
+    starts_.erase(number);
+    if (translated && (start == nullptr || start->placements.empty())) {
         return {};  // nobody ever told the device where it is
     }
-    const auto layout = translated ? start->translated : state_.ring(number);
+    if (translated) {
+        starts_[number] = start;
+    }
+    const auto layout = translated ? std::optional(start->placements.front().layout) : state_.ring(number);
     if (!layout) {
         return fail(ErrorCode::unsupported,
                     fmt::format("queue {} has no ring that lies in guest memory: its chains are skipped", number));
@@ -158,17 +171,58 @@ Status EmulatedFrontEnd::start_queue(std::uint16_t number, const RecordedStart* 
         }
     }
     const std::uint32_t base = state_.ring_base(number);
-    const auto available = static_cast<std::uint16_t>(base);
-    std::uint16_t used = available;
-    const auto* split = std::get_if<virtio::SplitRingLayout>(&*layout);
-    if (split != nullptr && start != nullptr && !start->images.empty()) {
-        const auto ring = RingAccess::create(memory_, *split);
-        // The image was taken while the device ran already: a used index beyond the base is from later.
-        const bool behind = ring && static_cast<std::uint16_t>(available - ring->used_index()) <= split->size;
-        used = behind ? ring->used_index() : available;
-    }
-    return driver_of(number).start({*layout, state_.has_feature(protocol::feature::RING_EVENT_IDX), available, used,
+    const bool images = start != nullptr && !start->images.empty();
+    return driver_of(number).start({*layout, state_.has_feature(protocol::feature::RING_EVENT_IDX),
+                                    static_cast<std::uint16_t>(base), used_at_start(*layout, base, images),
                                     state_.has_feature(protocol::feature::IN_ORDER)});
+}
+
+// Up to where the device gave chains back: what is between that and the base is in flight. Nonsense counts as nothing
+// in flight.
+std::uint16_t EmulatedFrontEnd::used_at_start(const virtio::RingLayout& layout, std::uint32_t base, bool images) const {
+    const auto available = static_cast<std::uint16_t>(base);
+    if (const auto* packed = std::get_if<virtio::PackedRingLayout>(&layout)) {
+        const virtio::PackedBase both = virtio::PackedBase::parse(base);
+        const bool possible =
+            both.used.offset < packed->size && both.used.distance_to(both.available, packed->size) <= packed->size;
+        return possible ? both.used.value() : available;
+    }
+    if (!images) {
+        return available;
+    }
+    const auto& split = std::get<virtio::SplitRingLayout>(layout);
+    const auto ring = RingAccess::create(memory_, split);
+    // The image was taken while the device ran already: a used index beyond the base is from later.
+    const bool behind = ring && static_cast<std::uint16_t>(available - ring->used_index()) <= split.size;
+    return behind ? ring->used_index() : available;
+}
+
+// A ring that is translated anew may be elsewhere then. The device has done with the old place when it is told of the
+// new one, and finds there what it left.
+void EmulatedFrontEnd::follow_rings(const protocol::Iotlb& update) {
+    const AddressRange told = range_of(update.iova, update.size);
+    for (const auto& [number, start] : starts_) {
+        const session::QueueState* queue = state_.queue(number);
+        QueueDriver& driver = driver_of(number);
+        const std::vector<RingRange> parts = driver.ring_ranges();
+        if (queue == nullptr || !queue->addresses || parts.size() != ring_parts) {
+            continue;
+        }
+        const protocol::VringAddress& at = *queue->addresses;
+        const std::array addresses{at.descriptor, at.available, at.used};  // as the parts are
+        bool touched = false;
+        for (std::size_t i = 0; i < ring_parts; ++i) {
+            const AddressRange part = range_of(addresses[i], parts[i].length);
+            touched = touched || (part.begin < told.end && told.begin < part.end);
+        }
+        if (!touched) {
+            continue;
+        }
+        const auto next =
+            std::find_if(start->placements.begin() + 1, start->placements.end(),
+                         [this](const RingPlacement& placement) { return placement.since > translations_.position(); });
+        (void)driver.move(std::prev(next)->layout);  // a queue that cannot go there has its chains skipped
+    }
 }
 
 // --- Descriptors

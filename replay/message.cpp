@@ -16,13 +16,6 @@ int milliseconds_until(Deadline deadline) noexcept {
     return static_cast<int>(std::clamp(left, std::chrono::milliseconds(0), longest).count());
 }
 
-Bytes serialise_message(const protocol::Header& header, ByteView payload) {
-    Bytes bytes(protocol::header_size);
-    protocol::serialise_header(header, bytes);
-    bytes.insert(bytes.end(), payload.begin(), payload.end());
-    return bytes;
-}
-
 Status send_until(const FileDescriptor& socket, ByteView bytes, std::span<const int> numbers, Deadline deadline) {
     while (!bytes.empty()) {
         const auto sent = send(socket, bytes, numbers, false);

@@ -1,4 +1,5 @@
 #include "driver_ring.h"
+#include "packed_ring_access.h"
 
 #include <vutrace/replay/ring_access.h>
 
@@ -6,7 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <deque>
 #include <utility>
 
@@ -25,28 +25,49 @@ class PackedDriverRing final : public DriverRing {
           in_order_(start.in_order),
           next_available_(Position::parse(start.available_index)),
           published_(next_available_),
-          next_used_(next_available_),
+          next_used_(Position::parse(start.used_index)),
           free_(layout_.size) {}
 
-    // As a ring on which everything was used: before the position in its round, behind it in the one before.
+    // Behind the chains in flight as a ring on which everything was used, each place in the round before.
     Status start() override {
-        if (Status placed = place(); !placed) {
+        if (Status placed = ring_.place(layout_); !placed) {
             return placed;
         }
-        if (next_available_.offset >= layout_.size) {
-            return fail(ErrorCode::bad_input, fmt::format("queue {} begins at {} in a ring of {}", queue_,
-                                                          next_available_.offset, layout_.size));
+        const bool inside = next_available_.offset < layout_.size && next_used_.offset < layout_.size;
+        const std::uint32_t behind = inside ? next_used_.distance_to(next_available_, layout_.size) : 0;
+        if (!inside || behind > layout_.size) {
+            return fail(ErrorCode::bad_input,
+                        fmt::format("queue {} begins at {:#x}, with {:#x} used, in a ring of {}", queue_,
+                                    next_available_.value(), next_used_.value(), layout_.size));
         }
-        for (std::uint32_t i = 0; i < layout_.size; ++i) {
-            const bool wrap = i < next_available_.offset ? next_available_.wrap : !next_available_.wrap;
-            const auto offset = static_cast<std::uint16_t>(i);
-            store(flags_of(offset), virtio::used_flags(wrap));
-        }
-        put_event(driver_event_, {0, virtio::PackedEvent::enable});
-        put_event(device_event_, {0, virtio::PackedEvent::enable});
+        const std::uint32_t known = find_in_flight(behind);
+        mark_used(next_used_.plus(known, layout_.size), layout_.size - known);
+        free_ = layout_.size - behind;
+        ring_->set_driver_event({0, virtio::PackedEvent::enable});
+        ring_->set_device_event({0, virtio::PackedEvent::enable});
         return {};
     }
-    Status follow() override { return epoch_ == memory_.physical().epoch() ? Status{} : place(); }
+    std::vector<std::uint16_t> from_before() const override {
+        std::vector<std::uint16_t> ids;
+        std::transform(in_flight_.begin(), in_flight_.end(), std::back_inserter(ids),
+                       [](const InFlight& one) { return one.id; });
+        return ids;
+    }
+    void forget_from_before(std::uint16_t head) override {
+        const auto found = std::find_if(in_flight_.begin(), in_flight_.end(),
+                                        [head](const InFlight& one) { return one.from_before && one.id == head; });
+        if (found != in_flight_.end()) {
+            in_flight_.erase(found);
+        }
+    }
+    Status follow() override { return ring_.follow(); }
+    Status move(const virtio::RingLayout& layout) override {
+        const auto& there = std::get<virtio::PackedRingLayout>(layout);
+        Status placed = ring_.place(there);
+        layout_ = placed ? there : layout_;
+        return placed;
+    }
+    virtio::RingLayout layout() const noexcept override { return layout_; }
 
     std::uint32_t size() const noexcept override { return layout_.size; }
     bool has_room(const trace::ChainEntry& entry, std::size_t /*in_flight*/) const noexcept override {
@@ -64,8 +85,7 @@ class PackedDriverRing final : public DriverRing {
         std::uint64_t writable = 0;
         virtio::for_each_buffer(entry.descriptors, true,
                                 [&](std::uint64_t /*address*/, std::uint32_t length) { writable += length; });
-        in_flight_.push_back(
-            {entry.head, slots, static_cast<std::uint32_t>(std::min<std::uint64_t>(writable, UINT32_MAX))});
+        in_flight_.push_back({entry.head, slots, bounded(writable), false});
         next_available_ = next_available_.plus(slots, layout_.size);
         free_ -= slots;
         return all_written;
@@ -73,17 +93,17 @@ class PackedDriverRing final : public DriverRing {
     std::uint16_t unpublished() const noexcept override { return static_cast<std::uint16_t>(heads_.size()); }
     bool publish() override {
         for (const auto& [offset, flags] : heads_) {
-            store(flags_of(offset), flags);
+            ring_->set_flags(offset, flags);
         }
         heads_.clear();
         full_fence();
-        return virtio::needs_event(virtio::parse_packed_event({device_event_, virtio::packed_event_bytes}),
-                                   std::exchange(published_, next_available_), next_available_, layout_.size);
+        return virtio::needs_event(ring_->device_event(), std::exchange(published_, next_available_), next_available_,
+                                   layout_.size);
     }
 
     Status take_used(std::size_t /*in_flight*/, std::vector<Used>& used) override {
-        while (free_ != layout_.size && virtio::is_used(load(flags_of(next_used_.offset)), next_used_.wrap)) {
-            const auto descriptor = virtio::parse_packed_descriptor({at(next_used_.offset), virtio::descriptor_size});
+        while (free_ != layout_.size && virtio::is_used(ring_->flags(next_used_.offset), next_used_.wrap)) {
+            const virtio::RingDescriptor descriptor = ring_->descriptor(next_used_.offset);
             const auto named = std::find_if(in_flight_.begin(), in_flight_.end(),
                                             [&](const InFlight& one) { return one.id == descriptor.next; });
             if (named == in_flight_.end()) {
@@ -105,16 +125,16 @@ class PackedDriverRing final : public DriverRing {
     }
     bool enable_call() override {
         const bool at_next = event_index_;
-        put_event(driver_event_,
-                  {next_used_.value(), static_cast<std::uint16_t>(at_next ? virtio::PackedEvent::descriptor
-                                                                          : virtio::PackedEvent::enable)});
+        ring_->set_driver_event(
+            {next_used_.value(),
+             static_cast<std::uint16_t>(at_next ? virtio::PackedEvent::descriptor : virtio::PackedEvent::enable)});
         full_fence();
-        return free_ != layout_.size && virtio::is_used(load(flags_of(next_used_.offset)), next_used_.wrap);
+        return free_ != layout_.size && virtio::is_used(ring_->flags(next_used_.offset), next_used_.wrap);
     }
 
     trace::RingFields fields() const noexcept override {
-        const auto driver = virtio::parse_packed_event({driver_event_, virtio::packed_event_bytes});
-        const auto device = virtio::parse_packed_event({device_event_, virtio::packed_event_bytes});
+        const virtio::PackedEvent driver = ring_->driver_event();
+        const virtio::PackedEvent device = ring_->device_event();
         return {next_available_.value(), driver.flags, driver.position,
                 next_used_.value(),      device.flags, device.position};
     }
@@ -130,41 +150,36 @@ class PackedDriverRing final : public DriverRing {
         std::uint16_t id{0};
         std::uint32_t slots{0};
         std::uint32_t writable{0};  // bytes
+        bool from_before{false};
     };
-
-    static std::uint16_t load(std::byte* word) noexcept {
-        return std::atomic_ref(*reinterpret_cast<std::uint16_t*>(word)).load(std::memory_order_acquire);
-    }
-    static void store(std::byte* word, std::uint16_t value) noexcept {
-        std::atomic_ref(*reinterpret_cast<std::uint16_t*>(word)).store(value, std::memory_order_release);
-    }
-    static void put_event(std::byte* area, virtio::PackedEvent event) noexcept {
-        store(area, event.position);
-        store(area + 2, event.flags);
-    }
-    [[nodiscard]] std::byte* at(std::uint16_t offset) const noexcept { return descriptors_ + layout_.slot(offset); }
-    [[nodiscard]] std::byte* flags_of(std::uint16_t offset) const noexcept {
-        return at(offset) + virtio::packed_flags_at;
+    static std::uint32_t bounded(std::uint64_t bytes) noexcept {
+        return static_cast<std::uint32_t>(std::min<std::uint64_t>(bytes, UINT32_MAX));
     }
 
-    Status place() {
-        descriptors_ = memory_.physical().at(layout_.descriptor, layout_.descriptor_bytes());
-        driver_event_ = memory_.physical().at(layout_.driver_event, virtio::packed_event_bytes);
-        device_event_ = memory_.physical().at(layout_.device_event, virtio::packed_event_bytes);
-        const auto misaligned = [](const std::byte* part, std::uintptr_t alignment) {
-            return reinterpret_cast<std::uintptr_t>(part) % alignment != 0;
-        };
-        if (descriptors_ == nullptr || driver_event_ == nullptr || device_event_ == nullptr ||
-            !virtio::is_packed_queue_size(layout_.size) || misaligned(descriptors_, 2) ||
-            misaligned(driver_event_, 2) || misaligned(device_event_, 2)) {
-            return fail(
-                ErrorCode::bad_input,
-                fmt::format("the packed ring of queue {} lies in no single memory region, is misaligned, or has "
-                            "the size {}",
-                            queue_, layout_.size));
+    // Chains that the ring's memory holds from the used position on, within the next `behind` places; gives how many
+    // places those take. A device that completed out of order wrote over some: what comes then is not known.
+    std::uint32_t find_in_flight(std::uint32_t behind) {
+        std::uint32_t known = 0;
+        virtio::PackedChain chain;
+        while (known != behind) {
+            const Position at = next_used_.plus(known, layout_.size);
+            if (!virtio::is_available(ring_->flags(at.offset), at.wrap)) {
+                break;
+            }
+            virtio::walk_packed_chain(memory_.physical(), layout_, at, chain);
+            if (chain.slots == 0 || chain.slots > behind - known) {
+                break;
+            }
+            in_flight_.push_back({chain.id, chain.slots, bounded(chain.chain.writable_bytes), true});
+            known += chain.slots;
         }
-        epoch_ = memory_.physical().epoch();
-        return {};
+        return known;
+    }
+    void mark_used(Position from, std::uint32_t count) const {
+        for (std::uint32_t i = 0; i < count; ++i) {
+            const Position at = from.plus(i, layout_.size);
+            ring_->set_flags(at.offset, virtio::used_flags(!at.wrap));
+        }
     }
 
     // The first one's flags make the chain available, so they are stored by `publish`.
@@ -174,10 +189,8 @@ class PackedDriverRing final : public DriverRing {
         constexpr unsigned ownership = unsigned{virtio::packed_available} | virtio::packed_used;
         const auto flags =
             static_cast<std::uint16_t>((recorded.flags & ~ownership) | virtio::available_flags(here.wrap));
-        const std::uint16_t old = load(flags_of(here.offset));
-        virtio::serialise_packed_descriptor(
-            {recorded.address, recorded.length, number == 0 ? old : flags, last ? entry.head : recorded.next},
-            {at(here.offset), virtio::descriptor_size});
+        const std::uint16_t now = number == 0 ? ring_->flags(here.offset) : flags;
+        ring_->set_descriptor(here.offset, {recorded.address, recorded.length, now, last ? entry.head : recorded.next});
         if (number == 0) {
             heads_.emplace_back(here.offset, flags);
         }
@@ -194,6 +207,7 @@ class PackedDriverRing final : public DriverRing {
     BufferMemory memory_;
     std::uint16_t queue_;
     virtio::PackedRingLayout layout_;
+    FollowedRing<PackedRingAccess> ring_{memory_.physical()};
     bool event_index_;
     bool in_order_;
     Position next_available_;
@@ -202,10 +216,6 @@ class PackedDriverRing final : public DriverRing {
     std::uint32_t free_;                                          // descriptors that the device does not have
     std::deque<InFlight> in_flight_;                              // in the order in which they were offered
     std::vector<std::pair<std::uint16_t, std::uint16_t>> heads_;  // place and flags of chains to be published
-    std::byte* descriptors_{nullptr};
-    std::byte* driver_event_{nullptr};
-    std::byte* device_event_{nullptr};
-    std::uint64_t epoch_{0};
 };
 
 }  // namespace

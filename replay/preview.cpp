@@ -82,6 +82,7 @@ class Previewer {
             (update || iotlb->type == protocol::Iotlb::invalidate)) {
             preview_.translations.add(
                 {sequence, update ? Kind::update : Kind::invalidate, header.needs_reply(), *iotlb});
+            invalidated_ = update ? invalidated_ : sequence;
         }
     }
 
@@ -89,7 +90,7 @@ class Previewer {
         if (change.queue_started) {
             const auto queue = static_cast<std::uint16_t>(*change.queue_started);
             starts_[queue] = sequence;
-            unplaced_[queue] = sequence;
+            running_[queue] = sequence;
             auto waiting = early_images_.extract(queue);
             if (!waiting.empty()) {
                 preview_.starts[sequence].images = std::move(waiting.mapped());
@@ -97,29 +98,31 @@ class Previewer {
         }
         if (change.queue_stopped) {
             starts_.erase(static_cast<std::uint16_t>(*change.queue_stopped));
-            unplaced_.erase(static_cast<std::uint16_t>(*change.queue_stopped));
+            running_.erase(static_cast<std::uint16_t>(*change.queue_stopped));
         }
         if (change.device_reset) {
-            unplaced_.clear();
+            running_.clear();
         }
         if (change.queue_stopped || change.device_reset) {
             preview_.translations.add({sequence, RecordedTranslations::Entry::Kind::age, false, {}});
         }
-        place_translated_rings();
+        if (change.translations || change.queue_started || change.memory) {
+            place_translated_rings();
+        }
     }
 
-    // Those of which a translation was missing when they were started.
     void place_translated_rings() {
         if (!state_.iova_space()) {
             return;
         }
-        std::erase_if(unplaced_, [this](const auto& start) {
-            const auto layout = state_.ring(start.first);
-            if (layout) {
-                preview_.starts[start.second].translated = layout;
+        for (const auto& [queue, start] : running_) {
+            const auto layout = state_.ring(queue);
+            auto& placements = preview_.starts[start].placements;
+            const bool moved = layout && (placements.empty() || placements.back().layout != *layout);
+            if (moved && placements.size() < RecordedStart::most_placements) {
+                placements.push_back({placements.empty() ? 0 : invalidated_, *layout});
             }
-            return layout.has_value();
-        });
+        }
     }
 
     void take(std::uint64_t /*sequence*/, const trace::MemoryRecord& memory) {
@@ -164,8 +167,9 @@ class Previewer {
     session::Inventory sessions_;
     TracePreview preview_;
     session::DeviceState state_;
-    std::map<std::uint16_t, std::uint64_t> starts_;    // started queues; 0 once a chain of theirs was seen
-    std::map<std::uint16_t, std::uint64_t> unplaced_;  // started queues whose ring has not been met
+    std::map<std::uint16_t, std::uint64_t> starts_;   // started queues; 0 once a chain of theirs was seen
+    std::map<std::uint16_t, std::uint64_t> running_;  // started queues, and by which record
+    std::uint64_t invalidated_{0};                    // record of the last invalidation
     std::map<std::uint16_t, std::vector<trace::MemoryRecord>> early_images_;
     std::uint64_t image_bytes_{0};
 };

@@ -67,7 +67,47 @@ Status QueueDriver::start(const Start& start) {
     offered_.clear();
     const Status done = ring_->start();
     started_ = done.has_value();
+    for (const std::uint16_t head : started_ ? ring_->from_before() : std::vector<std::uint16_t>()) {
+        offered_.emplace(head, OfferedChain{0, {}, true});
+    }
     return done;
+}
+
+Status QueueDriver::move(const virtio::RingLayout& layout) {
+    if (!started_ || ring_->layout() == layout) {
+        return {};
+    }
+    started_ = false;
+    if (layout.index() != ring_->layout().index() || virtio::size_of(layout) != ring_->size()) {
+        return fail(ErrorCode::bad_input, fmt::format("queue {} cannot become another ring while it runs", number_));
+    }
+    // All is read before anything is written: parts may change places.
+    std::vector<Bytes> parts;
+    for (const RingRange& range : ring_->ranges()) {
+        parts.emplace_back(range.length);
+        if (!memory_.physical().read(range.address, parts.back())) {
+            return fail(ErrorCode::bad_input, fmt::format("the ring of queue {} is no longer in memory", number_));
+        }
+    }
+    if (Status moved = ring_->move(layout); !moved) {
+        return moved;
+    }
+    bool written = true;
+    auto part = parts.begin();
+    for (const RingRange& range : ring_->ranges()) {
+        written = memory_.physical().write(range.address, *part++) && written;
+    }
+    started_ = written;
+    return {};
+}
+
+void QueueDriver::forget_from_before(std::uint16_t head) {
+    const auto [first, last] = offered_.equal_range(head);
+    const auto found = std::find_if(first, last, [](const auto& entry) { return entry.second.from_before; });
+    if (found != last) {
+        offered_.erase(found);
+        ring_->forget_from_before(head);
+    }
 }
 
 std::vector<RingRange> QueueDriver::ring_ranges() const {
@@ -98,6 +138,7 @@ Status QueueDriver::offer(const trace::ChainEntry& entry, std::uint64_t token) {
         return fail(ErrorCode::limit,
                     fmt::format("queue {} has {} slots and has no room for another chain", number_, ring_->size()));
     }
+    forget_from_before(entry.head);
     const bool content_written = write_content(entry);
     const std::uint16_t index = ring_->next_available();
     const bool descriptors_written = ring_->offer(entry);

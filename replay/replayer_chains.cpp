@@ -42,6 +42,12 @@ std::string head_name(std::uint16_t queue, std::uint16_t head) {
     return fmt::format("queue {} head {}", queue, head);
 }
 
+// A chain from before may be overwritten: the recorded driver had it back.
+bool is_held(const QueueDriver& driver, std::uint16_t head) {
+    const auto [first, last] = driver.offered().equal_range(head);
+    return std::any_of(first, last, [](const auto& entry) { return !entry.second.from_before; });
+}
+
 // Could the guest have offered this? A chain read too late may consist of what its memory held afterwards; sending such
 // a thing would kill a back-end that never saw it. A chain that is proven goes out whatever it looks like.
 bool is_credible(EmulatedFrontEnd& front_end, const trace::ChainEntry& entry) {
@@ -92,7 +98,7 @@ Status Replayer::offer(std::uint64_t sequence, std::uint16_t number, const trace
         return skip(SkipReason::not_credible);
     }
     // its descriptors must not be overwritten while the device has them
-    if (queue.waits_for_device && driver->offered().count(entry.head) != 0) {
+    if (queue.waits_for_device && is_held(*driver, entry.head)) {
         return skip(SkipReason::device_holds);
     }
     const auto offered = driver->offer(entry, sequence);
@@ -165,6 +171,9 @@ std::size_t Replayer::collect() {
         const auto taken = driver.take_used(completions);
         count += completions.size();
         for (Completion& completion : completions) {
+            if (completion.known && completion.chain.from_before) {
+                continue;  // done again: with what bytes, nobody knows
+            }
             if (completion.known) {
                 ++report_.chains_completed;
                 queues_[number].completed.emplace(completion.head, std::move(completion));
@@ -235,11 +244,15 @@ Status Replayer::publish_all() {
 
 // --- Translations
 
-// The trace has none for a buffer that the recorded device never filled, and this one, which is quicker, wants to.
-bool Replayer::device_may_fill(std::uint64_t address) {
-    const auto holds = [address](const trace::ChainDescriptor& descriptor) {
+// The trace has none for a buffer that the recorded device never filled, and this one, which is quicker, wants to. It
+// reads the table that leads to the buffer, and writes the buffer itself.
+bool Replayer::device_may_fill(const TranslationService::Complaint& complaint) {
+    const auto writes = virtio::allows(complaint.needed, virtio::Access::write);
+    const auto holds = [&](const trace::ChainDescriptor& descriptor) {
         const std::uint64_t begin = page_of(descriptor.address);
-        return address >= begin && address - begin < descriptor.length + (descriptor.address - begin);
+        const bool is_table = (descriptor.flags & virtio::descriptor_indirect) != 0;
+        return is_table != writes && complaint.address >= begin &&
+               complaint.address - begin < descriptor.length + (descriptor.address - begin);
     };
     const auto is_waiting = [&holds](const auto& entry) {
         const auto& descriptors = entry.second.descriptors;
@@ -253,8 +266,14 @@ bool Replayer::device_may_fill(std::uint64_t address) {
 
 void Replayer::judge_translations() {
     for (const TranslationService::Complaint& complaint : front_end_.translations().take_complaints()) {
-        if (!complaint.access_failed && device_may_fill(complaint.address)) {
-            ++report_.translations_unknown;
+        if (!complaint.access_failed && device_may_fill(complaint)) {
+            if (unknown_pages_.size() < TranslationService::most_complaints) {
+                unknown_pages_.insert(page_of(complaint.address));
+            }
+            report_.translations_unknown = unknown_pages_.size();
+            continue;
+        }
+        if (!front_end_.translations().blame(complaint)) {
             continue;
         }
         constexpr std::array names{"at all", "to read", "to write", "to read and write"};

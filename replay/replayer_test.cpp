@@ -48,6 +48,7 @@ class ReplayerTest : public ::testing::Test {
     void record(BlockDriverOptions options = {}) {
         BlockBackendOptions backend;
         backend.image = recorded_image_;
+        backend.packed = options.packed;
         ServedBackend served(backend);
         record_session(std::move(served.front_end), trace_, options);
     }
@@ -89,10 +90,11 @@ TEST_F(ReplayerTest, SameBackEndGivesNoDivergenceAndTheSameImage) {
     struct Case {
         std::uint16_t queues;
         std::uint16_t size;
-        bool event_index;
-        bool indirect;
+        bool event_index, indirect, packed;
     };
-    for (const Case& each : {Case{1, 128, false, false}, Case{2, 64, true, false}, Case{2, 256, true, true}}) {
+    for (const Case& each :
+         {Case{1, 128, false, false, false}, Case{2, 64, true, false, false}, Case{2, 256, true, true, false},
+          Case{1, 127, false, false, true}, Case{2, 65, true, false, true}, Case{2, 255, true, true, true}}) {
         SCOPED_TRACE(each.size);
         SetUp();
         BlockDriverOptions options;
@@ -100,8 +102,11 @@ TEST_F(ReplayerTest, SameBackEndGivesNoDivergenceAndTheSameImage) {
         options.queue_size = each.size;
         options.event_index = each.event_index;
         options.indirect = each.indirect;
+        options.packed = each.packed;
         record(options);
-        const Report report = replay_against(fresh_backend());
+        BlockBackendOptions backend = fresh_backend();
+        backend.packed = each.packed;
+        const Report report = replay_against(backend);
         EXPECT_EQ(report.divergence_count, 0U) << to_text(report);
         EXPECT_EQ(report.chains_submitted, request_count);
         EXPECT_EQ(report.chains_completed, request_count);

@@ -6,31 +6,38 @@
 #include <cstring>
 
 namespace vutrace::replay {
-namespace {
 
-Result<std::byte*> locate(const MappedMemory& memory, std::uint64_t address, std::uint64_t size, std::uint64_t align,
-                          const char* what) {
+Result<std::byte*> locate_part(const MappedMemory& memory, std::uint64_t address, std::uint64_t size,
+                               std::uint64_t alignment, const char* what) {
     std::byte* place = memory.at(address, size);
     if (place == nullptr) {
         return fail(ErrorCode::bad_input,
                     fmt::format("{} at {:#x} with {} bytes lies in no single memory region", what, address, size));
     }
-    if (reinterpret_cast<std::uintptr_t>(place) % align != 0) {
-        return fail(ErrorCode::bad_input, fmt::format("{} at {:#x} is not aligned to {}", what, address, align));
+    if (reinterpret_cast<std::uintptr_t>(place) % alignment != 0) {
+        return fail(ErrorCode::bad_input, fmt::format("{} at {:#x} is not aligned to {}", what, address, alignment));
     }
     return place;
 }
 
-}  // namespace
+std::uint16_t load_shared(const std::byte* word) noexcept {
+    // atomic_ref of a const object comes with C++26; loading does not write
+    auto* place = reinterpret_cast<std::uint16_t*>(const_cast<std::byte*>(word));
+    return std::atomic_ref(*place).load(std::memory_order_acquire);
+}
+
+void store_shared(std::byte* word, std::uint16_t value) noexcept {
+    std::atomic_ref(*reinterpret_cast<std::uint16_t*>(word)).store(value, std::memory_order_release);
+}
 
 Result<RingAccess> RingAccess::create(const MappedMemory& memory, const virtio::SplitRingLayout& layout) {
     if (!virtio::is_split_queue_size(layout.size)) {
         return fail(ErrorCode::bad_input, fmt::format("{} is no size of a split ring", layout.size));
     }
     // Descriptors are copied, never accessed as integers, so that their alignment does not matter here.
-    const auto descriptors = locate(memory, layout.descriptor, layout.descriptor_bytes(), 1, "descriptor table");
-    const auto available = locate(memory, layout.available, layout.available_bytes(), 2, "available ring");
-    const auto used = locate(memory, layout.used, layout.used_bytes(), 4, "used ring");
+    const auto descriptors = locate_part(memory, layout.descriptor, layout.descriptor_bytes(), 1, "descriptor table");
+    const auto available = locate_part(memory, layout.available, layout.available_bytes(), 2, "available ring");
+    const auto used = locate_part(memory, layout.used, layout.used_bytes(), 4, "used ring");
     for (const auto* part : {&descriptors, &available, &used}) {
         if (!*part) {
             return tl::unexpected(part->error());
@@ -44,16 +51,6 @@ Result<RingAccess> RingAccess::create(const MappedMemory& memory, const virtio::
     return access;
 }
 
-std::uint16_t RingAccess::load(const std::byte* part, std::uint64_t offset) noexcept {
-    // atomic_ref of a const object comes with C++26; loading does not write
-    auto* word = reinterpret_cast<std::uint16_t*>(const_cast<std::byte*>(part + offset));
-    return std::atomic_ref(*word).load(std::memory_order_acquire);
-}
-
-void RingAccess::store(std::byte* part, std::uint64_t offset, std::uint16_t value) noexcept {
-    std::atomic_ref(*reinterpret_cast<std::uint16_t*>(part + offset)).store(value, std::memory_order_release);
-}
-
 MutableByteView RingAccess::descriptor(std::uint16_t index) const noexcept {
     if (index >= layout_.size) {
         return {};
@@ -62,11 +59,11 @@ MutableByteView RingAccess::descriptor(std::uint16_t index) const noexcept {
 }
 
 std::uint16_t RingAccess::available_head(std::uint16_t index) const noexcept {
-    return load(available_, layout_.available_slot(index));
+    return load_shared(available_ + layout_.available_slot(index));
 }
 
 void RingAccess::set_available_head(std::uint16_t index, std::uint16_t head) const noexcept {
-    store(available_, layout_.available_slot(index), head);
+    store_shared(available_ + layout_.available_slot(index), head);
 }
 
 RingAccess::UsedElement RingAccess::used_element(std::uint16_t index) const noexcept {
@@ -77,20 +74,6 @@ RingAccess::UsedElement RingAccess::used_element(std::uint16_t index) const noex
 
 void RingAccess::set_used_element(std::uint16_t index, UsedElement element) const noexcept {
     std::memcpy(used_ + layout_.used_slot(index), &element, sizeof(element));
-}
-
-Status FollowedRing::place(const virtio::SplitRingLayout& layout) {
-    const auto ring = RingAccess::create(memory_, layout);
-    if (!ring) {
-        return tl::unexpected(ring.error());
-    }
-    ring_ = *ring;
-    epoch_ = memory_.epoch();
-    return {};
-}
-
-Status FollowedRing::follow() {
-    return epoch_ == memory_.epoch() ? Status{} : place(ring_.layout());
 }
 
 void full_fence() noexcept {

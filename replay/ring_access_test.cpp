@@ -44,7 +44,7 @@ class FollowedRingTest : public testing::Test {
     FileDescriptor file_;
     MappedMemory memory_;
     virtio::SplitRingLayout layout_;
-    FollowedRing ring_{memory_};
+    FollowedRing<RingAccess> ring_{memory_};
 };
 
 TEST_F(FollowedRingTest, FindsTheRingAgainWhereTheMemoryWentElsewhere) {

@@ -1,10 +1,7 @@
 // Sessions that are rare in real traces, made by hand and replayed: restarts, memory that changes under running rings,
 // in-flight buffers, half-close, ends in mid-air, devices that fill buffers when they like.
 #include "scripted_back_end.h"
-#include "testing.h"
-#include "vutrace/replay/replayer.h"
-
-#include <vutrace/session/testing/session_builder.h>
+#include "session_case.h"
 
 #include <gmock/gmock.h>
 #include <poll.h>
@@ -25,53 +22,10 @@ using testing::next_message;
 using testing::ScriptedBackEnd;
 using Request = protocol::FrontEndRequest;
 
-constexpr std::uint64_t buffers = 0x100000;  // guest address
-
-// Messages that every back-end follows without an answer of its own, up to a running queue 0.
-void begin_session(SessionBuilder& builder) {
-    builder.add(trace::SessionRecord{trace::SessionRecord::Kind::opened, {}});
-    builder.set(Request::SET_PROTOCOL_FEATURES, BlockSession::protocol_features);
-    builder.set(Request::SET_FEATURES, BlockSession::features);
-    std::uint32_t id = 10;
-    for (const protocol::MemoryRegion& region : BlockSession::regions()) {
-        builder.request(Request::ADD_MEM_REG, protocol::serialise_region(region, false), {id++});
-    }
-    builder.request(Request::SET_VRING_CALL, protocol::serialise_u64(0), {1});
-    BlockSession::start_queue(builder);
-}
-
-// Writes to the disk, one after the other, from ring index `from` on.
-void write_blocks(SessionBuilder& builder, std::uint16_t from, std::uint16_t count) {
-    for (std::uint16_t i = 0; i < count; ++i) {
-        const auto index = static_cast<std::uint16_t>(from + i);
-        const Bytes data(512, static_cast<std::byte>(index + 1));
-        builder.chains(0, {BlockSession::write_request(0, index, index % 64U, buffers, data)});
-        builder.chains(0, {used_entry(0, index, literal(Bytes(1)))});
-    }
-}
-
-class SessionCases : public ::testing::Test {
-  protected:
-    Report replay(const SessionBuilder& builder, FileDescriptor socket, milliseconds timeout = milliseconds(20'000)) {
-        const std::string path = folder_.file("trace.pcap");
-        EXPECT_TRUE(builder.write_to(path));
-        const auto preview = preview_trace(path, std::nullopt);
-        EXPECT_TRUE(preview) << describe(preview.error());
-        ReplayOptions options;
-        options.time_scale = 0;
-        options.timeout = timeout;
-        auto report = Replayer(Connection(std::move(socket)), *preview, options).run(path);
-        EXPECT_TRUE(report) << describe(report.error());
-        return report ? *report : Report{};
-    }
-    Report replay_against_block_back_end(const SessionBuilder& builder) {
-        BlockBackendOptions options;
-        options.image = testing::create_image(folder_, "disk.img", 2U << 20U);
-        testing::ServedBackend served(options);
-        return replay(builder, std::move(served.front_end));
-    }
-    testing::TemporaryFolder folder_;
-};
+using testing::begin_session;
+using testing::buffers;
+using testing::SessionCases;
+using testing::write_blocks;
 
 TEST_F(SessionCases, QueueStartsAgainWhereItStoppedOrAtZero) {
     for (const std::uint16_t base : {std::uint16_t{5}, std::uint16_t{0}}) {

@@ -78,7 +78,22 @@ class SplitDriverRing final : public DriverRing {
         ring_->set_available_index(published_);
         return {};
     }
+    std::vector<std::uint16_t> from_before() const override {
+        std::vector<std::uint16_t> heads;
+        for (std::uint16_t index = next_used_; index != published_ && heads.size() < layout_.size; ++index) {
+            heads.push_back(ring_->available_head(index));
+        }
+        return heads;
+    }
+    void forget_from_before(std::uint16_t /*head*/) override {}
     Status follow() override { return ring_.follow(); }
+    Status move(const virtio::RingLayout& layout) override {
+        const auto& there = std::get<virtio::SplitRingLayout>(layout);
+        Status placed = ring_.place(there);
+        layout_ = placed ? there : layout_;
+        return placed;
+    }
+    virtio::RingLayout layout() const noexcept override { return layout_; }
 
     std::uint32_t size() const noexcept override { return layout_.size; }
     bool has_room(const trace::ChainEntry& /*entry*/, std::size_t in_flight) const noexcept override {
@@ -142,7 +157,7 @@ class SplitDriverRing final : public DriverRing {
     BufferMemory memory_;
     std::uint16_t queue_;
     virtio::SplitRingLayout layout_;
-    FollowedRing ring_{memory_.physical()};
+    FollowedRing<RingAccess> ring_{memory_.physical()};
     bool event_index_;
     std::uint16_t next_available_;  // slot that the next chain gets
     std::uint16_t published_;       // available index as the device sees it

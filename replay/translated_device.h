@@ -4,6 +4,7 @@
 
 #include "scripted_back_end.h"
 
+#include <vutrace/protocol/features.h>
 #include <vutrace/replay/device_queue.h>
 #include <vutrace/replay/guest_files.h>
 #include <vutrace/session/device_state.h>
@@ -21,15 +22,21 @@ class TranslatedDevice {
   public:
     using Iotlb = protocol::Iotlb;
 
+    TranslatedDevice() = default;
+    TranslatedDevice(const TranslatedDevice&) = delete;
+    TranslatedDevice& operator=(const TranslatedDevice&) = delete;
+
     bool wants_answers{false};               // to its questions
     std::vector<std::uint64_t> asked_first;  // addresses that it wants to know before anything else
     std::vector<Iotlb> also;                 // sent as they are, before anything else
+    std::vector<Iotlb> when_stuck;           // sent as they are, once a chain has to wait
 
     // What became of it; to be looked at once the session is over.
     std::string read;
     std::uint64_t served{0};
     std::vector<std::uint64_t> answers;  // to questions
     std::uint64_t updates{0};
+    std::uint64_t moves{0};  // of its ring
 
     void operator()(const FileDescriptor& socket) {
         MessageAssembler assembler;
@@ -75,7 +82,8 @@ class TranslatedDevice {
         asked_.clear();
         work();
         if (is(message, Request::GET_VRING_BASE)) {
-            reply(socket, message, protocol::serialise(protocol::VringState{0, queue_.stop()}));
+            reply(socket, message,
+                  protocol::serialise(protocol::VringState{0, queue_.stop().value_or(state_.ring_base(0))}));
             forget();
         } else if (message.header.needs_reply()) {
             reply(socket, message, protocol::serialise_u64(0));
@@ -130,6 +138,9 @@ class TranslatedDevice {
         }
         while (pending_ || (pending_ = *queue_.take(chain_))) {
             if (!serve()) {
+                for (const Iotlb& question : std::exchange(when_stuck, {})) {
+                    ask(question);
+                }
                 return;
             }
             ++served;
@@ -137,11 +148,12 @@ class TranslatedDevice {
             (void)queue_.notify();
         }
     }
+    // Where it stands, also after its ring went elsewhere.
     bool start() {
-        if (!starting_) {
+        const auto layout = state_.ring(0);
+        if (layout && !starting_ && layout_ == layout) {
             return queue_.started();
         }
-        const auto layout = state_.split_ring(0);
         if (!layout) {
             const protocol::VringAddress& ring = *state_.queue(0)->addresses;
             for (const std::uint64_t address : {ring.used, ring.available, ring.descriptor}) {
@@ -149,13 +161,25 @@ class TranslatedDevice {
             }
             return false;
         }
-        starting_ = false;
-        return queue_.start(*layout, false, static_cast<std::uint16_t>(state_.queue(0)->base)).has_value();
+        const std::uint32_t at = queue_.stop().value_or(0);
+        const std::uint32_t base = std::exchange(starting_, false) ? state_.ring_base(0) : at;
+        moves += layout_ && layout_ != layout ? 1U : 0U;
+        layout_ = layout;
+        return queue_.start(*layout, state_.has_feature(protocol::feature::RING_EVENT_IDX), base).has_value();
     }
     bool serve() {
+        if (chain_.problem == virtio::ChainProblem::indirect_unreadable) {
+            const virtio::RingDescriptor& table = chain_.descriptors.back();
+            if (!translate(table.address, table.length, virtio::Access::read) || !queue_.walk(*pending_, chain_)) {
+                return false;
+            }
+        }
         std::string bytes;
         std::vector<std::uint64_t> writable;
         for (const virtio::RingDescriptor& descriptor : chain_.descriptors) {
+            if ((descriptor.flags & virtio::descriptor_indirect) != 0) {
+                continue;
+            }
             const bool writes = (descriptor.flags & virtio::descriptor_write) != 0;
             const auto place =
                 translate(descriptor.address, descriptor.length, writes ? virtio::Access::write : virtio::Access::read);
@@ -181,12 +205,23 @@ class TranslatedDevice {
     MappedMemory memory_;
     std::map<std::uint32_t, FileDescriptor> files_;
     std::uint32_t next_id_{1};
-    DeviceQueue queue_{memory_};
+    // Indirect tables, by the translations of the moment.
+    struct Tables final : virtio::GuestMemory {
+        explicit Tables(const TranslatedDevice& owner) : device(owner) {}
+        [[nodiscard]] bool read(std::uint64_t address, MutableByteView out) const noexcept override {
+            return virtio::DescriptorMemory(device.memory_, device.state_.iova_space(), virtio::Access::read)
+                .read(address, out);
+        }
+        const TranslatedDevice& device;
+    };
+    Tables tables_{*this};
+    DeviceQueue queue_{memory_, tables_};
+    std::optional<virtio::RingLayout> layout_;
     FileDescriptor channel_;
     MessageAssembler answers_;
     std::set<std::uint64_t> asked_;
     virtio::Chain chain_;
-    std::optional<std::uint16_t> pending_;  // head of a chain that waits for translations
+    std::optional<TakenChain> pending_;  // waits for translations
     bool starting_{false};
 };
 

@@ -1,9 +1,5 @@
 // Sessions behind an IOMMU, replayed against a device that asks for translations when it likes.
-#include "testing.h"
-#include "translated_device.h"
-#include "vutrace/replay/replayer.h"
-
-#include <vutrace/session/testing/session_builder.h>
+#include "translated_session.h"
 
 #include <gmock/gmock.h>
 
@@ -13,116 +9,33 @@ namespace vutrace::replay {
 namespace {
 
 using protocol::Iotlb;
-using session::testing::available_entry;
 using session::testing::BlockSession;
-using session::testing::literal;
 using session::testing::SessionBuilder;
-using session::testing::used_entry;
 using std::chrono::milliseconds;
 using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::Eq;
+using testing::guest;
+using testing::iova;
 using ::testing::IsEmpty;
-using testing::ScriptedBackEnd;
-using testing::TranslatedDevice;
+using testing::miss;
+using testing::nowhere;
+using testing::page;
+using ::testing::SizeIs;
 using Entry = RecordedTranslations::Entry;
-using Request = protocol::FrontEndRequest;
 
-constexpr std::uint64_t page = 4096;
-constexpr std::uint64_t iova = 0xff000000;   // of buffers
-constexpr std::uint64_t guest = 0x200000;    // where they are
-constexpr std::uint64_t nowhere = 0x123000;  // an address that no message tells of
-
-Iotlb miss(std::uint64_t address, virtio::Access needed = virtio::Access::read) {
-    return {address, 0, 0, static_cast<std::uint8_t>(needed), Iotlb::miss};
-}
-
-// A running queue 0, whose ring has no translation yet.
-void begin(SessionBuilder& builder) {
-    builder.add(trace::SessionRecord{trace::SessionRecord::Kind::opened, {}});
-    builder.set(Request::SET_PROTOCOL_FEATURES, BlockSession::protocol_features);
-    builder.request(Request::SET_BACKEND_REQ_FD, {}, {5});
-    builder.set(Request::SET_FEATURES, BlockSession::iova_features);
-    std::uint32_t id = 10;
-    for (const protocol::MemoryRegion& region : BlockSession::regions()) {
-        builder.request(Request::ADD_MEM_REG, protocol::serialise_region(region, false), {id++});
-    }
-}
-void start_queue(SessionBuilder& builder, std::uint32_t base = 0) {
-    const auto at = [](std::uint64_t part) { return BlockSession::iova_ring + (part - BlockSession::descriptor); };
-    builder.set(Request::SET_VRING_NUM, 0, BlockSession::queue_size);
-    builder.set(Request::SET_VRING_BASE, 0, base);
-    builder.request(Request::SET_VRING_ADDR,
-                    protocol::serialise(protocol::VringAddress{
-                        0, 0, at(BlockSession::descriptor), at(BlockSession::used), at(BlockSession::available), 0}));
-    builder.request(Request::SET_VRING_CALL, protocol::serialise_u64(0), {1});
-    builder.request(Request::SET_VRING_KICK, protocol::serialise_u64(0), {2});
-}
-void translate_ring(SessionBuilder& builder) {
-    BlockSession::translate(builder, BlockSession::iova_ring, BlockSession::descriptor, 2 * page);
-}
-
-// `text` is read by the device at `address`, a status is written to `status`.
-void offer(SessionBuilder& builder, std::uint16_t index, std::uint64_t address, const std::string& text,
-           std::uint64_t status) {
-    const auto head = static_cast<std::uint16_t>(2 * index % BlockSession::queue_size);
-    builder.chains(0, {available_entry(
-                          head, index,
-                          {{address, static_cast<std::uint32_t>(text.size()), 1, static_cast<std::uint16_t>(head + 1)},
-                           {status, 1, 2, 0}},
-                          literal(as_bytes(text)))});
-}
-void use(SessionBuilder& builder, std::uint16_t index) {
-    builder.chains(
-        0, {used_entry(static_cast<std::uint16_t>(2 * index % BlockSession::queue_size), index, literal(Bytes(1)))});
-}
-
-// The recorded device's question.
-void ask(SessionBuilder& builder, const Iotlb& question) {
-    trace::MessageRecord message;
-    message.channel = Channel::back_end;
-    message.sender = Side::back_end;
-    message.bytes = session::testing::message_bytes(1, protocol::version_1, protocol::serialise(question));
-    builder.add(message);
-}
-
-class TranslatedReplay : public ::testing::Test {
-  protected:
-    Report replay(milliseconds timeout = milliseconds(20'000)) {
-        const std::string path = folder_.file("trace.pcap");
-        EXPECT_TRUE(builder.write_to(path));
-        const auto preview = preview_trace(path, std::nullopt);
-        EXPECT_TRUE(preview);
-        ReplayOptions options;
-        options.time_scale = 0;
-        options.timeout = timeout;
-        ScriptedBackEnd back_end([this](const FileDescriptor& socket) { (*device)(socket); });
-        const auto report = Replayer(Connection(std::move(back_end.front_end)), *preview, options).run(path);
-        EXPECT_TRUE(report) << describe(report.error());
-        return report ? *report : Report{};
-    }
-    static std::vector<Divergence::Kind> kinds(const Report& report) {
-        std::vector<Divergence::Kind> found;
-        std::transform(report.divergences.begin(), report.divergences.end(), std::back_inserter(found),
-                       [](const Divergence& divergence) { return divergence.kind; });
-        return found;
-    }
-
-    testing::TemporaryFolder folder_;
-    SessionBuilder builder;
-    std::optional<TranslatedDevice> device{std::in_place};
-};
+class TranslatedReplay : public testing::TranslatedSession {};
 
 TEST_F(TranslatedReplay, ChainsAreServedByTheRecordedTranslations) {
-    begin(builder);
-    start_queue(builder);
-    translate_ring(builder);
+    begin();
+    start_queue();
+    translate_ring();
     for (std::uint16_t i = 0; i < 200; ++i) {  // once round the ring, each through a page of its own
         const std::uint64_t at = iova + i * 3 * page;
-        BlockSession::translate(builder, at, guest + (i % 7U) * 2 * page, 2 * page);
-        offer(builder, static_cast<std::uint16_t>(i), at + page - 2, "ab" + std::to_string(i % 10U), at + 8);
-        use(builder, i);
-        BlockSession::invalidate(builder, at, 2 * page);
+        translate(at, guest + (i % 7U) * 2 * page, 2 * page);
+        offer(static_cast<std::uint16_t>(i), at + page - 2, "ab" + std::to_string(i % 10U), at + 8);
+        use(i);
+        invalidate(at, 2 * page);
     }
     const Report report = replay();
     EXPECT_EQ(report.divergence_count, 0U) << to_text(report);
@@ -134,18 +47,18 @@ TEST_F(TranslatedReplay, ChainsAreServedByTheRecordedTranslations) {
 }
 
 TEST_F(TranslatedReplay, ADeviceMayAskSoonerThanTheRecordedOneAndInAnotherOrder) {
-    begin(builder);
-    start_queue(builder);
+    begin();
+    start_queue();
     builder.set(Request::SET_VRING_ENABLE, 0, 1);
     // The recorded device asked for the ring last, and did nothing before the answer.
     for (std::uint64_t i = 0; i < 4; ++i) {
-        BlockSession::translate(builder, iova + i * page, guest + i * page, page);
+        translate(iova + i * page, guest + i * page, page);
     }
-    translate_ring(builder);
-    offer(builder, 0, iova, "first", iova + page);
-    offer(builder, 1, iova + 2 * page, "second", iova + 3 * page);
-    use(builder, 0);
-    use(builder, 1);
+    translate_ring();
+    offer(0, iova, "first", iova + page);
+    offer(1, iova + 2 * page, "second", iova + 3 * page);
+    use(0);
+    use(1);
     device->asked_first = {iova + 3 * page + 17, iova + 5, iova + 2 * page};
     const Report report = replay();
     EXPECT_EQ(report.divergence_count, 0U) << to_text(report);
@@ -158,15 +71,15 @@ TEST_F(TranslatedReplay, ADeviceMayAskSoonerThanTheRecordedOneAndInAnotherOrder)
 
 // Of write-only chains a trace may tell before it tells of their translation.
 TEST_F(TranslatedReplay, AMissIsAnsweredByWhatIsStillToCome) {
-    begin(builder);
-    start_queue(builder);
-    translate_ring(builder);
+    begin();
+    start_queue();
+    translate_ring();
     for (std::uint16_t i = 0; i < 2; ++i) {
-        builder.chains(0, {available_entry(i, i, {{iova + i * page, 1, 2, 0}}, {})});
+        offer_empty(i, iova + i * page, 1);
     }
-    builder.chains(0, {used_entry(0, 0, literal(Bytes(1)))});  // waits for the device
-    BlockSession::translate(builder, iova, guest, 2 * page);
-    builder.chains(0, {used_entry(1, 1, literal(Bytes(1)))});
+    use(0);  // waits for the device
+    translate(iova, guest, 2 * page);
+    use(1);
     const Report report = replay();
     EXPECT_EQ(report.divergence_count, 0U) << to_text(report);
     EXPECT_EQ(report.chains_completed, 2U);
@@ -174,12 +87,12 @@ TEST_F(TranslatedReplay, AMissIsAnsweredByWhatIsStillToCome) {
 }
 
 TEST_F(TranslatedReplay, QuestionsThatWantAnAnswerGetOneAfterTheUpdate) {
-    begin(builder);
-    start_queue(builder);
-    translate_ring(builder);
-    offer(builder, 0, iova, "text", iova + 4);
-    BlockSession::translate(builder, iova, guest, page);
-    use(builder, 0);
+    begin();
+    start_queue();
+    translate_ring();
+    offer(0, iova, "text", iova + 4);
+    translate(iova, guest, page);
+    use(0);
     device->wants_answers = true;
     device->also = {miss(nowhere), {iova, 0, 0, 1, Iotlb::access_fail}, {iova, 0, 0, 1, 77}};
     const Report report = replay();
@@ -190,11 +103,11 @@ TEST_F(TranslatedReplay, QuestionsThatWantAnAnswerGetOneAfterTheUpdate) {
 }
 
 TEST_F(TranslatedReplay, AnAddressThatTheTraceDoesNotKnowIsADivergenceAndNoHang) {
-    begin(builder);
-    start_queue(builder);
-    translate_ring(builder);
-    offer(builder, 0, iova, "text", iova + 4);
-    use(builder, 0);
+    begin();
+    start_queue();
+    translate_ring();
+    offer(0, iova, "text", iova + 4);
+    use(0);
     const Report report = replay(milliseconds(100));
     EXPECT_THAT(kinds(report), ElementsAre(Divergence::Kind::translation, Divergence::Kind::completion))
         << to_text(report);
@@ -207,14 +120,14 @@ TEST_F(TranslatedReplay, WhatTheRecordedDeviceAskedInVainIsNoDivergence) {
     const std::vector<Iotlb> questions{miss(nowhere + 5), {nowhere, 0, 0, 2, Iotlb::access_fail}};
     for (const bool recorded : {false, true}) {
         builder = SessionBuilder();
-        begin(builder);
-        start_queue(builder);
+        begin();
+        start_queue();
         for (const Iotlb& question : questions) {
             if (recorded) {
-                ask(builder, question);
+                ask(question);
             }
         }
-        translate_ring(builder);
+        translate_ring();
         device.emplace();
         device->also = questions;
         const Report report = replay();
@@ -224,10 +137,10 @@ TEST_F(TranslatedReplay, WhatTheRecordedDeviceAskedInVainIsNoDivergence) {
 }
 
 TEST_F(TranslatedReplay, ARingOfWhichNobodyToldIsNoDivergence) {
-    begin(builder);
-    start_queue(builder);
-    ask(builder, miss(BlockSession::iova_ring));
-    ask(builder, miss(BlockSession::iova_ring + page));
+    begin();
+    start_queue();
+    ask(miss(BlockSession::iova_ring));
+    ask(miss(BlockSession::iova_ring + page));
     BlockSession::stop_queue(builder, 0, 0);
     const Report report = replay();
     EXPECT_EQ(report.divergence_count, 0U) << to_text(report);
@@ -236,14 +149,14 @@ TEST_F(TranslatedReplay, ARingOfWhichNobodyToldIsNoDivergence) {
 }
 
 TEST_F(TranslatedReplay, BuffersThatTheDeviceFillsByItselfMayBeUnknown) {
-    begin(builder);
-    start_queue(builder);
-    translate_ring(builder);
-    BlockSession::translate(builder, iova, guest, page);
+    begin();
+    start_queue();
+    translate_ring();
+    translate(iova, guest, page);
     for (std::uint16_t i = 0; i < 3; ++i) {
-        builder.chains(0, {available_entry(i, i, {{iova + i * page, 64, 2, 0}}, {})});
+        offer_empty(i, iova + i * page, 64);
     }
-    builder.chains(0, {used_entry(0, 0, literal(Bytes(1)))});
+    use(0);
     BlockSession::stop_queue(builder, 0, 1);
     const Report report = replay();
     EXPECT_EQ(report.divergence_count, 0U) << to_text(report);
@@ -252,19 +165,37 @@ TEST_F(TranslatedReplay, BuffersThatTheDeviceFillsByItselfMayBeUnknown) {
     EXPECT_THAT(to_text(report), ::testing::HasSubstr("pages of which the back-end wants to know"));
 }
 
+// Whatever else is asked of its page: by another access, or beyond the buffer.
+TEST_F(TranslatedReplay, ABufferThatMayBeUnknownHidesNothingElse) {
+    using virtio::Access;
+    for (const Iotlb& question : {miss(iova + 5), miss(iova + 200, Access::write), miss(iova + 200)}) {
+        builder = SessionBuilder();
+        begin();
+        start_queue();
+        translate_ring();
+        offer_empty(0, iova, 64);
+        use(0);
+        device.emplace();
+        device->when_stuck = {miss(iova + 1, Access::write), question, question};
+        const Report report = replay(milliseconds(100));
+        EXPECT_EQ(report.translations_unknown, 1U);
+        EXPECT_THAT(kinds(report), ElementsAre(Divergence::Kind::translation)) << to_text(report);
+    }
+}
+
 TEST_F(TranslatedReplay, AQueueThatStartsAgainAsksAgain) {
-    begin(builder);
-    start_queue(builder);
-    translate_ring(builder);
-    BlockSession::translate(builder, iova, guest, page);
-    offer(builder, 0, iova, "before", iova + 100);
-    use(builder, 0);
+    begin();
+    start_queue();
+    translate_ring();
+    translate(iova, guest, page);
+    offer(0, iova, "before", iova + 100);
+    use(0);
     BlockSession::stop_queue(builder, 0, 1);
-    start_queue(builder, 1);
-    translate_ring(builder);
-    BlockSession::translate(builder, iova, guest + 8 * page, page);  // elsewhere now
-    offer(builder, 1, iova, "after", iova + 100);
-    use(builder, 1);
+    start_queue(1);
+    translate_ring();
+    translate(iova, guest + 8 * page, page);  // elsewhere now
+    offer(1, iova, "after", iova + 100);
+    use(1);
     const Report report = replay();
     EXPECT_EQ(report.divergence_count, 0U) << to_text(report);
     EXPECT_EQ(report.chains_completed, 2U);
@@ -345,6 +276,43 @@ TEST_F(TranslationServiceTest, SendsNothingInTheMiddleOfAMessage) {
     connection.half_close();
     EXPECT_EQ(service.serve({{1, protocol::version_1, 32}, question, {}}), 1U) << "nothing can be sent any more";
     EXPECT_THAT(service.take_complaints(), IsEmpty());
+}
+
+TEST_F(TranslationServiceTest, ComplainsOfAPageUntilItIsBlamedAndAgainOnceThatIsOver) {
+    recorded.add({5, Entry::Kind::update, false, {iova, page, 0x7000, 1, Iotlb::update}});
+    recorded.add({6, Entry::Kind::invalidate, false, {iova, page, 0, 0, Iotlb::invalidate}});
+    const auto complaints_about = [this](const Iotlb& question) {
+        for (int i = 0; i < 2; ++i) {  // and each time but once
+            (void)service.serve({{1, protocol::version_1, 32}, protocol::serialise(question), {}});
+        }
+        return service.take_complaints();
+    };
+    service.set_position(7);
+    EXPECT_THAT(complaints_about(miss(iova + 3)), SizeIs(1));
+    const auto again = complaints_about(miss(iova + 3));
+    ASSERT_THAT(again, SizeIs(1));
+    EXPECT_TRUE(service.blame(again[0]));
+    EXPECT_FALSE(service.blame(again[0]));
+    EXPECT_THAT(complaints_about(miss(iova + 4)), IsEmpty());
+    EXPECT_THAT(complaints_about(miss(iova + page)), SizeIs(1)) << "another page";
+    EXPECT_THAT(complaints_about(miss(iova, virtio::Access::write)), SizeIs(1)) << "another access";
+    EXPECT_THAT(complaints_about({iova, 0, 0, 1, Iotlb::access_fail}), SizeIs(1));
+    service.set_position(5);
+    EXPECT_THAT(complaints_about(miss(iova)), IsEmpty()) << "answered";
+    service.set_position(7);
+    EXPECT_THAT(complaints_about(miss(iova)), SizeIs(1)) << "and then no more";
+}
+
+TEST_F(TranslationServiceTest, SaysThatItIsAboutToUpdate) {
+    recorded.add({5, Entry::Kind::update, false, {iova, page, 0x7000, 1, Iotlb::update}});
+    std::vector<std::uint64_t> told;
+    service.set_before_update([&](const Iotlb& update) {
+        told.push_back(update.iova);
+        EXPECT_EQ(state.translations(), 0U);
+    });
+    (void)service.serve({{1, protocol::version_1, 32}, protocol::serialise(miss(iova + 3)), {}});
+    (void)service.serve({{1, protocol::version_1, 32}, protocol::serialise(miss(nowhere)), {}});
+    EXPECT_THAT(told, ElementsAre(iova));
 }
 
 TEST_F(TranslationServiceTest, TakesTheAnswersToItsOwnUpdatesOnly) {

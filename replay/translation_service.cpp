@@ -70,6 +70,9 @@ bool TranslationService::answer_miss(const Iotlb& miss) {
     }
     const Bytes payload = protocol::serialise(known->message);
     protocol::Header header{update_request, protocol::version_1, static_cast<std::uint32_t>(payload.size())};
+    if (before_update_) {
+        before_update_(known->message);
+    }
     // Rings and buffers are found by what the back-end was told, also where the recorded one was told later. Without
     // NEED_REPLY, as the recorded answers are what the state is to wait for.
     (void)state_.apply(Side::front_end, header, payload, {});
@@ -81,6 +84,8 @@ bool TranslationService::answer_miss(const Iotlb& miss) {
         unanswered_.push_back(true);
     }
     ++answered_;
+    const std::uint64_t page = page_of(miss.iova);
+    std::erase_if(blamed_, [page](const Key& key) { return std::get<0>(key) == page; });
     return true;
 }
 
@@ -94,11 +99,17 @@ bool TranslationService::takes(const Message& message) {
 }
 
 void TranslationService::complain(const Iotlb& question) {
-    if (recorded_.was_asked_in_vain(question) || complained_.size() >= most_complaints ||
-        !complained_.emplace(question.type, page_of(question.iova)).second) {
+    const Complaint complaint{question.type == Iotlb::access_fail, question.iova, access_of(question)};
+    if (recorded_.was_asked_in_vain(question) || blamed_.count(key_of(complaint)) != 0 ||
+        complaints_.size() >= most_complaints ||
+        std::find(complaints_.begin(), complaints_.end(), complaint) != complaints_.end()) {
         return;
     }
-    complaints_.push_back({question.type == Iotlb::access_fail, question.iova, access_of(question)});
+    complaints_.push_back(complaint);
+}
+
+bool TranslationService::blame(const Complaint& complaint) {
+    return blamed_.size() < most_complaints && blamed_.insert(key_of(complaint)).second;
 }
 
 std::vector<TranslationService::Complaint> TranslationService::take_complaints() {

@@ -11,10 +11,7 @@ namespace vutrace::capture {
 
 // Header and payload; of the header all but the size is taken over.
 [[nodiscard]] inline Bytes message_bytes(const protocol::Header& like, ByteView payload) {
-    Bytes bytes(protocol::header_size);
-    protocol::serialise_header({like.request, like.flags, static_cast<std::uint32_t>(payload.size())}, bytes);
-    bytes.insert(bytes.end(), payload.begin(), payload.end());
-    return bytes;
+    return protocol::serialise_message({like.request, like.flags, static_cast<std::uint32_t>(payload.size())}, payload);
 }
 
 // A request of our own to the back-end, which wants no acknowledgement.

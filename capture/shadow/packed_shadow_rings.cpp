@@ -103,10 +103,32 @@ bool PackedShadowRings::next_offer(Offer& offer) {
         if (chain_.slots == 0) {
             return false;
         }
+        find_rest();
         walked_ = true;
     }
     offer = {ids_.next_key(), chain_.id, next_offer_.value(), &chain_.chain};
     return true;
+}
+
+// A walk ends at what is wrong, a device that does not mind follows NEXT: to it the chain has all these descriptors,
+// and the id of the last.
+void PackedShadowRings::find_rest() {
+    rest_.clear();
+    const auto& descriptors = chain_.chain.descriptors;
+    if (chain_.chain.problem == virtio::ChainProblem::none || descriptors.size() < chain_.slots) {
+        return;
+    }
+    std::uint16_t flags = descriptors[chain_.slots - 1].flags;
+    while ((flags & virtio::descriptor_next) != 0 && chain_.slots + rest_.size() < layout_.size) {
+        const auto behind = static_cast<std::uint32_t>(chain_.slots + rest_.size());
+        const auto descriptor = driver_.read(next_offer_.plus(behind, layout_.size).offset);
+        if (!descriptor) {
+            return;
+        }
+        rest_.push_back(*descriptor);
+        flags = descriptor->flags;
+        chain_.id = descriptor->next;
+    }
 }
 
 void PackedShadowRings::take_offer() {
@@ -124,10 +146,15 @@ void PackedShadowRings::take_offer() {
         }
         (void)back_end_.write(at.offset, descriptor);
     }
-    if (const std::uint16_t key = ids_.give_another(chain_.id); key != BufferIds::none) {
-        known_[key] = {chain_.id, chain_.slots};
+    const auto slots = static_cast<std::uint32_t>(chain_.slots + rest_.size());
+    for (std::size_t i = 0; i < rest_.size(); ++i) {
+        const Position at = next_offer_.plus(static_cast<std::uint32_t>(chain_.slots + i), layout_.size);
+        (void)back_end_.write(at.offset, rest_[i]);
     }
-    next_offer_ = next_offer_.plus(chain_.slots, layout_.size);
+    if (const std::uint16_t key = ids_.give_another(chain_.id); key != BufferIds::none) {
+        known_[key] = {chain_.id, slots};
+    }
+    next_offer_ = next_offer_.plus(slots, layout_.size);
     walked_ = false;
 }
 

@@ -57,6 +57,7 @@ class PackedShadowRings final : public ShadowRings {
     // How many chains of one id are looked through: a driver that keeps the rules has one.
     static constexpr std::size_t most_of_one_id = 64;
 
+    void find_rest();
     [[nodiscard]] std::uint16_t find_unlisted(std::uint16_t id) const noexcept;
     void list(const virtio::RingDescriptor& descriptor, const ChainsInFlight& in_flight,
               std::vector<Completion>& completions);
@@ -87,6 +88,7 @@ class PackedShadowRings final : public ShadowRings {
 
     bool walked_{false};  // chain_ is that at next_offer_
     virtio::PackedChain chain_;
+    std::vector<virtio::RingDescriptor> rest_;  // of it, behind what is wrong with it
 };
 
 }  // namespace vutrace::capture

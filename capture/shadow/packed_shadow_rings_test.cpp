@@ -151,6 +151,32 @@ TEST_F(PackedShadowTest, LeavesIndirectTablesWhereTheyAre) {
     EXPECT_EQ(recorder.counts().verified, 2U);
 }
 
+// DPDK takes INDIRECT with NEXT, which no driver may use.
+TEST_F(PackedShadowTest, AChainThatIsWrongEndsWhereTheBackEndSeesItsEnd) {
+    open(9);
+    constexpr std::uint16_t available = virtio::packed_available;
+    driver->put_descriptor(1,
+                           {RingPair::buffers, 8, static_cast<std::uint16_t>(available | virtio::descriptor_next), 1});
+    driver->put_descriptor(2, {RingPair::buffers, 8, available, 42});
+    driver->put_descriptor(
+        0, {RingPair::buffers + 4096, 16,
+            static_cast<std::uint16_t>(available | virtio::descriptor_indirect | virtio::descriptor_next), 0});
+    driver->next_offer = {3, true};
+    offer(7, "behind");
+    queue->serve();
+    const auto wrong = device->take();
+    ASSERT_TRUE(wrong);
+    EXPECT_EQ(wrong->slots, 3U);
+    EXPECT_EQ(wrong->id, 42);
+    ASSERT_EQ(device->take()->id, 7);
+    device->use(42, 0, 3);
+    device->use(7, 4, 2);
+    queue->serve();
+    EXPECT_EQ(reap(3), 42);
+    EXPECT_EQ(reap(), 7);
+    EXPECT_EQ(queue->in_flight(), 0U);
+}
+
 TEST_F(PackedShadowTest, CompletionsComeInTheOrderOfTheBackEnd) {
     open(9, {6, false});
     for (const auto id : {std::uint16_t{10}, std::uint16_t{11}, std::uint16_t{12}}) {

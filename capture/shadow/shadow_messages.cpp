@@ -18,13 +18,11 @@ using protocol::FrontEndRequest;
 using Severity = trace::NoteRecord::Severity;
 
 constexpr std::size_t most_table_regions = 8;  // of SET_MEM_TABLE, by the specification
-constexpr const char* no_place = "SET_MEM_TABLE has no place for one more region";
 constexpr std::uint32_t region_size = 32;
 constexpr std::uint32_t table_header = 8;
 constexpr std::uint32_t single_region_size = 40;
 constexpr std::uint32_t address_size = 40;
 constexpr std::uint32_t value_size = 8;
-constexpr std::uint32_t vring_host_notifier = 3;  // VRING_HOST_NOTIFIER_MSG, of the back-end's channel
 constexpr std::uint32_t area_size = 24;
 constexpr std::uint64_t no_such_queue = 0xff;  // the last number that a notifier's message has room for
 
@@ -63,7 +61,8 @@ const ShadowMessages::Row* ShadowMessages::find_row(Channel channel, Side sender
         main(R::ADD_MEM_REG, Side::back_end, value_size, value_size, &M::added_region_answered),
         main(R::GET_VRING_BASE, Side::back_end, value_size, value_size, &M::base_answered),
         main(R::GET_MAX_MEM_SLOTS, Side::back_end, value_size, value_size, &M::memory_slots_answered),
-        Row{Channel::back_end, vring_host_notifier, Side::back_end, area_size, area_size, &M::host_notifier},
+        Row{Channel::back_end, static_cast<std::uint32_t>(protocol::BackEndRequest::VRING_HOST_NOTIFIER_MSG),
+            Side::back_end, area_size, area_size, &M::host_notifier},
     };
     const auto* const row = std::find_if(rows.begin(), rows.end(), [&](const Row& candidate) {
         return candidate.channel == channel && candidate.sender == sender && candidate.request == request;
@@ -102,19 +101,16 @@ Replacement ShadowMessages::memory_table(const HeldMessage& message) {
     const bool whole = table && message.payload.size() == table_header + table->size() * region_size &&
                        table->size() == message.numbers.size();
     if (!plain || !whole || table->size() >= most_table_regions) {
-        if (plain && whole && return_.can_return(queues_.running())) {
-            return give_back(message);
-        }
         lose_memory(!plain   ? "memory regions are those of postcopy or Xen"
                     : !whole ? "SET_MEM_TABLE is not as it must be"
-                             : no_place);
-        return {};
+                             : "SET_MEM_TABLE has no place for one more region");
+        return give_back(message);
     }
     std::vector<protocol::MemoryRegion> regions = *table;
     std::vector<virtio::Region> ranges;
     std::transform(regions.begin(), regions.end(), std::back_inserter(ranges), region_of);
     if (!place_memory(ranges)) {
-        return {};
+        return give_back(message);
     }
     at_back_end_ = true;
     regions.push_back(memory_->region());
@@ -129,20 +125,27 @@ Replacement ShadowMessages::memory_table(const HeldMessage& message) {
     return all;
 }
 
-// The table has no room for our region: until the back-end has stopped all queues the table waits.
-Replacement ShadowMessages::give_back(const HeldMessage& message) {
+// After this message the back-end is without the shadow rings: it waits until all queues have stopped, and they go on
+// with their own. `before`: goes out right before it.
+Replacement ShadowMessages::give_back(const HeldMessage& message, std::vector<OutgoingMessage> before) {
+    if (!return_.is_stopping() && !can_give_back()) {
+        return {};
+    }
     Replacement replacement(std::vector<OutgoingMessage>{});
     if (!return_.is_stopping()) {
-        at_back_end_ = false;
-        why_not_ = no_place;
         replacement.messages = return_.stop(queues_.running());
+        (void)recorder_.record(
+            session_, trace::NoteRecord{Severity::warning, trace::no_queue,
+                                        fmt::format("shadow: {} queues are stopped at the back-end before the next "
+                                                    "message of the front-end goes out: {}",
+                                                    queues_.running().size(), why_not_)});
     }
     replacement.ask_again = !return_.all_stopped();
     if (replacement.ask_again) {
         return replacement;
     }
-    replacement.messages =
-        std::vector<OutgoingMessage>{{message_bytes(message.header, message.payload), message.numbers}};
+    replacement.messages = std::move(before);
+    replacement.messages->push_back({message_bytes(message.header, message.payload), message.numbers});
     std::ranges::move(return_.restart(), std::back_inserter(*replacement.messages));
     returned_ = return_.take_queues();
     for (const ShadowReturn::Queue& queue : returned_) {
@@ -167,29 +170,30 @@ Replacement ShadowMessages::base_answered(const HeldMessage& message) {
 }
 
 Replacement ShadowMessages::added_region(const HeldMessage& message) {
-    const bool answered = message.header.needs_reply();
     const auto added = protocol::parse_memory_region(message.payload, false);
     std::vector<virtio::Region> ranges = state_.region_table().regions;
     if (added) {
         ranges.push_back(region_of(*added));
     }
-    answers_due_ += answered ? 1 : 0;
-    if (at_back_end_) {
-        if (memory_->collides_with(ranges)) {
-            note(Severity::error, trace::no_queue, "shadow: a region lies where that of the shadow rings is");
+    Replacement replacement;
+    if (return_.is_stopping() || (at_back_end_ && memory_->collides_with(ranges))) {
+        lose_memory("a region of the front-end's lies where that of the shadow rings is");
+        replacement = give_back(
+            message, {own_request(FrontEndRequest::REM_MEM_REG, protocol::serialise_region(memory_->region(), false))});
+    } else if (!at_back_end_ && !std::exchange(own_region_tried_, true)) {
+        if (!slot_kept_ || state_.memory_incomplete()) {
+            lose_memory(slot_kept_ ? "postcopy" : "the back-end has not said that it has a slot for one more region");
+        } else if (place_memory(ranges)) {
+            replacement = add_own_region(message);
         }
-        return {};
     }
-    if (std::exchange(own_region_tried_, true)) {
-        return {};
+    if (message.header.needs_reply() && !replacement.ask_again) {
+        region_answers_.front_end_asked();
     }
-    if (!slot_kept_ || state_.memory_incomplete()) {
-        lose_memory(slot_kept_ ? "postcopy" : "the back-end has not said that it has a slot for one more region");
-        return {};
-    }
-    if (!place_memory(ranges)) {
-        return {};
-    }
+    return replacement;
+}
+
+Replacement ShadowMessages::add_own_region(const HeldMessage& message) {
     const bool acknowledged = state_.has_protocol_feature(protocol::protocol_feature::REPLY_ACK);
     protocol::Header header = message.header;
     header.flags = protocol::version_1 | (acknowledged ? protocol::need_reply_flag : 0U);
@@ -197,9 +201,10 @@ Replacement ShadowMessages::added_region(const HeldMessage& message) {
     std::vector<OutgoingMessage> all;
     all.push_back({message_bytes(header, protocol::serialise_region(region, false)), {memory_->file().number()}});
     all.push_back({message_bytes(message.header, message.payload), message.numbers});
-    own_answer_due_ = acknowledged;
-    answers_before_own_ = answers_due_ - (answered ? 1 : 0);
     at_back_end_ = !acknowledged;
+    if (acknowledged) {
+        region_answers_.we_asked();
+    }
     why_not_ = "the back-end has not yet acknowledged the memory of shadow rings";
     note(Severity::info, trace::no_queue,
          fmt::format("shadow: before this an ADD_MEM_REG of vutrace's own went to the back-end: {} bytes at {:#x}",
@@ -208,19 +213,16 @@ Replacement ShadowMessages::added_region(const HeldMessage& message) {
 }
 
 Replacement ShadowMessages::added_region_answered(const HeldMessage& message) {
-    if (own_answer_due_ && answers_before_own_ == 0) {
-        own_answer_due_ = false;
-        const std::uint64_t status = protocol::parse_u64(message.payload).value_or(1);
-        at_back_end_ = status == 0;
-        if (!at_back_end_) {
-            lose_memory(fmt::format("the back-end refused the memory of shadow rings ({:#x})", status));
-            forwarded();
-        }
-        return {std::vector<OutgoingMessage>{}};
+    if (!region_answers_.answered()) {
+        return {};
     }
-    answers_before_own_ -= answers_before_own_ != 0 ? 1 : 0;
-    answers_due_ -= answers_due_ != 0 ? 1 : 0;
-    return {};
+    const std::uint64_t status = protocol::parse_u64(message.payload).value_or(1);
+    at_back_end_ = status == 0;
+    if (!at_back_end_) {
+        lose_memory(fmt::format("the back-end refused the memory of shadow rings ({:#x})", status));
+        forwarded();
+    }
+    return {std::vector<OutgoingMessage>{}};
 }
 
 Replacement ShadowMessages::memory_slots_answered(const HeldMessage& message) {
@@ -268,10 +270,14 @@ bool ShadowMessages::have_memory() {
     return true;
 }
 
+bool ShadowMessages::can_give_back() const {
+    return !queues_.running().empty() && return_.can_return(queues_.running());
+}
+
 void ShadowMessages::lose_memory(std::string why) {
     const bool needed = std::exchange(at_back_end_, false) && !queues_.running().empty();
     why_not_ = std::move(why);
-    if (needed) {
+    if (needed && !can_give_back()) {
         note(Severity::error, trace::no_queue, fmt::format("shadow: rings lose their memory: {}", why_not_));
     }
 }

@@ -43,7 +43,8 @@ class ShadowMessages {
     static const Row* find_row(Channel channel, Side sender, std::uint32_t request) noexcept;
 
     Replacement memory_table(const HeldMessage& message);
-    Replacement give_back(const HeldMessage& message);
+    Replacement give_back(const HeldMessage& message, std::vector<OutgoingMessage> before = {});
+    Replacement add_own_region(const HeldMessage& message);
     Replacement base_asked(const HeldMessage& message);
     Replacement base_answered(const HeldMessage& message);
     Replacement added_region(const HeldMessage& message);
@@ -56,6 +57,7 @@ class ShadowMessages {
     Replacement host_notifier(const HeldMessage& message);
 
     [[nodiscard]] bool have_memory();
+    [[nodiscard]] bool can_give_back() const;
     [[nodiscard]] bool place_memory(const std::vector<virtio::Region>& regions);
     void lose_memory(std::string why);
     void note(trace::NoteRecord::Severity severity, std::uint16_t queue, std::string text);
@@ -68,9 +70,7 @@ class ShadowMessages {
     std::vector<ShadowReturn::Queue> returned_;
     std::optional<ShadowMemory> memory_;
     bool at_back_end_{false};
-    bool own_answer_due_{false};         // to the ADD_MEM_REG of our own
-    std::size_t answers_before_own_{0};  // to those of the front-end's
-    std::size_t answers_due_{0};         // to ADD_MEM_REG of the front-end, all
+    OwnAnswers region_answers_;  // to ADD_MEM_REG
     bool own_region_tried_{false};
     bool slot_kept_{false};  // GET_MAX_MEM_SLOTS was answered with one less
     std::string why_not_{"the front-end has sent no memory yet"};

@@ -44,15 +44,17 @@ ShadowQueue::Progress ShadowQueue::finish(std::chrono::milliseconds longest) {
     const auto until = Clock::now() + longest;
     ending_ = true;
     Progress all;
-    for (Progress progress = serve(); progress.found() || progress.more; progress = serve()) {
-        all.kick = all.kick || progress.kick;
-        all.call = all.call || progress.call;
-        all.offers = all.offers || progress.offers;
-        all.completions = all.completions || progress.completions;
-        if (Clock::now() >= until) {
-            deliver_unrecorded(all);
-            break;
+    for (bool more = true; more;) {
+        Progress progress;
+        full_ = false;
+        move_completions(progress);
+        more = progress.completions;
+        if (more && Clock::now() >= until) {
+            deliver_unrecorded(progress);
+            more = false;
         }
+        all.completions = all.completions || progress.completions;
+        all.call = all.call || progress.call;
     }
     return all;
 }
@@ -89,7 +91,7 @@ void ShadowQueue::move_offers(Progress& progress) {
     }
     if (!offers_.empty()) {
         progress.offers = true;
-        if (!may_record(offers_)) {
+        if (!may_record(offers_, offers_patience_)) {
             progress.waits = true;
             return;
         }
@@ -146,7 +148,7 @@ void ShadowQueue::move_completions(Progress& progress) {
     }
     progress.completions = true;
     if (!used_.empty()) {
-        if (!may_record(used_)) {
+        if (!may_record(used_, used_patience_)) {
             progress.waits = true;
             return;
         }
@@ -154,10 +156,16 @@ void ShadowQueue::move_completions(Progress& progress) {
     }
     // With IN_ORDER only what the back-end published is the end of a batch.
     if (!options_.in_order || collected_ == completions_.size()) {
-        progress.call = rings_.deliver(collected_ - delivered_);
+        const bool asked_for = rings_.deliver(collected_ - delivered_);
         delivered_ = collected_;
+        progress.call = progress.call || asked_for || (options_.notify_on_empty && is_empty());
     }
     full_ = full_ || collected_ != completions_.size();
+}
+
+// As far as the device has seen: a driver that asked for NOTIFY_ON_EMPTY is called then, whatever it suppresses.
+bool ShadowQueue::is_empty() const noexcept {
+    return in_flight_.count() == 0 && offers_.empty();
 }
 
 // True where the back-end ran ahead, which is passed on by the look.
@@ -243,19 +251,18 @@ void ShadowQueue::settle(trace::ChainEntry& entry, ChainBatch& batch) {
 }
 
 // Room beyond the record itself is for who else records at this moment.
-bool ShadowQueue::may_record(const ChainBatch& batch) {
+bool ShadowQueue::may_record(const ChainBatch& batch, Patience& patience) const {
     if (recorder_.free_bytes() >= batch.bytes() + recorder_.largest_record()) {
-        waiting_since_.reset();
-        impatient_ = false;
+        patience = {};
         return true;
     }
-    if (impatient_ || ending_) {
+    if (patience.over || ending_) {
         return true;
     }
     const auto now = Clock::now();
-    waiting_since_ = waiting_since_.value_or(now);
-    impatient_ = !recorder_.counters().recording || now - *waiting_since_ >= options_.patience;
-    return impatient_;
+    patience.waiting_since = patience.waiting_since.value_or(now);
+    patience.over = !recorder_.counters().recording || now - *patience.waiting_since >= options_.patience;
+    return patience.over;
 }
 
 void ShadowQueue::flush(ChainBatch& batch) {

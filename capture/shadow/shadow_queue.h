@@ -33,6 +33,7 @@ class ShadowQueue {
         MemoryMode memory{MemoryMode::buffers};
         std::uint64_t snap_length{UINT64_MAX};
         bool in_order{false};
+        bool notify_on_empty{false};
         std::chrono::milliseconds patience{usual_patience};
         // Called with each range of guest memory whose content went into a record; may be empty.
         RecordedRange recorded;
@@ -54,8 +55,9 @@ class ShadowQueue {
     };
     // Moves what is there, at most one record each way. Never fails.
     Progress serve();
-    // The same for the last time: everything, without waiting for the recorder. Completions that are left after
-    // `longest` are delivered and counted as lost.
+    // For the last time, when the back-end has stopped: moves all completions, without waiting for the recorder; those
+    // that are left after `longest` are delivered and counted as lost. What the driver offers is for whoever serves
+    // the queue next.
     Progress finish(std::chrono::milliseconds longest);
 
     [[nodiscard]] std::size_t in_flight() const noexcept { return in_flight_.count(); }
@@ -63,18 +65,25 @@ class ShadowQueue {
   private:
     using Clock = std::chrono::steady_clock;
 
+    // How long the chains of one direction wait for room in the recorder's queue.
+    struct Patience {
+        std::optional<Clock::time_point> waiting_since;
+        bool over{false};
+    };
+
     void move_offers(Progress& progress);
     void collect_offers();
     void add_offer(const ShadowRings::Offer& offer);
     void move_completions(Progress& progress);
     void deliver_unrecorded(Progress& progress);
+    [[nodiscard]] bool is_empty() const noexcept;
     [[nodiscard]] bool look_for_completions();
     void collect_completions();
     bool add_completion(const ShadowRings::Completion& completion);
     void add_unseen(const ShadowRings::Completion& completion);
     void settle(trace::ChainEntry& entry, ChainBatch& batch);
 
-    [[nodiscard]] bool may_record(const ChainBatch& batch);
+    [[nodiscard]] bool may_record(const ChainBatch& batch, Patience& patience) const;
     void flush(ChainBatch& batch);
     void lose(std::uint64_t chains, std::uint64_t completions, std::string reason);
 
@@ -92,8 +101,8 @@ class ShadowQueue {
     std::size_t delivered_{0};
     bool full_{false};  // a batch was full before all was taken
 
-    std::optional<Clock::time_point> waiting_since_;
-    bool impatient_{false};
+    Patience offers_patience_;
+    Patience used_patience_;
     bool ending_{false};
     bool said_used_id_{false};
 };

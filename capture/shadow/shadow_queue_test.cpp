@@ -106,6 +106,36 @@ TEST_F(ShadowedRingTest, WaitsNoLongerThanItsPatience) {
     EXPECT_EQ(device->take(), 0);
 }
 
+// Completions that always find room must not make offers wait for ever.
+TEST_F(ShadowedRingTest, EachDirectionHasItsOwnPatience) {
+    options.patience = std::chrono::milliseconds{20};
+    options.memory = MemoryMode::buffers;
+    open(256);
+    std::uint16_t next = 0;
+    for (; next < 200; ++next) {
+        driver->describe_chain(next, {{RingPair::buffers + next, 1, true}});
+        driver->offer(next);
+    }
+    while (queue->serve().more) {
+    }
+    offer(next, std::string(1000, 'a'));
+    // Room for one completion, not for the chain.
+    recorder.set_free_bytes(recorder.largest_record() + 600);
+    const auto begun = std::chrono::steady_clock::now();
+    std::chrono::milliseconds passed{0};
+    std::uint16_t used = 0;
+    while (device->available_index() == next && passed < std::chrono::seconds{30}) {
+        passed = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun);
+        if (used < next && used < passed.count()) {
+            device->use(used++, 1);
+        }
+        (void)queue->serve();
+        (void)driver->reap();
+    }
+    EXPECT_EQ(device->available_index(), next + 1);
+    EXPECT_LT(used, next) << "completions came all the time";
+}
+
 TEST_F(ShadowedRingTest, GoesOnWhereTheTraceCannotBeWritten) {
     open(16);
     recorder.set_free_bytes(0);
@@ -134,6 +164,21 @@ TEST_F(ShadowedRingTest, NotifiesByFlagsWithoutEventIndex) {
     rings->want_calls(true);
     EXPECT_EQ(driver->get<std::uint16_t>(driver->layout().used), 0);
     EXPECT_EQ(device->available_flags(), 0);
+}
+
+TEST_F(ShadowedRingTest, NotifiesOnEmptyWhereTheDriverAskedForIt) {
+    for (const bool asked : {false, true}) {
+        options.notify_on_empty = asked;
+        open(16);
+        driver->put<std::uint16_t>(driver->layout().available, virtio::available_no_interrupt);
+        offer(0, "a");
+        offer(2, "b");
+        queue->serve();
+        answer(0, "c");
+        EXPECT_FALSE(queue->serve().call) << "one is still there";
+        answer(2, "d");
+        EXPECT_EQ(queue->serve().call, asked);
+    }
 }
 
 TEST_F(ShadowedRingTest, NotifiesByEventIndex) {
@@ -180,20 +225,34 @@ TEST_F(ShadowedRingTest, InOrderABatchIsDeliveredAsAWhole) {
     EXPECT_EQ(queue->in_flight(), 0U);
 }
 
-TEST_F(ShadowedRingTest, FinishMovesAllWithoutWaiting) {
+TEST_F(ShadowedRingTest, FinishMovesAllCompletionsWithoutWaiting) {
     open(512);
-    recorder.set_free_bytes(0);
     for (std::uint16_t i = 0; i < 400; ++i) {
         driver->describe_chain(i, {{RingPair::buffers + i, 1, false}});
         driver->offer(i);
     }
-    (void)queue->finish(std::chrono::seconds{20});
-    EXPECT_EQ(device->available_index(), 400);
+    while (queue->serve().more) {
+    }
+    ASSERT_EQ(device->available_index(), 400);
+    recorder.set_free_bytes(0);
     for (std::uint16_t i = 0; i < 400; ++i) {
         device->use(i, 0);
     }
     EXPECT_TRUE(queue->finish(std::chrono::seconds{20}).call);
     EXPECT_EQ(driver->get<std::uint16_t>(driver->layout().used + 2), 400);
+}
+
+// It has stopped and takes none: the next one to serve the queue finds them, and they are recorded then.
+TEST_F(ShadowedRingTest, FinishLeavesWhatTheBackEndWillNotTake) {
+    open(16);
+    offer(0, "taken");
+    queue->serve();
+    offer(2, "left");
+    answer(0, "answered");
+    EXPECT_TRUE(queue->finish(std::chrono::seconds{20}).call);
+    EXPECT_EQ(driver->reap()->next, 0);
+    EXPECT_EQ(device->available_index(), 1);
+    EXPECT_THAT(contents(), ElementsAre("taken", "answered"));
 }
 
 // The back-end has stopped: what it completed and the driver does not see now, it never sees.
@@ -207,7 +266,8 @@ TEST_F(ShadowedRingTest, FinishDeliversAllEvenWithoutTimeToRecordIt) {
             driver->describe_chain(i, {{RingPair::buffers + i, 1, false}});
             driver->offer(i);
         }
-        (void)queue->finish(std::chrono::seconds{20});
+        while (queue->serve().more) {
+        }
         ASSERT_EQ(device->available_index(), chains);
         for (std::uint16_t i = 0; i < chains; ++i) {
             device->use(i, 0);

@@ -137,6 +137,7 @@ Status ShadowQueues::start(std::uint32_t queue) {
     options.memory = environment_.options.memory;
     options.snap_length = environment_.options.snap_length;
     options.in_order = environment_.state.has_feature(protocol::feature::IN_ORDER);
+    options.notify_on_empty = environment_.state.has_feature(protocol::feature::NOTIFY_ON_EMPTY);
     options.recorded = environment_.recorded;
     entry.queue = std::make_unique<ShadowQueue>(std::move(options), environment_.recorder, *entry.rings);
     (void)entry.queue->take_over();

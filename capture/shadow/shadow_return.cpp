@@ -9,23 +9,23 @@
 #include <utility>
 
 namespace vutrace::capture {
-namespace {
 
 using protocol::FrontEndRequest;
 
-constexpr std::uint64_t no_descriptor = 0x100;  // of SET_VRING_KICK, SET_VRING_CALL
-
-}  // namespace
-
 bool ShadowReturn::answered(const protocol::VringState& answer) {
-    const auto next = std::find_if(queues_.begin(), queues_.end(), [](const Queue& queue) { return !queue.stopped; });
-    if (next == queues_.end() || answers_before_ours_ != 0) {
-        answers_due_ -= answers_due_ != 0 ? 1 : 0;
-        answers_before_ours_ -= answers_before_ours_ != 0 ? 1 : 0;
+    if (!answers_.answered()) {
         return false;
     }
-    next->base = answer.num;
-    next->stopped = true;
+    const auto waits = [](const Queue& queue) { return !queue.stopped; };
+    auto found = std::find_if(queues_.begin(), queues_.end(),
+                              [&](const Queue& queue) { return waits(queue) && queue.number == answer.index; });
+    if (found == queues_.end()) {  // it names another: the order still says which it is
+        found = std::find_if(queues_.begin(), queues_.end(), waits);
+    }
+    if (found != queues_.end()) {
+        found->base = answer.num;
+        found->stopped = true;
+    }
     return true;
 }
 
@@ -39,8 +39,8 @@ bool ShadowReturn::can_return(const std::vector<std::uint16_t>& queues) const {
 
 std::vector<OutgoingMessage> ShadowReturn::stop(const std::vector<std::uint16_t>& queues) {
     std::vector<OutgoingMessage> messages;
-    answers_before_ours_ = answers_due_;
     for (const std::uint16_t number : queues) {
+        answers_.we_asked();
         queues_.push_back({number, 0, false});
         messages.push_back(
             own_request(FrontEndRequest::GET_VRING_BASE, protocol::serialise(protocol::VringState{number, 0})));
@@ -69,9 +69,9 @@ void ShadowReturn::restart(const Queue& queue, std::vector<OutgoingMessage>& mes
     using protocol::serialise;
     const session::QueueState& state = *state_.queue(queue.number);
     const auto notification = [&](FrontEndRequest code, std::optional<int> number) {
-        const std::uint64_t value = number ? queue.number : queue.number | no_descriptor;
-        messages.push_back(
-            own_request(code, protocol::serialise_u64(value), number ? std::vector{*number} : std::vector<int>{}));
+        const std::uint64_t none = number ? 0 : protocol::VringDescriptorPayload::no_descriptor_bit;
+        messages.push_back(own_request(code, protocol::serialise_u64(queue.number | none),
+                                       number ? std::vector{*number} : std::vector<int>{}));
     };
     messages.push_back(
         own_request(FrontEndRequest::SET_VRING_NUM, serialise(protocol::VringState{queue.number, *state.size})));

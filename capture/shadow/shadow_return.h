@@ -8,6 +8,7 @@
 // One thread, the session's.
 #pragma once
 
+#include "own_answers.h"
 #include "shadow_queues.h"
 
 #include <vutrace/capture/message_replacement.h>
@@ -32,10 +33,10 @@ class ShadowReturn {
     // Both outlive the object.
     ShadowReturn(const session::DeviceState& state, Given given) : state_(state), given_(std::move(given)) {}
 
-    // GET_VRING_BASE of the front-end's own is about to be forwarded, or answered: which answers are ours is told by
-    // their order.
-    void asked() noexcept { ++answers_due_; }
-    // True where the answer is one of ours.
+    // GET_VRING_BASE of the front-end's own is about to be forwarded, or answered.
+    void asked() noexcept { answers_.front_end_asked(); }
+    // True where the answer is one of ours. There is no limit to how long it may take: a back-end may have to wait for
+    // its disk, and what it does before it has stopped is lost without the shadow rings.
     [[nodiscard]] bool answered(const protocol::VringState& answer);
 
     // Can these be started again? Not where a kick reaches the back-end without us.
@@ -54,8 +55,7 @@ class ShadowReturn {
 
     const session::DeviceState& state_;
     Given given_;
-    std::size_t answers_due_{0};          // to the front-end's
-    std::size_t answers_before_ours_{0};  // of these
+    OwnAnswers answers_;
     std::vector<Queue> queues_;
 };
 

@@ -1,4 +1,4 @@
-// A table that leaves no room for our region while queues run.
+// Messages that take the memory of shadow rings away while queues run.
 #include "../testing/shadow_peers.h"
 
 #include <vutrace/trace/records.h>
@@ -26,6 +26,26 @@ class ShadowReturnTest : public ShadowPeersTest {
     void offer(std::uint16_t head) {
         ring_.describe_chain(head, {{RingPair::buffers + head * std::uint64_t{64}, 8, false}});
         ring_.offer(head);
+    }
+    // The table goes out behind the stop, and the queue goes on with its own ring.
+    void expect_return_for(const Bytes& table, std::size_t descriptors) {
+        send(front_end_, Request::SET_MEM_TABLE, table, std::vector<int>(descriptors, file_.number()));
+        expect_request(Request::GET_VRING_BASE, state(0, 0));
+        send(back_end_, Request::GET_VRING_BASE, state(0, 0), {}, reply);
+        const Delivered delivered = read(back_end_);
+        EXPECT_EQ(delivered.request(), Request::SET_MEM_TABLE);
+        EXPECT_EQ(delivered.payload, table);
+        EXPECT_EQ(delivered.descriptors.size(), descriptors);
+        expect_restart(0);
+        stop();
+        EXPECT_THAT(notes(), Contains(HasSubstr("with its own ring")));
+    }
+    // At the address where our memory is.
+    [[nodiscard]] protocol::MemoryRegion colliding_region() const {
+        protocol::MemoryRegion region = region_of(ring_);
+        region.guest_address = shadow_region_.guest_address;
+        region.user_address += std::uint64_t{1} << 40U;
+        return region;
     }
     [[nodiscard]] Bytes full_table() const {
         std::vector<protocol::MemoryRegion> regions(8, region_of(ring_));
@@ -126,6 +146,47 @@ TEST_F(ShadowReturnTest, AnswersThatTheFrontEndWaitsForReachIt) {
     EXPECT_EQ(read(back_end_).request(), Request::SET_MEM_TABLE);
     expect_restart(5);
     (void)pass(Request::GET_FEATURES, {});  // queue 1, which the front-end has stopped, is not started again
+}
+
+TEST_F(ShadowReturnTest, AnswersMayNameTheQueuesInAnotherOrder) {
+    run_queue();
+    set_up_queue(ring_, 1, 0);
+    (void)hand_over(Request::SET_VRING_CALL, 1);
+    (void)hand_over(Request::SET_VRING_KICK, 1);
+    send_full_table();
+    expect_request(Request::GET_VRING_BASE, state(0, 0));
+    expect_request(Request::GET_VRING_BASE, state(1, 0));
+    send(back_end_, Request::GET_VRING_BASE, state(1, 4), {}, reply);
+    send(back_end_, Request::GET_VRING_BASE, state(0, 3), {}, reply);
+    EXPECT_EQ(read(back_end_).request(), Request::SET_MEM_TABLE);
+    expect_restart(3);
+    expect_request(Request::SET_VRING_NUM, state(1, 16));
+    expect_request(Request::SET_VRING_BASE, state(1, 4));
+}
+
+TEST_F(ShadowReturnTest, ATableThatIsNotAsItMustBeTakesTheMemoryAwayAsWell) {
+    run_queue();
+    expect_return_for(protocol::serialise_regions({region_of(ring_)}, false), 2);
+}
+
+TEST_F(ShadowReturnTest, ATableThatNeedsOurAddressGetsIt) {
+    run_queue();
+    expect_return_for(protocol::serialise_regions({region_of(ring_), colliding_region()}, false), 2);
+}
+
+TEST_F(ShadowReturnTest, ARegionThatNeedsOurAddressGetsIt) {
+    run_queue();
+    const Bytes added = protocol::serialise_region(colliding_region(), false);
+    send(front_end_, Request::ADD_MEM_REG, added, {file_.number()}, need_reply);
+    expect_request(Request::GET_VRING_BASE, state(0, 0));
+    send(back_end_, Request::GET_VRING_BASE, state(0, 0), {}, reply);
+    expect_request(Request::REM_MEM_REG, protocol::serialise_region(shadow_region_, false));
+    const Delivered delivered = read(back_end_);
+    EXPECT_EQ(delivered.request(), Request::ADD_MEM_REG);
+    EXPECT_EQ(delivered.payload, added);
+    EXPECT_EQ(delivered.descriptors.size(), 1U);
+    expect_restart(0);
+    EXPECT_EQ(answer(Request::ADD_MEM_REG, serialise_u64(0)).request(), Request::ADD_MEM_REG);
 }
 
 TEST_F(ShadowReturnTest, AQueueThatIsSetUpLaterKeepsItsRing) {

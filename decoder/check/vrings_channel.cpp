@@ -12,14 +12,8 @@
 namespace vutrace::check {
 namespace {
 
+using protocol::BackEndRequest;
 using protocol::FrontEndRequest;
-
-enum class BackEndRequest : std::uint32_t {
-    host_notifier = 3,
-    vring_call = 4,
-    vring_err = 5,
-    shared_object_lookup = 8
-};
 
 bool back_end_asks(const MessageSight& sight, BackEndRequest request) {
     return sight.message.channel == Channel::back_end && sight.what.asks &&
@@ -28,8 +22,8 @@ bool back_end_asks(const MessageSight& sight, BackEndRequest request) {
 
 // VU063
 std::optional<std::string> in_band(const MessageSight& sight) {
-    const bool notifies = sight.asks(FrontEndRequest::VRING_KICK) || back_end_asks(sight, BackEndRequest::vring_call) ||
-                          back_end_asks(sight, BackEndRequest::vring_err);
+    const bool notifies = sight.asks(FrontEndRequest::VRING_KICK) || back_end_asks(sight, BackEndRequest::VRING_CALL) ||
+                          back_end_asks(sight, BackEndRequest::VRING_ERR);
     if (!notifies || sight.before.has_protocol_feature(protocol::protocol_feature::INBAND_NOTIFICATIONS)) {
         return std::nullopt;
     }
@@ -76,7 +70,7 @@ class BackEndAnswers final : public Rule {
         Finding made = finding(request.sequence, request.time,
                                fmt::format("{} of the back-end was never answered: {}",
                                            protocol::request_name(Channel::back_end, code), why));
-        if (code == static_cast<std::uint32_t>(BackEndRequest::shared_object_lookup)) {
+        if (code == static_cast<std::uint32_t>(BackEndRequest::SHARED_OBJECT_LOOKUP)) {
             made.severity = Severity::info;  // QEMU answers it on the main channel
         }
         return made;
@@ -136,7 +130,7 @@ std::optional<std::string> network_request(const MessageSight& sight) {
 
 // VU067
 std::optional<std::string> host_notifier(const MessageSight& sight) {
-    if (!back_end_asks(sight, BackEndRequest::host_notifier)) {
+    if (!back_end_asks(sight, BackEndRequest::VRING_HOST_NOTIFIER_MSG)) {
         return std::nullopt;
     }
     const auto area = protocol::parse_vring_area(sight.payload);

@@ -88,7 +88,10 @@ const Annotation& Annotator::annotate(const trace::Record& record) {
     annotation_.queue = queue_of(record.body);
     annotation_.entries.clear();
     annotation_.area = {};
-    forget_packets(record);
+    if (!std::holds_alternative<trace::ChainRecord>(record.body) &&
+        !std::holds_alternative<trace::EventRecord>(record.body)) {
+        forget_packets(record);
+    }
     if (const auto* message = std::get_if<trace::MessageRecord>(&record.body)) {
         learn_device(record.session);
         take_device(record.session);

@@ -127,12 +127,21 @@ void Annotator::look_for_device(std::uint32_t session, const trace::ChainRecord&
     }
 }
 
-// Packets of several chains do not outlive a loss, nor their queue.
+// Packets of several chains do not outlive a loss, nor their queue, which any message may start or stop.
 void Annotator::forget_packets(const trace::Record& record) {
-    if (!packets_.empty() && !std::holds_alternative<trace::ChainRecord>(record.body) &&
-        !std::holds_alternative<trace::EventRecord>(record.body)) {
-        packets_.erase(packets_.lower_bound({record.session, std::uint16_t{0}}),
-                       packets_.upper_bound({record.session, std::uint16_t{UINT16_MAX}}));
+    const auto first = packets_.lower_bound({record.session, std::uint16_t{0}});
+    const auto last = packets_.upper_bound({record.session, std::uint16_t{UINT16_MAX}});
+    if (const auto* gap = std::get_if<trace::GapRecord>(&record.body)) {
+        const virtio::QueueMemory after_loss{0, true};
+        if (gap->queue != trace::no_queue) {
+            packets_[{record.session, gap->queue}] = after_loss;
+        }
+        for (auto at = first; gap->queue == trace::no_queue && at != last; ++at) {
+            at->second = after_loss;
+        }
+    } else if (std::holds_alternative<trace::MessageRecord>(record.body) ||
+               std::holds_alternative<trace::SessionRecord>(record.body)) {
+        packets_.erase(first, last);
     }
 }
 

@@ -125,6 +125,31 @@ TEST(DecodedRequest, SaysWhereItsBytesWereNotCaptured) {
     EXPECT_EQ((&last)[-1].text, "unique");
 }
 
+// Of what comes behind a loss nobody knows whether it begins a packet: what cannot is no header.
+TEST(DecodedRequest, TheRestOfAPacketWhoseBeginningWasLostIsNoPacket) {
+    DeviceSample rest;
+    rest.written = Bytes(100, std::byte{'x'});
+    DeviceSample packet;
+    packet.written.resize(12 + 60);
+    store<std::uint16_t>(packet.written, 10, 1);  // num_buffers
+    for (const std::uint16_t lost_of : {std::uint16_t{0}, std::uint16_t{2}, trace::no_queue}) {
+        SessionBuilder session;
+        session.set(SessionBuilder::Request::SET_FEATURES, 1ULL << virtio::network::MRG_RXBUF);
+        const auto received = [&session](const DeviceSample& sample) {
+            session.chains(0, {entry_of(sample, false)});
+            session.chains(0, {entry_of(sample, true)});
+        };
+        received(packet);
+        session.add(trace::GapRecord{lost_of, 1, 0, 0, "seen too late"});
+        for (const DeviceSample* sample : {&rest, &rest, &packet, &rest}) {
+            received(*sample);
+        }
+        EXPECT_EQ(types_in(session.records(), virtio::network::device_id),
+                  lost_of == 2 ? "- PACKET - PACKET - CONTINUATION - CONTINUATION - CONTINUATION"
+                               : "- PACKET - CONTINUATION - CONTINUATION - PACKET - PACKET");
+    }
+}
+
 TEST(DecodedRequest, OfAPacketInSeveralChainsEndsWithALoss) {
     DeviceSample first;
     first.written.resize(12 + 60);

@@ -20,4 +20,11 @@ void serialise_header(const Header& header, MutableByteView out) noexcept {
     store(out, 8, header.size);
 }
 
+Bytes serialise_message(const Header& header, ByteView payload) {
+    Bytes bytes(header_size);
+    serialise_header(header, bytes);
+    bytes.insert(bytes.end(), payload.begin(), payload.end());
+    return bytes;
+}
+
 }  // namespace vutrace::protocol

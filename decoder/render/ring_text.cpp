@@ -65,7 +65,7 @@ void append_header(std::string& out, const RingView& ring, const Style& style) {
     if (!ring.layout && !ring.packed_layout) {
         out += "  ring addresses unknown: not set, invalid, or outside the memory regions\n";
     }
-    fmt::format_to(std::back_inserter(out), "  {} made available, {} used, {}{} lost\n",
+    fmt::format_to(std::back_inserter(out), "  so far: {} made available, {} used, {}{} lost\n",
                    count_text(ring.chains_available, "chain"), ring.chains_used,
                    ring.chains_lost_at_least ? "at least " : "", ring.chains_lost);
 }

@@ -70,7 +70,8 @@ void append_notifications(Page& page, std::string_view label, const Notification
         text += fmt::format(", {} for nothing new", grouped(sum.superfluous));
     }
     if (sum.suppressed != 0) {
-        text += fmt::format("; not wanted for {} chains", grouped(sum.suppressed));
+        text +=
+            fmt::format("; not wanted for {} {}", grouped(sum.suppressed), sum.suppressed == 1 ? "chain" : "chains");
     }
     if (!sum.chains.empty()) {
         text += fmt::format("; chains for one: {:.1f} on average, {} at the most", sum.chains.mean(),

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <filesystem>
 
 namespace vutrace {
 namespace {
@@ -81,6 +82,19 @@ Result<Endpoint> parse_endpoint(std::string_view text, Endpoint::Kind bare) {
                                                   text, text.substr(0, colon + 1), text));
     }
     return with_path(bare, text);
+}
+
+bool is_same_socket(const Endpoint& a, const Endpoint& b) {
+    const bool inherited = a.kind == Endpoint::Kind::inherited;
+    if (inherited || b.kind == Endpoint::Kind::inherited) {
+        return a.kind == b.kind && a.number == b.number;
+    }
+    const auto real_path = [](const std::string& path) {
+        std::error_code error;
+        const auto found = std::filesystem::weakly_canonical(path, error);
+        return error ? std::filesystem::path(path).lexically_normal() : found;
+    };
+    return real_path(a.path) == real_path(b.path);
 }
 
 std::string to_string(const Endpoint& endpoint) {

@@ -298,6 +298,16 @@ Writer::Waiting Writer::waiting() const noexcept {
     return {state_->ends.size(), state_->waiting.size()};
 }
 
+bool Writer::discard_waiting() noexcept {
+    if (!state_->regular) {
+        return false;
+    }
+    state_->records -= state_->ends.size();
+    state_->waiting.clear();
+    state_->ends.clear();
+    return true;
+}
+
 std::uint64_t Writer::records_written() const noexcept {
     return state_->records;
 }

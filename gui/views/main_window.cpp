@@ -7,6 +7,7 @@
 #include "vutrace/gui/views/filter_bar.h"
 #include "vutrace/gui/views/find_bar.h"
 #include "vutrace/gui/views/findings_dock.h"
+#include "vutrace/gui/views/guidance.h"
 #include "vutrace/gui/views/records_view.h"
 #include "vutrace/gui/views/state_docks.h"
 #include "vutrace/gui/views/time_docks.h"
@@ -18,6 +19,7 @@
 #include <QLabel>
 #include <QMimeData>
 #include <QSplitter>
+#include <QStackedWidget>
 #include <QStatusBar>
 #include <QUrl>
 #include <QVBoxLayout>
@@ -43,6 +45,7 @@ MainWindow::MainWindow(const QString& version, QWidget* parent) : QMainWindow(pa
     make_capture_and_replay();
     make_bookmarks();
     make_exports();
+    make_guidance();
     make_actions();
     settings_thread_.setMaxThreadCount(1);
     resize(1280, 800);
@@ -101,7 +104,8 @@ void MainWindow::make_panes() {
     notice_->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
     notice_->setAccessibleName(tr("Notice"));
 
-    auto* central = new QWidget(this);
+    pages_ = new QStackedWidget(this);
+    auto* central = new QWidget(pages_);
     auto* layout = new QVBoxLayout(central);
     layout->setContentsMargins(0, 0, 0, 0);
     layout->setSpacing(0);
@@ -109,7 +113,8 @@ void MainWindow::make_panes() {
     layout->addWidget(find_bar_);
     layout->addWidget(notice_);
     layout->addWidget(upper_and_lower_, 1);
-    setCentralWidget(central);
+    pages_->addWidget(central);
+    setCentralWidget(pages_);
 
     connect(records_, &RecordsView::current_row_changed, this, &MainWindow::show_current);
     connect(records_, &QWidget::customContextMenuRequested, this, &MainWindow::row_menu);
@@ -209,15 +214,16 @@ void MainWindow::say(const QString& text) {
     notice_->setVisible(!text.isEmpty());
 }
 
-void MainWindow::open(const QString& path, bool grows) {
+MainWindow* MainWindow::open(const QString& path, bool grows) {
+    guidance_->hide_start_page();
     if (document_ == nullptr || document_->failed()) {
         show_trace(path, grows);
-        return;
+        return this;
     }
     auto* other = new MainWindow(version_);
     other->move(pos() + QPoint(24, 24));
     other->show();
-    other->open(path, grows);
+    return other->open(path, grows);
 }
 
 // The same trace from its beginning, and on with what is written to it.
@@ -356,6 +362,13 @@ void MainWindow::keyPressEvent(QKeyEvent* event) {
         QMainWindow::keyPressEvent(event);
         return;
     }
+    if (guidance_->shows_start_page()) {
+        if (document_ != nullptr) {
+            guidance_->hide_start_page();
+            records_->setFocus();
+        }
+        return;
+    }
     if (find_bar_->isVisible()) {
         find_bar_->hide();
     } else {
@@ -365,6 +378,7 @@ void MainWindow::keyPressEvent(QKeyEvent* event) {
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {
+    guidance_->end();
     save_settings();
     QMainWindow::closeEvent(event);
 }

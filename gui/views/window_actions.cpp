@@ -5,6 +5,7 @@
 #include "vutrace/gui/views/filter_bar.h"
 #include "vutrace/gui/views/find_bar.h"
 #include "vutrace/gui/views/findings_dock.h"
+#include "vutrace/gui/views/guidance.h"
 #include "vutrace/gui/views/main_window.h"
 #include "vutrace/gui/views/records_view.h"
 #include "vutrace/gui/views/state_docks.h"
@@ -114,6 +115,8 @@ void MainWindow::make_view_menu() {
 
 void MainWindow::make_help_menu() {
     QMenu& menu = *menuBar()->addMenu(tr("&Help"));
+    guidance_->add_actions(menu);
+    menu.addSeparator();
     add(menu, tr("&Keyboard"), QKeySequence::HelpContents, &MainWindow::show_shortcuts);
     add(menu, tr("&About vutrace"), {}, &MainWindow::show_about);
 }
@@ -130,6 +133,7 @@ void MainWindow::new_window() {
     auto* other = new MainWindow(version_);
     other->move(pos() + QPoint(24, 24));
     other->show();
+    other->show_start_page();
 }
 
 void MainWindow::fill_recent_files() {

@@ -299,13 +299,28 @@ TEST_F(CaptureTest, PassesOnAHalfClose) {
 TEST_F(CaptureTest, RefusesBadOptionsBeforeItTouchesAnything) {
     const std::string ends = path("front") + " " + path("back");
     const std::string write = " -w " + file();
-    for (const std::string& arguments :
-         {ends + write + " --datapath nonsense", ends + write + " --memory much", ends + write + " --channels some",
-          ends + write + " --snaplen x", ends + write + " --wait -1", ends + write + " --budget 0",
-          ends + write + " --budget 101", ends + write + " --threads 0", ends + write + " --threads 17",
-          ends + write + " --queue-size 1", ends + write + " --no-such-option", ends, path("front") + write,
-          "fd:x " + path("back") + write, "listen: " + path("back") + write, path("front") + " connect:" + write,
-          ends + " third" + write}) {
+    for (const std::string& arguments : {ends + write + " --datapath nonsense",
+                                         ends + write + " --memory much",
+                                         ends + write + " --channels some",
+                                         ends + write + " --snaplen x",
+                                         ends + write + " --snaplen -1",
+                                         ends + write + " --wait -1",
+                                         ends + write + " --budget 0",
+                                         ends + write + " --budget 101",
+                                         ends + write + " --threads 0",
+                                         ends + write + " --threads 17",
+                                         ends + write + " --queue-size 1",
+                                         ends + write + " --no-such-option",
+                                         ends,
+                                         path("front") + write,
+                                         "fd:x " + path("back") + write,
+                                         "listen: " + path("back") + write,
+                                         path("front") + " connect:" + write,
+                                         ends + " third" + write,
+                                         path("front") + " " + path("front") + write,
+                                         path("front") + " connect:" + path("./front") + write,
+                                         ends + write + " --datapath relay --threads 4",
+                                         ends + write + " --datapath shadow --budget 5"}) {
         const Outcome outcome = run("capture " + arguments);
         EXPECT_EQ(outcome.status, 2) << arguments << "\n" << outcome.errors;
         EXPECT_EQ(outcome.output, "") << arguments;

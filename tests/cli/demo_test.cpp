@@ -53,5 +53,25 @@ TEST(DemoBackEnd, WaitsWhereItMayOpenNothingMoreAndServesWhenItMay) {
     EXPECT_LT(count_of(back_end.said(), "cannot accept"), 30U) << "it tried again and again";
 }
 
+TEST(Demo, WorksOnRingsOfBothLayouts) {
+    for (const std::string& ring : {std::string("split"), std::string("packed")}) {
+        const Folder folder;
+        const Outcome demo = run("demo -o " + folder.path("demo") + " --ring " + ring);
+        EXPECT_EQ(demo.status, 0) << demo.errors;
+        EXPECT_NE(demo.output.find("400 submitted, 400 completed, 0 diverged"), std::string::npos) << demo.output;
+        EXPECT_NE(demo.output.find("are equal"), std::string::npos) << demo.output;
+        const Outcome info = run("info " + folder.path("demo/demo.pcap"));
+        EXPECT_EQ(info.output.find("RING_PACKED") != std::string::npos, ring == "packed") << info.output;
+        const Outcome check = run("check " + folder.path("demo/demo.pcap"));
+        EXPECT_EQ(check.status, 0) << check.output;
+    }
+}
+
+TEST(Demo, RefusesAnotherLayout) {
+    const Outcome demo = run("demo --ring round");
+    EXPECT_EQ(demo.status, 2);
+    EXPECT_NE(demo.errors.find("--ring"), std::string::npos) << demo.errors;
+}
+
 }  // namespace
 }  // namespace vutrace::cli::test

@@ -15,16 +15,17 @@ import unittest
 from harness import records as ask
 from harness import vutrace
 from harness.case import PeerTestCase
-from harness.scripted_front_end import (FEATURE_PROTOCOL_FEATURES, FEATURE_VERSION_1, GET_VRING_BASE, HEADER, REPLY,
+from harness.scripted_front_end import (ADD_MEM_REG, FEATURE_PROTOCOL_FEATURES, FEATURE_VERSION_1, GET_VRING_BASE, HEADER, REPLY,
                                         SET_FEATURES, SET_MEM_TABLE, SET_VRING_ADDR, SET_VRING_BASE, SET_VRING_CALL,
-                                        SET_VRING_ENABLE, SET_VRING_KICK, SET_VRING_NUM, VERSION)
-from harness.scripted_pair import MOST_DESCRIPTORS, ScriptedBackEnd, ScriptedPair
+                                        SET_VRING_ENABLE, SET_VRING_KICK, SET_VRING_NUM, VERSION, VRING_KICK)
+from harness.scripted_pair import MOST_DESCRIPTORS, ScriptedBackEnd, ScriptedPair, ShadowedPair
 from harness.waiting import wait_until
 
 KIB, MIB = 1 << 10, 1 << 20
 TOP = (1 << 64) - 4096
-SET_VRING_ERR, ADD_MEM_REG, VRING_KICK, UNKNOWN = 14, 37, 41, 200
-MODES = [("off", "full"), ("tap", "buffers"), ("tap", "full"), ("relay", "buffers"), ("relay", "full")]
+SET_VRING_ERR, UNKNOWN = 14, 200
+MODES = [("off", "full"), ("tap", "buffers"), ("tap", "full"), ("relay", "buffers"), ("relay", "full"),
+         ("shadow", "buffers"), ("shadow", "full")]
 F_ADD_SEALS, ALL_SEALS = 1033, 0xf
 FAULT = re.compile(r"Sanitizer|runtime error|terminate called")
 
@@ -64,7 +65,8 @@ class HostileTestCase(PeerTestCase):
     def capture(self, datapath="relay", memory="buffers", **more):
         capture = self.start(vutrace.Capture(self.workspace, self.back_end.path, datapath=datapath, memory=memory,
                                              once=False, name=f"{datapath}-{memory}", **more))
-        self.relayed = datapath == "relay"
+        self.relayed = datapath in ("relay", "shadow")
+        self.pair = ShadowedPair if datapath == "shadow" else ScriptedPair
         before = self.descriptors(capture)
         with self.session(capture) as session:  # opens what is opened once and kept: the folder of descriptors
             session.pass_on(UNKNOWN, b"", [self.event()])
@@ -72,7 +74,7 @@ class HostileTestCase(PeerTestCase):
         return capture
 
     def session(self, capture):
-        return ScriptedPair(capture.front_end, self.back_end)
+        return self.pair(capture.front_end, self.back_end)
 
     def descriptors(self, capture):
         return len(os.listdir(f"/proc/{capture.pid}/fd"))

@@ -39,6 +39,19 @@ def is_subsequence(some, of):
     return all(one in rest for one in some)
 
 
+def translated_before(records):
+    """Chains of the guest's frames of which the device had the translation: not the first one of a page after its update."""
+    updated = set()
+    for record in records:
+        if record["record"] == "message" and record["request"] == "IOTLB_MSG" and record["sender"] == "front-end":
+            updated.add(record["payload"]["iova"])
+        if record["record"] == "chain" and (record["queue"], record["state"]) == (1, "available"):
+            page = hex(int(record["descriptors"][0]["address"], 16) & ~0xfff)
+            if page not in updated:
+                yield record
+            updated.discard(page)
+
+
 class TranslatedNetwork(PeerTestCase):
     def exchange(self, datapath, more=""):
         """Frames both ways. testpmd drops frames for the guest while it lacks a translation, also without us, so it gets
@@ -86,6 +99,21 @@ class TranslatedNetwork(PeerTestCase):
         self.assert_equal_frames(offered, sent)
         print(f"replayed: {len(sent)} frames sent again, {report['translations_answered']} misses answered", flush=True)
 
+    def assert_replays_in_part(self, offered):
+        """Of packed rings testpmd drops again what it has no translation of yet. It completes every chain that the trace
+        vouches for, and what it sends are recorded frames, in order."""
+        again = self.start(TestPmdBackEnd(self.workspace, write_frames(self.workspace.file("again.pcap"), []),
+                                          name="testpmd-again", translated=True))
+        again.forward()
+        report = vutrace.replay(self.workspace, self.trace, "--backend", again.socket)
+        sent = again.finish()
+        proven = [chain for chain in offered if chain["content"] == "verified"]
+        self.assertGreaterEqual(report["chains_completed"], len(proven))
+        self.assertGreater(report["translations_answered"], 0)
+        self.assertTrue(is_subsequence(sent, frames_of(offered)), "frames that are not in the trace")
+        print(f"replayed: {len(sent)} of {len(offered)} frames sent again, {report['translations_answered']} misses "
+              "answered", flush=True)
+
     def assert_equal_frames(self, offered, sent):
         """Frame by frame, in order. One that the device took before it could be read is said to be late or absent."""
         self.assertEqual(len(offered), len(sent))
@@ -102,13 +130,15 @@ class TranslatedNetwork(PeerTestCase):
         self.assert_replays(offered)
 
     def test_packed_rings_in_relay(self):
-        """testpmd uses a packed chain without a translation at once, and drops its frame."""
+        """testpmd uses a packed chain without a translation at once, and drops its frame, which the trace may have by then:
+        the one that made testpmd ask."""
         records, used, offered, received, sent = self.exchange("relay", ",packed=on")
         self.assertGreaterEqual(len(used), received)
         self.assert_proven(used, frames())
-        proven = frames_of(chain for chain in offered if chain["content"] == "verified")
+        proven = frames_of(chain for chain in translated_before(records) if chain["content"] == "verified")
         self.assertTrue(is_subsequence(proven, sent), "frames of the trace that were not received")
         self.assertGreaterEqual(len(offered) + ask.lost_chains(records), len(sent))
+        self.assert_replays_in_part(offered)
 
     def test_tap(self):
         records, used, offered, received, sent = self.exchange("tap")

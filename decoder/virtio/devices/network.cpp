@@ -5,6 +5,8 @@
 #include "ethernet.h"
 #include "table.h"
 
+#include <algorithm>
+
 namespace vutrace::virtio {
 namespace {
 
@@ -81,11 +83,29 @@ void read_header(LayoutReader& reader, const DeviceContext& device, RequestBuild
     }
 }
 
+// Behind a loss: can these bytes begin a packet? What is in the middle of one hardly ever looks so.
+bool may_be_header(ByteView bytes) {
+    constexpr std::size_t with_buffer_count = 12;
+    constexpr std::uint64_t all_flags = 0x7f, most_buffers = 1024;
+    if (bytes.size() < with_buffer_count) {
+        return false;
+    }
+    const auto segmentation = std::to_integer<std::uint64_t>(bytes[1]) & segmentation_mask;
+    const auto buffers = load<std::uint16_t>(bytes, 10);
+    return (std::to_integer<std::uint64_t>(bytes[0]) & ~all_flags) == 0 &&
+           std::any_of(segmentations.begin(), segmentations.end(),
+                       [&](const ValueName& known) { return known.value == segmentation; }) &&
+           buffers >= 1 && buffers <= most_buffers;
+}
+
 void decode_packet(const RequestTable& table, const DeviceContext& device, const ChainView& chain, QueueMemory& memory,
                    RequestBuilder& out) {
     LayoutReader reader(table.by_device ? chain.written : chain.readable, table.by_device ? "event" : "request", out);
-    if (table.by_device && memory.chains_of_packet > 0) {
-        --memory.chains_of_packet;
+    if (table.by_device && memory.after_loss) {
+        memory.after_loss = device.has(network::MRG_RXBUF) && !may_be_header(chain.written.bytes);
+    }
+    if (table.by_device && (memory.chains_of_packet > 0 || memory.after_loss)) {
+        memory.chains_of_packet -= memory.chains_of_packet > 0 ? 1 : 0;
         out.add_name(plain_type_field(), 1, packet_rows[1].name);
         (void)reader.read(frame_length_row);
         return;

@@ -5,7 +5,8 @@ import os
 import socket
 import struct
 
-from .scripted_front_end import GET_FEATURES, HEADER, REPLY, VERSION
+from .scripted_front_end import (ADD_MEM_REG, GET_FEATURES, GET_VRING_BASE, HEADER, REPLY, SET_MEM_TABLE,
+                                 SET_VRING_ADDR, VERSION)
 
 MOST_DESCRIPTORS = 253  # of one message: the kernel's SCM_MAX_FD
 SECONDS = 20
@@ -142,3 +143,20 @@ class ScriptedPair:
 
     def __exit__(self, *_):
         self.close()
+
+
+class ShadowedPair(ScriptedPair):
+    """A session in mode `shadow`: memory and addresses of rings arrive changed, and messages of capture's own between."""
+
+    CHANGED = (SET_MEM_TABLE, ADD_MEM_REG, SET_VRING_ADDR)
+
+    def pass_on(self, request, payload=b"", descriptors=(), replaced=False):
+        self.front_end.send(request, payload, descriptors)
+        while True:
+            received, flags, content, files = self.back_end.receive()
+            if received == request and (request in self.CHANGED or content == payload):
+                break
+            if received == GET_VRING_BASE:
+                self.back_end.send(received, content, flags=VERSION | REPLY)
+        if request not in self.CHANGED and (flags, len(files)) != (VERSION, len(descriptors)):
+            raise AssertionError(f"request {request} arrived with flags {flags} and {len(files)} descriptors")

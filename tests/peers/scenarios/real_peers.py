@@ -11,6 +11,7 @@ from harness.testpmd import TestPmd, TestPmdBackEnd, TestPmdFrontEnd, TestPmdSwi
 from harness.virtiofsd import VirtioFsDaemon
 
 MIB = 1 << 20
+STATION = bytes([0x52, 0x54, 0, 0x12, 0x34, 0x56])  # QEMU's first network device
 REAL_PEERS = {}
 
 
@@ -209,8 +210,7 @@ def testpmd_packed_chains(stack, workspace, trace):
 @real_peers("qemu-7.2-dpdk-22.11-packed")
 def guest_packed(stack, workspace, trace):
     """A Linux guest with packed rings asks for an address on the network; testpmd sends it four frames."""
-    station = bytes([0x52, 0x54, 0, 0x12, 0x34, 0x56])  # QEMU's first network device
-    into = write_frames(workspace.file("in.pcap"), [station + frame[6:] for frame in frames(1, 4)])
+    into = write_frames(workspace.file("in.pcap"), [STATION + frame[6:] for frame in frames(1, 4)])
     back_end = stack.enter_context(TestPmdBackEnd(workspace, into))
     capture = stack.enter_context(vutrace.Capture(workspace, back_end.socket, trace=trace, datapath="shadow"))
     guest = stack.enter_context(QemuGuest(workspace, network_device(capture.front_end, more=",packed=on"), """
@@ -270,6 +270,29 @@ for number in 1 2; do arping -c 1 -w 1 -I eth0 10.0.0.2 > /dev/null || true; don
 """))
     guest.wait_for_output("up")
     back_end.forward()
+    guest.wait_for_end()
+    capture.finish()
+    back_end.finish()
+
+
+@real_peers("qemu-7.2-dpdk-22.11-iommu-rings")
+def translated_rings(stack, workspace, trace):
+    """A Linux guest behind an IOMMU receives frames and asks for an address on the network; testpmd asks for translations
+    of rings and buffers, and drops what it has no buffer for yet, so it gets the same frames again and again."""
+    into = write_frames(workspace.file("in.pcap"), [STATION + frame[6:] for frame in frames(1, 4)] * 10_000)
+    back_end = stack.enter_context(TestPmdBackEnd(workspace, into, translated=True))
+    capture = stack.enter_context(vutrace.Capture(workspace, back_end.socket, trace=trace))
+    guest = stack.enter_context(QemuGuest(workspace, translated_network_device(capture.front_end), """
+ip link set eth0 up
+ip addr add 10.0.0.1/24 dev eth0
+echo "up"
+read answer < /dev/ttyS1
+for number in 1 2; do arping -c 1 -w 1 -I eth0 10.0.0.2 > /dev/null || true; done
+"""))
+    guest.wait_for_output("up")
+    back_end.wait_for_queues(2)
+    back_end.forward()
+    guest.say("go on")
     guest.wait_for_end()
     capture.finish()
     back_end.finish()

@@ -70,7 +70,7 @@ class DataPath {
     virtual void before_translation(const protocol::Header& /*header*/) {}
     // For a data path that is told of messages some time after they were forwarded: `stale()`, on the data path's
     // thread, says whether IOTLB messages or answers have passed of which `forwarded` has not told yet.
-    virtual void follow_translations(std::function<bool()> /*stale*/) {}
+    virtual void follow_translations(const std::function<bool()>& /*stale*/) {}
     // Before a request is forwarded after which pages of guest memory may be missing (POSTCOPY_ADVISE,
     // POSTCOPY_LISTEN). When it returns nothing touches guest memory, until `forwarded` brings a change that says
     // otherwise.

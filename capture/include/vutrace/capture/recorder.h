@@ -26,7 +26,7 @@ class Recorder {
         std::function<void(const std::string&)> log;    // one line each, from the recorder's thread; may be empty
     };
     struct Counters {
-        std::uint64_t records_written{0};  // whole in the file
+        std::uint64_t records_written{0};  // whole in the file, as readers number them: each step of a chain is one
         std::uint64_t bytes_written{0};
         std::uint64_t records_dropped{0};
         std::uint64_t bytes_dropped{0};
@@ -53,7 +53,8 @@ class Recorder {
     [[nodiscard]] virtual std::size_t free_bytes() const noexcept = 0;
     // Writes what waits, then what was lost, and ends the thread. Takes no longer than the disk; on a pipe whose reader
     // takes nothing, twice `patience.write`. Once; no `record` during or after it. Error: system, the last write error:
-    // then what is not in the file counts as dropped.
+    // then what is not in the file counts as dropped, and the trace ends with a `gap` that says so, where room for it
+    // could be set aside at the start.
     [[nodiscard]] virtual Status finish() = 0;
 };
 

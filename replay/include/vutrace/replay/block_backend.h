@@ -22,6 +22,7 @@ struct BlockBackendOptions {
     bool read_only{false};
     std::uint16_t queue_count{2};
     std::uint32_t memory_slots{32};  // CONFIGURE_MEM_SLOTS with so many; 0: the feature is not offered
+    bool packed{false};              // RING_PACKED is offered
     std::string serial{"vutrace"};   // answer to GET_ID, at most 20 bytes
     // Called on the serving thread after each request, with the number served so far; may be empty.
     std::function<void(std::uint64_t)> served;

@@ -19,7 +19,8 @@ namespace vutrace::replay {
 
 struct BlockDriverOptions {
     std::uint16_t queue_count{1};
-    std::uint16_t queue_size{128};
+    std::uint16_t queue_size{128};  // at least 4; of a split ring a power of two
+    bool packed{false};             // packed rings
     std::uint32_t max_data{65536};  // bytes of data that a request may carry
     bool event_index{true};         // both only where the back-end offers them
     bool indirect{true};
@@ -47,8 +48,8 @@ struct BlockResult {
 class BlockDriver {
   public:
     // Negotiates with the back-end until the queues run. Errors: timeout, peer_closed, system, unsupported (the
-    // back-end lacks VERSION_1 or PROTOCOL_FEATURES, or has too few queues), bad_input (an answer makes no sense, or a
-    // request was refused).
+    // back-end lacks VERSION_1, PROTOCOL_FEATURES or the RING_PACKED that is wanted, or has too few queues), bad_input
+    // (an answer makes no sense, or a request was refused).
     [[nodiscard]] static Result<std::unique_ptr<BlockDriver>> start(Connection connection, BlockDriverOptions options,
                                                                     Observer* observer = nullptr);
 
@@ -82,6 +83,8 @@ class BlockDriver {
     [[nodiscard]] Status take_completions(std::vector<BlockResult>& results);
     [[nodiscard]] trace::ChainEntry build_chain(std::uint16_t queue, std::uint16_t slot,
                                                 const BlockRequest& request) const;
+    void link(trace::ChainEntry& entry, std::uint16_t slot, std::uint64_t table,
+              std::vector<trace::ChainDescriptor> buffers) const;
     [[nodiscard]] Deadline deadline() const { return Clock::now() + options_.timeout; }
     [[nodiscard]] std::uint16_t slot_count() const noexcept;
     [[nodiscard]] std::uint64_t header_address(std::uint16_t queue, std::uint16_t slot) const noexcept;

@@ -31,9 +31,9 @@ class EmulatedFrontEnd {
     EmulatedFrontEnd& operator=(const EmulatedFrontEnd&) = delete;
 
     // Sends a recorded message of the front-end, or a piece of one. `start` is what the trace holds of the queue that
-    // the message starts; null where it holds nothing. A queue that cannot be set up, and memory that cannot be mapped,
-    // go into `problems`; the message is sent all the same, as the recorded front-end did. Errors: peer_closed,
-    // timeout, system.
+    // the message starts, and outlives its run; null where it holds nothing. A queue that cannot be set up, and memory
+    // that cannot be mapped, go into `problems`; the message is sent all the same, as the recorded front-end did.
+    // Errors: peer_closed, timeout, system.
     [[nodiscard]] Status send(const trace::MessageRecord& message, const RecordedStart* start, Deadline deadline,
                               std::vector<std::string>& problems);
 
@@ -56,6 +56,8 @@ class EmulatedFrontEnd {
     struct Outgoing;
     [[nodiscard]] Status take_in(Outgoing& outgoing, const RecordedStart* start, std::vector<std::string>& problems);
     [[nodiscard]] Status start_queue(std::uint16_t number, const RecordedStart* start);
+    void follow_rings(const protocol::Iotlb& update);
+    [[nodiscard]] std::uint16_t used_at_start(const virtio::RingLayout& layout, std::uint32_t base, bool images) const;
     QueueDriver& driver_of(std::uint16_t number);
     [[nodiscard]] Result<FileDescriptor> replace_descriptor(Outgoing& outgoing, std::size_t index);
     [[nodiscard]] Result<FileDescriptor> replace_event(const Outgoing& outgoing, std::size_t index);
@@ -67,7 +69,8 @@ class EmulatedFrontEnd {
     GuestFiles files_;
     MappedMemory memory_;
     std::map<std::uint16_t, QueueDriver> queues_;
-    FileDescriptor inflight_file_;  // as the back-end gave it, to be handed back
+    std::map<std::uint16_t, const RecordedStart*> starts_;  // of queues behind an IOMMU
+    FileDescriptor inflight_file_;                          // as the back-end gave it, to be handed back
     std::optional<protocol::Inflight> inflight_;
     std::vector<FileDescriptor> kept_;  // far ends of sockets and pipes that went out
     TranslationService translations_;

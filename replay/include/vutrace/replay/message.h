@@ -29,7 +29,7 @@ struct Message {
     std::vector<FileDescriptor> descriptors;
 };
 
-[[nodiscard]] Bytes serialise_message(const protocol::Header& header, ByteView payload);
+using protocol::serialise_message;
 
 // Sends everything, descriptors on the first byte. Errors: timeout (deadline), peer_closed, system.
 [[nodiscard]] Status send_until(const FileDescriptor& socket, ByteView bytes, std::span<const int> numbers,

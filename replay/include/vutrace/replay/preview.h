@@ -20,11 +20,18 @@ namespace vutrace::replay {
 // Called now and then with bytes done and bytes in all; may be empty.
 using Progress = std::function<void(std::uint64_t, std::uint64_t)>;
 
+// Where a ring behind an IOMMU turned out to be once its translations had come.
+struct RingPlacement {
+    std::uint64_t since{0};     // the record that invalidated the place before; 0 for the first
+    virtio::RingLayout layout;  // guest physical
+};
+
 // What the trace tells of the rings of a queue after the message that starts it, as far as it tells.
 struct RecordedStart {
+    static constexpr std::size_t most_placements = 4096;  // later ones are not kept
+
     std::vector<trace::MemoryRecord> images;
-    // Behind an IOMMU: where the ring turned out to be, guest physical, once its translations had come.
-    std::optional<virtio::RingLayout> translated;
+    std::vector<RingPlacement> placements;  // in order; empty without an IOMMU
 };
 
 struct TracePreview {

@@ -21,6 +21,7 @@ namespace vutrace::replay {
 struct OfferedChain {
     std::uint64_t token{0};  // the caller's
     std::vector<trace::ChainDescriptor> descriptors;
+    bool from_before{false};  // in flight when the queue started: only its head is known
 };
 
 struct Completion {
@@ -48,8 +49,10 @@ class QueueDriver {
         virtio::RingLayout layout;
         bool event_index{false};
         std::uint16_t available_index{0};  // where the device begins: SET_VRING_BASE; packed: a position
-        std::uint16_t used_index{0};       // equal to it where nothing is in flight
-        bool in_order{false};              // looked at for packed rings only
+        // Equal to it where nothing is in flight; at most a ring's size behind it. Chains between the two are the
+        // device's, which may do them again: those that the ring's memory still tells of are among `offered`.
+        std::uint16_t used_index{0};
+        bool in_order{false};  // looked at for packed rings only
     };
 
     QueueDriver(const BufferMemory& memory, std::uint16_t number, Observer* observer = nullptr);
@@ -61,6 +64,10 @@ class QueueDriver {
     // start. Error: bad_input (see RingAccess).
     [[nodiscard]] Status start(const Start& start);
     void stop() noexcept { started_ = false; }
+    // The ring is elsewhere from now on, with all that is in it; before the device is told. Where it is there already,
+    // or the queue is not started, nothing happens. Error: bad_input (see RingAccess; another size or layout), and then
+    // the queue is stopped.
+    [[nodiscard]] Status move(const virtio::RingLayout& layout);
     [[nodiscard]] bool started() const noexcept { return started_; }
 
     void set_kick(FileDescriptor kick) noexcept { kick_ = std::move(kick); }
@@ -71,7 +78,7 @@ class QueueDriver {
     // readable bytes, and the available slot. Missing bytes are left as the memory has them. The device does not see
     // it before `publish`. Errors: limit (as many chains offered as the ring has slots), bad_input (a buffer or table
     // with content outside the memory: the rest is written and the chain offered all the same, as the recorded
-    // driver did).
+    // driver did). A chain from before with the same head is forgotten: the recorded driver had it back.
     [[nodiscard]] Status offer(const trace::ChainEntry& entry, std::uint64_t token = 0);
     // Makes all offered chains visible with one index update and kicks once where the device wants it. Errors:
     // bad_input (the ring is no longer in memory), system (eventfd).
@@ -92,6 +99,7 @@ class QueueDriver {
 
   private:
     [[nodiscard]] Status find_ring();
+    void forget_from_before(std::uint16_t head);
     [[nodiscard]] bool write_content(const trace::ChainEntry& entry) const;
     [[nodiscard]] Completion complete(std::uint16_t index, std::uint32_t id, std::uint32_t length);
 

@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -75,7 +76,7 @@ class Replayer {
     [[nodiscard]] bool position_uncertain(const protocol::Header& header, ByteView payload);
     [[nodiscard]] std::vector<AddressRange> live_ranges();
     void judge_translations();
-    [[nodiscard]] bool device_may_fill(std::uint64_t address);
+    [[nodiscard]] bool device_may_fill(const TranslationService::Complaint& complaint);
     void diverge(Divergence divergence, std::uint64_t sequence, std::uint16_t queue, std::string subject);
     [[nodiscard]] bool ends_the_replay(const Error& error);
 
@@ -84,7 +85,8 @@ class Replayer {
     ReplayOptions options_;
     Report report_;
     std::map<std::uint16_t, QueueReplay> queues_;
-    std::uint64_t sequence_{0};  // of the record at hand
+    std::set<std::uint64_t> unknown_pages_;  // of buffers that the device fills by itself; the first so many
+    std::uint64_t sequence_{0};              // of the record at hand
     std::optional<std::int64_t> first_time_;
     Deadline started_;
     bool ended_{false};

@@ -12,8 +12,8 @@
 namespace vutrace::protocol {
 
 namespace feature {  // bits of GET_/SET_FEATURES that every device shares
-inline constexpr unsigned LOG_ALL = 26, RING_INDIRECT_DESC = 28, RING_EVENT_IDX = 29, PROTOCOL_FEATURES = 30,
-                          VERSION_1 = 32, ACCESS_PLATFORM = 33, RING_PACKED = 34, IN_ORDER = 35;
+inline constexpr unsigned NOTIFY_ON_EMPTY = 24, LOG_ALL = 26, RING_INDIRECT_DESC = 28, RING_EVENT_IDX = 29,
+                          PROTOCOL_FEATURES = 30, VERSION_1 = 32, ACCESS_PLATFORM = 33, RING_PACKED = 34, IN_ORDER = 35;
 }
 namespace protocol_feature {
 inline constexpr unsigned MQ = 0, LOG_SHMFD = 1, RARP = 2, REPLY_ACK = 3, MTU = 4, BACKEND_REQ = 5, CROSS_ENDIAN = 6,

@@ -30,5 +30,7 @@ struct Header {
 // `find_problems` to say.
 [[nodiscard]] Result<Header> parse_header(ByteView bytes);
 void serialise_header(const Header& header, MutableByteView out) noexcept;  // needs 12 bytes
+// A message as bytes on the wire. The header as it is given: its size need not be that of the payload.
+[[nodiscard]] Bytes serialise_message(const Header& header, ByteView payload);
 
 }  // namespace vutrace::protocol

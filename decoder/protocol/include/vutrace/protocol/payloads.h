@@ -14,9 +14,10 @@ namespace vutrace::protocol {
 
 // SET_VRING_KICK, _CALL, _ERR: queue index in bits 0-7, bit 8 says that no descriptor comes along.
 struct VringDescriptorPayload {
+    static constexpr std::uint64_t no_descriptor_bit = 0x100;
     std::uint64_t value{0};
     [[nodiscard]] std::uint8_t queue() const noexcept { return static_cast<std::uint8_t>(value & 0xff); }
-    [[nodiscard]] bool no_descriptor() const noexcept { return (value & 0x100) != 0; }
+    [[nodiscard]] bool no_descriptor() const noexcept { return (value & no_descriptor_bit) != 0; }
 };
 
 struct VringState {

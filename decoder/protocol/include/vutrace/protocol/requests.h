@@ -63,6 +63,10 @@ enum class FrontEndRequest : std::uint32_t {
 // Requests of the back-end's channel, as far as somebody does more than to name them.
 enum class BackEndRequest : std::uint32_t {
     IOTLB_MSG = 1,
+    VRING_HOST_NOTIFIER_MSG = 3,
+    VRING_CALL = 4,
+    VRING_ERR = 5,
+    SHARED_OBJECT_LOOKUP = 8,
 };
 
 enum class PayloadKind : std::uint8_t {

@@ -24,6 +24,10 @@ struct Endpoint {
 // scheme, so that one that is misspelt is no path. Error: usage, with what is wrong.
 [[nodiscard]] Result<Endpoint> parse_endpoint(std::string_view text, Endpoint::Kind bare);
 
+// Would one meet the other there, or itself? By path, whatever way it is written, and by descriptor; links to a socket
+// that is not there yet are not seen through.
+[[nodiscard]] bool is_same_socket(const Endpoint& a, const Endpoint& b);
+
 // The text that `parse_endpoint` takes.
 [[nodiscard]] std::string to_string(const Endpoint& endpoint);
 

@@ -49,6 +49,9 @@ class Writer {
         std::uint64_t bytes{0};
     };
     [[nodiscard]] Waiting waiting() const noexcept;
+    // Goes without that: for a last word on a disk that is full. False where the file cannot be cut back (a pipe), and
+    // nothing is given up.
+    [[nodiscard]] bool discard_waiting() noexcept;
 
   private:
     struct State;

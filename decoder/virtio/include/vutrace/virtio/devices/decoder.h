@@ -38,10 +38,11 @@ struct DeviceContext {
     [[nodiscard]] constexpr bool has(unsigned bit) const noexcept { return ((features >> bit) & 1U) != 0; }
 };
 
-// What one queue's chains say about those that follow: packets of several buffers. The caller forgets it where chains
-// were lost or the queue starts again.
+// What one queue's chains say about those that follow: packets of several buffers. The caller begins with a new one
+// where chains were lost or the queue starts again.
 struct QueueMemory {
     std::uint32_t chains_of_packet{0};  // still to come
+    bool after_loss{false};             // what comes next may be the rest of a packet whose beginning was lost
 };
 
 // A queue's part in its device: "transmit", "control"; empty where the device type or the queue is not known.

@@ -19,6 +19,7 @@ class QLabel;
 class QLineEdit;
 class QMenu;
 class QSplitter;
+class QStackedWidget;
 class QTreeView;
 
 namespace vutrace::gui {
@@ -30,6 +31,7 @@ class ExportActions;
 class FilterBar;
 class FindBar;
 class FindingsDock;
+class Guidance;
 class HexView;
 class RecordsView;
 class StateDocks;
@@ -43,11 +45,16 @@ class MainWindow final : public QMainWindow {
     explicit MainWindow(const QString& version, QWidget* parent = nullptr);
     ~MainWindow() override;
 
-    // In this window if it is empty, otherwise in another one. `grows`: somebody writes it, and what is written is
-    // shown until `cancel`.
-    void open(const QString& path, bool grows = false);
+    // In this window if it is empty, otherwise in another one, which deletes itself. Never null. `grows`: somebody
+    // writes it, and what is written is shown until `cancel`.
+    MainWindow* open(const QString& path, bool grows = false);
+    // What a window without a trace shows. One with a trace goes back to it.
+    void show_start_page();
+    // On its sample, where that is open already or this window is empty in this one. Says so where it is not installed.
+    void begin_tour();
 
     [[nodiscard]] BookmarksDock& bookmarks() const noexcept { return *bookmarks_; }
+    [[nodiscard]] Guidance& guidance() const noexcept { return *guidance_; }
     [[nodiscard]] ExportActions& exports() const noexcept { return *exports_; }
     [[nodiscard]] CaptureAndReplay& capture_and_replay() const noexcept { return *capture_and_replay_; }
     [[nodiscard]] RecordsView& records() const noexcept { return *records_; }
@@ -138,6 +145,9 @@ class MainWindow final : public QMainWindow {
     void go_forward();
     void end_search(std::uint64_t row, const QString& problem);
 
+    // window_guidance.cpp
+    void make_guidance();
+
     // window_settings.cpp
     void restore_settings();
     void save_settings();
@@ -156,12 +166,14 @@ class MainWindow final : public QMainWindow {
     RecordsView* records_;
     DetailsPane* details_;
     QSplitter* upper_and_lower_;
+    QStackedWidget* pages_;  // those of a trace, the start page
     StateDocks* state_docks_;
     FindingsDock* findings_;
     TimeDocks* time_docks_;
     CaptureAndReplay* capture_and_replay_;
     BookmarksDock* bookmarks_;
     ExportActions* exports_;
+    Guidance* guidance_;
     WorkStatus* work_;
     QMenu* recent_{nullptr};
 

@@ -18,10 +18,7 @@ namespace vutrace::session::testing {
 
 // A message as bytes on the wire.
 [[nodiscard]] inline Bytes message_bytes(std::uint32_t code, std::uint32_t flags, ByteView payload) {
-    Bytes bytes(protocol::header_size);
-    protocol::serialise_header({code, flags, static_cast<std::uint32_t>(payload.size())}, bytes);
-    bytes.insert(bytes.end(), payload.begin(), payload.end());
-    return bytes;
+    return protocol::serialise_message({code, flags, static_cast<std::uint32_t>(payload.size())}, payload);
 }
 
 class SessionBuilder {
