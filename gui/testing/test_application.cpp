@@ -17,6 +17,7 @@ int run_tests(int argc, char** argv) {
     constexpr int font_points = 9;
     qputenv("QT_QPA_PLATFORM", qEnvironmentVariable("VUTRACE_TEST_PLATFORM", QStringLiteral("offscreen")).toLatin1());
     qputenv("QT_FONT_DPI", "96");
+    qputenv("FONTCONFIG_FILE", VUTRACE_TEST_FONTS);  // and no other
     qputenv("TZ", "UTC");
     QLocale::setDefault(QLocale(QLocale::English, QLocale::UnitedStates));
     QStandardPaths::setTestModeEnabled(true);

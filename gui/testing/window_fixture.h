@@ -35,8 +35,15 @@ class WindowFixture : public TraceFixture {
         window_ = new MainWindow(QStringLiteral("test"));
         window_->resize(1280, 800);
         window_->show();
+        activate();
         window_->open(path);
         ASSERT_TRUE(wait([this] { return window_->document()->progress().complete; }));
+    }
+
+    // Shown, and with the keyboard: on an X server that takes its time.
+    void activate() {
+        window_->activateWindow();
+        ASSERT_TRUE(QTest::qWaitForWindowActive(window_, patience));
     }
 
     MainWindow* window_{nullptr};

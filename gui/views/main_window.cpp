@@ -148,6 +148,7 @@ void MainWindow::take_findings(bool whole) {
     if (findings.rowCount() > 0) {
         resizeDocks({findings_}, {findings_->wanted_height()}, Qt::Vertical);
         time_docks_->make_room_beside(*findings_);
+        capture_and_replay_->take_room();
     }
     statusBar()->showMessage(!whole                     ? tr("The trace could not be read again: it was not checked")
                              : findings.rowCount() == 0 ? tr("Checked: no rule is seen to be broken")

@@ -1,5 +1,6 @@
 #include "vutrace/gui/views/statistics_panel.h"
 
+#include "column_fitter.h"
 #include "save_picture.h"
 #include "vutrace/gui/views/distribution_plot.h"
 
@@ -62,6 +63,7 @@ constexpr std::array<Quantity, 6> quantities{{
 StatisticsPanel::StatisticsPanel(QWidget* parent)
     : QWidget(parent),
       table_(new QTreeView(this)),
+      fitter_(new ColumnFitter(*table_)),
       plot_(new DistributionPlot(this)),
       quantity_(new QComboBox(this)),
       shape_(new QComboBox(this)),
@@ -180,9 +182,7 @@ void StatisticsPanel::show_counted(bool whole) {
                     : filtered                ? tr("Of: %1").arg(filter_text_)
                                               : QString());
     table_->expandAll();
-    for (int column = 0; column < StatisticsModel::column_count; ++column) {
-        table_->resizeColumnToContents(column);
-    }
+    fitter_->fit();
     // The first queue, to begin with.
     const QModelIndex first = model_->index(0, 0, model_->index(0, 0));
     if (first.isValid()) {
