@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t max_parsed_bytes = virtio::block::request_header_size + 256 * 16;
 constexpr std::size_t most_tail_bytes = 16;
 constexpr std::uint32_t most_chains_looked_at = 256;
+constexpr virtio::QueueMemory after_loss{0, true};
 
 // The first bytes of `content` as far as they were captured, at most `max_parsed_bytes`. `scratch` holds them where
 // they are not in one piece.
@@ -83,6 +84,26 @@ virtio::DeviceContext context_of(std::uint32_t type, const session::SessionState
     return context;
 }
 
+bool is_started(const session::SessionState* session, std::uint16_t number) {
+    const session::QueueState* const queue = session == nullptr ? nullptr : session->device.queue(number);
+    return queue != nullptr && queue->started;
+}
+
+// What was lost of no queue in particular (`no_queue`) may be of any, also of one that has shown no chain yet.
+std::vector<std::uint16_t> queues_that_lost(const session::SessionState* session, std::uint16_t queue) {
+    std::vector<std::uint16_t> queues;
+    if (queue != trace::no_queue) {
+        queues.push_back(queue);
+    } else if (session != nullptr) {
+        for (const auto& [number, known] : session->device.queues()) {
+            if (known.started && number < trace::no_queue) {
+                queues.push_back(static_cast<std::uint16_t>(number));
+            }
+        }
+    }
+    return queues;
+}
+
 }  // namespace
 
 void Annotator::decode_requests(const trace::Record& record, const trace::ChainRecord& chain) {
@@ -95,6 +116,7 @@ void Annotator::decode_requests(const trace::Record& record, const trace::ChainR
         EntryAnnotation& out = annotation_.entries[i];
         out.role = role;
         if (!out.descriptors_known) {
+            memory = after_loss;
             continue;
         }
         virtio::ChainView view;
@@ -127,21 +149,23 @@ void Annotator::look_for_device(std::uint32_t session, const trace::ChainRecord&
     }
 }
 
-// Packets of several chains do not outlive a loss, nor their queue, which any message may start or stop.
+// Packets of several chains do not outlive a loss, nor their queue.
 void Annotator::forget_packets(const trace::Record& record) {
+    const session::SessionState* const state = tracker_.session(record.session);
     const auto first = packets_.lower_bound({record.session, std::uint16_t{0}});
     const auto last = packets_.upper_bound({record.session, std::uint16_t{UINT16_MAX}});
     if (const auto* gap = std::get_if<trace::GapRecord>(&record.body)) {
-        const virtio::QueueMemory after_loss{0, true};
-        if (gap->queue != trace::no_queue) {
-            packets_[{record.session, gap->queue}] = after_loss;
+        std::for_each(first, last,
+                      [gap](auto& entry) { entry.second = gap->queue == trace::no_queue ? after_loss : entry.second; });
+        for (const std::uint16_t queue : queues_that_lost(state, gap->queue)) {
+            packets_[{record.session, queue}] = after_loss;
         }
-        for (auto at = first; gap->queue == trace::no_queue && at != last; ++at) {
-            at->second = after_loss;
-        }
-    } else if (std::holds_alternative<trace::MessageRecord>(record.body) ||
-               std::holds_alternative<trace::SessionRecord>(record.body)) {
+    } else if (std::holds_alternative<trace::SessionRecord>(record.body)) {
         packets_.erase(first, last);
+    } else if (std::holds_alternative<trace::MessageRecord>(record.body)) {
+        for (auto at = first; at != last;) {
+            at = is_started(state, at->first.second) ? std::next(at) : packets_.erase(at);
+        }
     }
 }
 
