@@ -57,12 +57,35 @@ ExitStatus usage_error(const std::string& text) {
     return report(name, Error{ErrorCode::usage, text, std::nullopt, 0});
 }
 
-Status write_file(const std::string& path, const std::string& text) {
-    std::ofstream file(path);
-    file << text << '\n';
-    file.close();
-    return file ? Status{} : fail_errno(fmt::format("cannot write the report '{}'", path));
-}
+// A file that cannot be written must not cost a replay: it is opened before.
+class ReportFile {
+  public:
+    static Result<ReportFile> create(const std::string& path) {
+        ReportFile report(path);
+        if (!path.empty() && !report.file_.is_open()) {
+            return fail_errno(fmt::format("cannot create the report '{}'", path));
+        }
+        return report;
+    }
+    // Nothing where no report is asked for.
+    Status write(const std::string& text) {
+        if (!file_.is_open()) {
+            return {};
+        }
+        file_ << text << '\n';
+        file_.close();
+        return file_ ? Status{} : fail_errno(fmt::format("cannot write the report '{}'", path_));
+    }
+
+  private:
+    explicit ReportFile(const std::string& path) : path_(path) {
+        if (!path.empty()) {
+            file_.open(path);
+        }
+    }
+    std::string path_;
+    std::ofstream file_;
+};
 
 // The back-end, met or started, and how it ended.
 class BackEnd {
@@ -203,7 +226,7 @@ ExitStatus run(const Options& options) {
         return usage_error("give either --backend ENDPOINT or --spawn 'COMMAND'");
     }
     if (!(options.timeout > 0) || options.timeout > 86400) {
-        return usage_error("--timeout needs seconds between 0 and 86400");
+        return usage_error("--timeout needs seconds, more than 0 and at most 86400");
     }
     for (const std::string& output : {options.recording, options.report}) {
         if (const auto kept = keep_input(options.trace, output); !kept) {
@@ -216,6 +239,10 @@ ExitStatus run(const Options& options) {
         return trace.error().code == ErrorCode::usage ? report(name, trace.error())
                                                       : report_input(name, options.trace, trace.error());
     }
+    auto report_file = ReportFile::create(options.report);
+    if (!report_file) {
+        return report(name, report_file.error());
+    }
     const milliseconds timeout(static_cast<std::int64_t>(options.timeout * 1000));
     const auto result = drive(options, *trace, *time_scale, timeout);
     if (!result) {
@@ -223,10 +250,8 @@ ExitStatus run(const Options& options) {
     }
     const std::string json = replay::to_json(*result);
     fmt::print("{}{}", options.json ? json : replay::to_text(*result), options.json ? "\n" : "");
-    if (!options.report.empty()) {
-        if (const auto written = write_file(options.report, json); !written) {
-            return report(name, written.error());
-        }
+    if (const auto written = report_file->write(json); !written) {
+        return report(name, written.error());
     }
     return exit_status(*result);
 }
@@ -247,7 +272,7 @@ std::function<ExitStatus()> configure(CLI::App& app) {
            "FACTORx: recorded distances times FACTOR, 0.5x is twice as fast")
         ->option_text("recorded|max|FACTORx");
     app.add_option("--session", options->session, "Number of the session to replay (default: the first)")
-        ->check(CLI::PositiveNumber)
+        ->check(whole_number_from(1))
         ->option_text("N");
     app.add_option("--timeout", options->timeout, "Seconds without progress after which the back-end counts as hung")
         ->option_text("SECONDS=10");

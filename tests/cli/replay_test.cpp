@@ -106,6 +106,22 @@ TEST_F(ReplayTest, RefusesEndpointsThatMakeNoSense) {
     EXPECT_EQ(replay("--backend ./no:socket --timeout 0.05").status, 4) << "a path";
 }
 
+TEST_F(ReplayTest, RefusesNumbersInWordsThatHelp) {
+    EXPECT_THAT(replay("--session 0 --backend ./nobody").errors, HasSubstr("'0' is no whole number from 1 on"));
+    for (const std::string seconds : {"0", "-1", "86401", "nan"}) {
+        const Outcome outcome = replay("--backend ./nobody --timeout " + seconds);
+        EXPECT_EQ(outcome.status, 2) << seconds;
+        EXPECT_THAT(outcome.errors, HasSubstr("more than 0 and at most 86400")) << seconds;
+    }
+}
+
+TEST_F(ReplayTest, DoesNotBeginWhereItsReportCannotBeWritten) {
+    const Outcome outcome = replay_against(options(), "--report " + folder_.path("missing/report.json"));
+    EXPECT_EQ(outcome.status, 4);
+    EXPECT_THAT(outcome.errors, HasSubstr("cannot create the report"));
+    EXPECT_EQ(outcome.output, "") << "a replay took place";
+}
+
 TEST_F(ReplayTest, NamesTheFieldsThatDiffer) {
     auto other = options(4U << 20U);  // another capacity
     other.read_only = true;           // and another feature
