@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <csignal>
 #include <cstdio>
 #include <fstream>
 #include <memory>
@@ -182,8 +183,13 @@ Result<replay::TracePreview> preview(const Options& options) {
     return found;
 }
 
-Result<replay::Report> drive(const Options& options, const replay::TracePreview& trace, double time_scale,
-                             milliseconds timeout) {
+struct Outcome {
+    replay::Report result;
+    Status recorded;  // whether all of it is in the file of -w
+};
+
+Result<Outcome> drive(const Options& options, const replay::TracePreview& trace, double time_scale,
+                      milliseconds timeout) {
     auto recorder = start_recording(options);
     if (!recorder) {
         return tl::unexpected(recorder.error());
@@ -192,6 +198,9 @@ Result<replay::Report> drive(const Options& options, const replay::TracePreview&
     if (!back_end) {
         return tl::unexpected(back_end.error());
     }
+    // A recording that cannot be written is an error of write. Only now: a back-end that was spawned has its own.
+    (void)::signal(SIGPIPE, SIG_IGN);
+    (void)::signal(SIGXFSZ, SIG_IGN);
     Progress bar("replaying");
     replay::ReplayOptions replay_options;
     replay_options.time_scale = time_scale;
@@ -205,16 +214,13 @@ Result<replay::Report> drive(const Options& options, const replay::TracePreview&
     }();
     bar.clear();
     if (!result) {
-        return result;
+        return tl::unexpected(result.error());
     }
     back_end->collect(result->back_end);
     if (*recorder) {
         (*recorder)->close_session({{"reason", "replay ended"}});
-        if (const auto written = (*recorder)->finish(); !written) {
-            return tl::unexpected(written.error());
-        }
     }
-    return result;
+    return Outcome{std::move(*result), *recorder ? (*recorder)->finish() : Status{}};
 }
 
 ExitStatus run(const Options& options) {
@@ -244,16 +250,16 @@ ExitStatus run(const Options& options) {
         return report(name, report_file.error());
     }
     const milliseconds timeout(static_cast<std::int64_t>(options.timeout * 1000));
-    const auto result = drive(options, *trace, *time_scale, timeout);
-    if (!result) {
-        return report(name, result.error());
+    const auto outcome = drive(options, *trace, *time_scale, timeout);
+    if (!outcome) {
+        return report(name, outcome.error());
     }
-    const std::string json = replay::to_json(*result);
-    fmt::print("{}{}", options.json ? json : replay::to_text(*result), options.json ? "\n" : "");
+    const std::string json = replay::to_json(outcome->result);
+    fmt::print("{}{}", options.json ? json : replay::to_text(outcome->result), options.json ? "\n" : "");
     if (const auto written = report_file->write(json); !written) {
         return report(name, written.error());
     }
-    return exit_status(*result);
+    return outcome->recorded ? exit_status(outcome->result) : report(name, outcome->recorded.error());
 }
 
 std::function<ExitStatus()> configure(CLI::App& app) {

@@ -9,6 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <sys/stat.h>
 
 #include <chrono>
 #include <optional>
@@ -120,6 +121,20 @@ TEST_F(ReplayTest, DoesNotBeginWhereItsReportCannotBeWritten) {
     EXPECT_EQ(outcome.status, 4);
     EXPECT_THAT(outcome.errors, HasSubstr("cannot create the report"));
     EXPECT_EQ(outcome.output, "") << "a replay took place";
+}
+
+TEST_F(ReplayTest, TellsItsResultWhereItsRecordingFails) {
+    const std::string pipe = folder_.path("pipe");
+    ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+    std::thread reader([&pipe] {  // goes away when the trace has begun
+        std::ifstream(pipe).get();
+    });
+    const Outcome outcome = replay_against(options(), "-w " + pipe + " --report " + folder_.path("report.json"));
+    reader.join();
+    EXPECT_EQ(outcome.status, 4) << outcome.errors;
+    EXPECT_THAT(outcome.errors, HasSubstr("cannot write to the trace"));
+    EXPECT_THAT(outcome.output, HasSubstr("50 completed, 0 diverged"));
+    EXPECT_EQ(json::parse(read_file(folder_.path("report.json")))["chains_completed"], 50);
 }
 
 TEST_F(ReplayTest, NamesTheFieldsThatDiffer) {
