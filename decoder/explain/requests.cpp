@@ -84,26 +84,6 @@ virtio::DeviceContext context_of(std::uint32_t type, const session::SessionState
     return context;
 }
 
-bool is_started(const session::SessionState* session, std::uint16_t number) {
-    const session::QueueState* const queue = session == nullptr ? nullptr : session->device.queue(number);
-    return queue != nullptr && queue->started;
-}
-
-// What was lost of no queue in particular (`no_queue`) may be of any, also of one that has shown no chain yet.
-std::vector<std::uint16_t> queues_that_lost(const session::SessionState* session, std::uint16_t queue) {
-    std::vector<std::uint16_t> queues;
-    if (queue != trace::no_queue) {
-        queues.push_back(queue);
-    } else if (session != nullptr) {
-        for (const auto& [number, known] : session->device.queues()) {
-            if (known.started && number < trace::no_queue) {
-                queues.push_back(static_cast<std::uint16_t>(number));
-            }
-        }
-    }
-    return queues;
-}
-
 }  // namespace
 
 void Annotator::decode_requests(const trace::Record& record, const trace::ChainRecord& chain) {
@@ -151,22 +131,42 @@ void Annotator::look_for_device(std::uint32_t session, const trace::ChainRecord&
 
 // Packets of several chains do not outlive a loss, nor their queue.
 void Annotator::forget_packets(const trace::Record& record) {
-    const session::SessionState* const state = tracker_.session(record.session);
     const auto first = packets_.lower_bound({record.session, std::uint16_t{0}});
     const auto last = packets_.upper_bound({record.session, std::uint16_t{UINT16_MAX}});
     if (const auto* gap = std::get_if<trace::GapRecord>(&record.body)) {
-        std::for_each(first, last,
-                      [gap](auto& entry) { entry.second = gap->queue == trace::no_queue ? after_loss : entry.second; });
-        for (const std::uint16_t queue : queues_that_lost(state, gap->queue)) {
-            packets_[{record.session, queue}] = after_loss;
-        }
-    } else if (std::holds_alternative<trace::SessionRecord>(record.body)) {
+        return forget_packets(record.session, gap->queue);
+    }
+    if (std::holds_alternative<trace::SessionRecord>(record.body)) {
         packets_.erase(first, last);
     } else if (std::holds_alternative<trace::MessageRecord>(record.body)) {
         for (auto at = first; at != last;) {
-            at = is_started(state, at->first.second) ? std::next(at) : packets_.erase(at);
+            at = is_started(at->first) ? std::next(at) : packets_.erase(at);
         }
     }
+}
+
+// Something was lost of this queue, or of any (`no_queue`): also of those that had shown no chain yet.
+void Annotator::forget_packets(std::uint32_t session, std::uint16_t queue) {
+    if (queue != trace::no_queue) {
+        packets_[{session, queue}] = after_loss;
+        return;
+    }
+    for (auto& [key, memory] : packets_) {
+        memory = key.first == session ? after_loss : memory;
+    }
+    if (const session::SessionState* state = tracker_.session(session)) {
+        for (const auto& [number, known] : state->device.queues()) {
+            if (known.started && number < trace::no_queue) {
+                packets_[{session, static_cast<std::uint16_t>(number)}] = after_loss;
+            }
+        }
+    }
+}
+
+bool Annotator::is_started(const QueueKey& key) const noexcept {
+    const session::SessionState* const state = tracker_.session(key.first);
+    const session::QueueState* const queue = state == nullptr ? nullptr : state->device.queue(key.second);
+    return queue != nullptr && queue->started;
 }
 
 }  // namespace vutrace::explain

@@ -75,11 +75,16 @@ QVariant DetailsModel::data(const QModelIndex& index, int role) const {
     // A remark has no name: it stands in the first column, which may span both.
     const bool remark = line->name.empty();
     if (index.column() == name) {
-        return QString::fromStdString(remark ? line->value : line->name);
+        const bool is_element = line->name == "-";  // of a list
+        return is_element ? QStringLiteral("[%1]").arg(index.row())
+                          : QString::fromStdString(remark ? line->value : line->name);
     }
     const QString shown = remark ? QString() : QString::fromStdString(line->value);
-    const bool explained = !line->meaning.empty();
-    return explained ? QStringLiteral("%1   — %2").arg(shown, QString::fromStdString(line->meaning)) : shown;
+    if (line->meaning.empty()) {
+        return shown;
+    }
+    return (shown.isEmpty() ? QString() : shown + QStringLiteral("   ")) + QStringLiteral("— ") +
+           QString::fromStdString(line->meaning);
 }
 
 QVariant DetailsModel::headerData(int section, Qt::Orientation orientation, int role) const {

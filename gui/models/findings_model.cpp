@@ -91,6 +91,11 @@ std::uint64_t FindingsModel::sequence_at(int row) const {
     return row < 0 || row >= rowCount() ? 0 : findings_[static_cast<std::size_t>(row)].sequence;
 }
 
+bool FindingsModel::has_several_sessions() const {
+    return std::any_of(findings_.begin(), findings_.end(),
+                       [this](const auto& finding) { return finding.session != findings_.front().session; });
+}
+
 QString FindingsModel::verdict() const {
     return findings_.empty() || !check::is_stall_verdict(*findings_.front().rule)
                ? QString()
@@ -118,8 +123,9 @@ QVariant FindingsModel::data(const QModelIndex& index, int role) const {
     }
     const check::Finding& finding = findings_[static_cast<std::size_t>(index.row())];
     if (role == Qt::ToolTipRole) {
-        return QStringLiteral("%1\n\n%2\n\n%3")
-            .arg(text_of(finding.rule->rule), text_of(finding.rule->explanation), text_of(finding.rule->section));
+        return QStringLiteral("%1\n\n%2\n\n%3\n\n%4")
+            .arg(text_of(finding.text), text_of(finding.rule->rule), text_of(finding.rule->explanation),
+                 text_of(finding.rule->section));
     }
     if (role == Qt::FontRole && check::is_stall_verdict(*finding.rule)) {
         QFont bold;

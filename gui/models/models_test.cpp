@@ -171,6 +171,24 @@ TEST_F(ModelsTest, AFilterThatIsReplacedWhileItRunsLeavesNothingBehind) {
     EXPECT_FALSE(model.is_filtering());
 }
 
+TEST(DetailsModelTest, ElementsOfAListAreNumbered) {
+    DetailsModel model;
+    std::vector<render::Detail> lines(4);
+    lines[0].name = "regions";
+    lines[0].meaning = "memory regions";
+    lines[1].name = lines[2].name = "-";
+    lines[1].depth = lines[2].depth = 1;
+    lines[3].name = "num";
+    lines[3].value = "2";
+    model.set_details(std::move(lines));
+    const QModelIndex list = model.index(0, DetailsModel::name);
+    EXPECT_EQ(model.data(model.index(0, DetailsModel::value)).toString(), QStringLiteral("— memory regions"));
+    ASSERT_EQ(model.rowCount(list), 2);
+    EXPECT_EQ(model.data(model.index(0, DetailsModel::name, list)).toString(), QStringLiteral("[0]"));
+    EXPECT_EQ(model.data(model.index(1, DetailsModel::name, list)).toString(), QStringLiteral("[1]"));
+    EXPECT_EQ(model.data(model.index(1, DetailsModel::name)).toString(), QStringLiteral("num"));
+}
+
 TEST_F(ModelsTest, ATornTraceShowsItsRowsAndSaysWhatIsMissing) {
     write_trace(10);
     std::filesystem::resize_file(path_, std::filesystem::file_size(path_) - 3);

@@ -41,7 +41,8 @@ class ReplayRunTest : public ::testing::Test {
     }
     bool run_to_end() {
         bool ended = false;
-        QObject::connect(&run_, &ReplayRun::ended, [&] { ended = true; });
+        const QObject until_then;  // the connection ends with what it writes to
+        QObject::connect(&run_, &ReplayRun::ended, &until_then, [&] { ended = true; });
         run_.start(program_, options_);
         return QTest::qWaitFor([&] { return ended; }, patience);
     }

@@ -9,7 +9,6 @@
 namespace vutrace::gui::testing {
 namespace {
 
-constexpr int cell = 8;               // pixels, each way
 constexpr int different_colour = 14;  // of 255, in the channel that differs most
 
 using Colour = std::array<int, 3>;
@@ -38,7 +37,7 @@ bool differ(const Colour& one, const Colour& other) {
 
 }  // namespace
 
-PictureDifference compare_pictures(const QImage& seen, const QImage& kept) {
+PictureDifference compare_pictures(const QImage& seen, const QImage& kept, int cell) {
     PictureDifference difference{1, seen.convertToFormat(QImage::Format_RGB32)};
     if (seen.size() != kept.size() || seen.isNull()) {
         return difference;

@@ -33,7 +33,7 @@ void CaptureAndReplay::add_actions(QMenu& menu) {
     QAction* capture = menu.addAction(tr("&Capture a session …"));
     capture->setShortcut(QKeySequence(tr("Ctrl+Shift+N")));
     connect(capture, &QAction::triggered, this, &CaptureAndReplay::show_capture);
-    QAction* replay = menu.addAction(tr("&Replay against a back-end …"));
+    QAction* replay = menu.addAction(tr("Re&play against a back-end …"));
     replay->setShortcut(QKeySequence(tr("Ctrl+R")));
     connect(replay, &QAction::triggered, this, &CaptureAndReplay::show_replay);
 }
@@ -41,7 +41,14 @@ void CaptureAndReplay::add_actions(QMenu& menu) {
 void CaptureAndReplay::show_replay() {
     replay_dock_->show();
     replay_dock_->raise();
+    take_room();
     replay_->back_end().setFocus(Qt::ShortcutFocusReason);
+}
+
+void CaptureAndReplay::take_room() {
+    if (replay_dock_->isVisible()) {
+        window_.resizeDocks({replay_dock_}, {window_.centralWidget()->width() * 2 / 3}, Qt::Horizontal);
+    }
 }
 
 void CaptureAndReplay::show_capture() {

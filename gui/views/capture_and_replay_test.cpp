@@ -1,5 +1,6 @@
 #include "vutrace/gui/views/capture_and_replay.h"
 
+#include "sample_window.h"
 #include "screenshot.h"
 #include "vutrace/gui/views/capture_dialog.h"
 #include "vutrace/gui/views/main_window.h"
@@ -90,6 +91,7 @@ TEST_F(CaptureAndReplayTest, ADifferenceGoesToItsRecord) {
     replay().divergences().setCurrentIndex(model->index(1, 0));
     QTest::keyClick(&replay().divergences(), Qt::Key_Return);
     EXPECT_EQ(wanted.count(), 1) << "it is about no record";
+    ASSERT_TRUE(testing::wait_until_shown(*window_));
     testing::expect_picture(*window_, QStringLiteral("replay-light"));
 }
 
@@ -106,6 +108,7 @@ TEST_F(CaptureAndReplayTest, TheCaptureFormSaysWhatItCostsAndWhichCommandItIs) {
     capture.datapath().setCurrentIndex(2);
     EXPECT_EQ(capture.options().datapath, QStringLiteral("shadow"));
     EXPECT_NE(capture.warnings().text(), tap);
+    capture.trace().setText(QStringLiteral("/srv/traces/session.pcap"));  // it begins in the home of whoever runs this
     testing::expect_picture(capture, QStringLiteral("capture-light"), testing::Kept::yes);
     capture.trace().setText(path_);
     EXPECT_TRUE(capture.warnings().text().contains(QLatin1String("overwritten")));
@@ -134,6 +137,16 @@ TEST_F(CaptureAndReplayTest, WhatIsWrittenToATraceThatGrowsIsShownAndTheLastReco
     QTest::keyClick(window_, Qt::Key_Escape);
     EXPECT_TRUE(QTest::qWaitFor([&] { return window_->document()->progress().complete; }, patience));
     EXPECT_FALSE(window_->notice().isVisible()) << window_->notice().text().toStdString();
+}
+
+// The document that knew its name is gone by the time that the name is needed.
+TEST_F(CaptureAndReplayTest, ATraceThatIsFollowedFromItsWindowKeepsItsName) {
+    open();
+    QTest::keyClick(&window_->records(), Qt::Key_F, Qt::ControlModifier | Qt::ShiftModifier);
+    EXPECT_TRUE(QTest::qWaitFor([&] { return window_->document()->waits_for_more(); }, patience));
+    EXPECT_EQ(window_->document()->path(), path_);
+    EXPECT_EQ(window_->windowFilePath(), path_);
+    EXPECT_EQ(replay().options().trace, path_);
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "vutrace/gui/views/capture_dialog.h"
 
+#include "command_view.h"
+
 #include <vutrace/gui/processes/vutrace_program.h>
 
 #include <QCheckBox>
@@ -46,8 +48,7 @@ CaptureDialog::CaptureDialog(QWidget* parent) : QDialog(parent) {
     warnings_->setTextFormat(Qt::PlainText);
     warnings_->setAlignment(Qt::AlignTop);
     warnings_->setMinimumHeight(5 * fontMetrics().lineSpacing());  // a form does not ask how high wrapped text is
-    command_ = new QLineEdit(this);
-    command_->setReadOnly(true);
+    command_ = new CommandView(this);
     said_ = new QPlainTextEdit(this);
     said_->setReadOnly(true);
     said_->setAccessibleName(tr("What the capture says"));
@@ -108,8 +109,7 @@ void CaptureDialog::look_at_form() {
     const bool running = run_.is_running();
     warnings_->setText(running ? tr("It runs (process %1).").arg(run_.process())
                                : capture_warnings(chosen).join(QLatin1Char('\n')));
-    command_->setText(command_line(QStringLiteral("vutrace"), capture_arguments(chosen)));
-    command_->setCursorPosition(0);
+    command_->setPlainText(command_line(QStringLiteral("vutrace"), capture_arguments(chosen)));
     start_->setText(running ? tr("Stop") : tr("Start"));
     start_->setEnabled(running ||
                        (!chosen.front_end.isEmpty() && !chosen.back_end.isEmpty() && !chosen.trace.isEmpty()));

@@ -23,6 +23,8 @@ constexpr double least_share = 1e-6;  // at the bottom of a logarithmic scale
 constexpr std::array inks_of_series{Ink::first, Ink::third, Ink::second, Ink::fourth, Ink::fifth};
 constexpr std::array dashes{Qt::SolidLine, Qt::DashLine, Qt::DotLine, Qt::DashDotLine, Qt::DashDotDotLine};
 constexpr std::array percentiles{0.5, 0.99};
+constexpr int legend_margin = 8;
+constexpr int legend_sample = 26;  // of a line
 
 QString percent_text(double share) {
     return share >= 0.01 || share == 0 ? QStringLiteral("%1 %").arg(share * 100, 0, 'g', 3)
@@ -66,7 +68,7 @@ void DistributionPlot::set_logarithmic(bool logarithmic) {
 
 QRectF DistributionPlot::area() const {
     const QFontMetricsF metrics(font());
-    return QRectF(rect()).adjusted(metrics.horizontalAdvance(QStringLiteral("0.001 % ")) + 6, 10,
+    return QRectF(rect()).adjusted(metrics.horizontalAdvance(QStringLiteral("0.001 % ")) + 6, 10 + legend().height,
                                    -metrics.averageCharWidth() * 5, -metrics.height() * 2 - 8);
 }
 
@@ -99,8 +101,7 @@ QString DistributionPlot::value_text(double value) const {
 void DistributionPlot::paint_scales(QPainter& painter, const LogAxis& axis, double most) const {
     const QRectF place = area();
     const QFontMetricsF metrics(font());
-    QColor line = palette().color(QPalette::Mid);
-    line.setAlphaF(0.5F);
+    const QColor line = mixed(palette().color(QPalette::Text), palette().color(QPalette::Base), 0.18);
     double free_from = 0;
     for (const LogAxis::Tick& tick : axis.ticks()) {
         const double x = place.left() + tick.x;
@@ -174,34 +175,48 @@ void DistributionPlot::paint_series(QPainter& painter, const LogAxis& axis, std:
     }
 }
 
-void DistributionPlot::paint_legend(QPainter& painter) const {
-    const QRectF place = area();
-    const QFontMetricsF metrics(font());
-    double widest = 0;
+QStringList DistributionPlot::legend_lines() const {
     QStringList lines;
     for (const Series& one : series_) {
         lines += one.values.empty() ? tr("%1: none").arg(one.title)
-                                    : tr("%1: %2, 50 % within %3, 99 % within %4")
+                                    : tr("%1: %2, 50 % ≤ %3, 99 % ≤ %4")
                                           .arg(one.title, QString::fromStdString(render::grouped(one.values.count())),
                                                value_text(static_cast<double>(one.values.percentile(percentiles[0]))),
                                                value_text(static_cast<double>(one.values.percentile(percentiles[1]))));
-        widest = std::max(widest, metrics.horizontalAdvance(lines.back()));
     }
-    const bool left = distribution_ == Distribution::cumulative;  // where the lines are low
-    const double x = left ? place.left() + 8 : place.right() - widest - 44;
-    QRectF box(x, place.top() + 2, widest + 40, metrics.height() * static_cast<double>(lines.size()) + 6);
-    QColor background = palette().color(QPalette::Base);
-    background.setAlphaF(0.8F);
-    painter.fillRect(box, background);
-    for (qsizetype i = 0; i < lines.size(); ++i) {
-        const double y = box.top() + 3 + metrics.height() * static_cast<double>(i);
+    return lines;
+}
+
+// Above the plot, which it must not hide anything of: as many beside each other as there is room for.
+DistributionPlot::Legend DistributionPlot::legend() const {
+    const QFontMetricsF metrics(font());
+    const double room = width() - 2.0 * legend_margin;
+    double widest = 1;
+    for (const QString& line : legend_lines()) {
+        widest = std::max(widest, metrics.horizontalAdvance(line) + legend_sample + 2.0 * legend_margin);
+    }
+    const int count = std::max(1, static_cast<int>(series_.size()));
+    const int columns = std::clamp(static_cast<int>(room / widest), 1, count);
+    const int rows = (count + columns - 1) / columns;
+    return {columns, std::min(widest, room), rows * metrics.height() + legend_margin};
+}
+
+void DistributionPlot::paint_legend(QPainter& painter) const {
+    const QFontMetricsF metrics(font());
+    const Legend place = legend();
+    const QStringList lines = legend_lines();
+    for (int i = 0; i < lines.size(); ++i) {
+        const double x = legend_margin + i % place.columns * place.column_width;
+        const double y = legend_margin / 2.0 + i / place.columns * metrics.height();
         const auto number = static_cast<std::size_t>(i);
+        const double middle = y + metrics.height() / 2;
         painter.setPen(QPen(ink(palette(), inks_of_series[number]), 2, dashes[number]));
-        painter.drawLine(QPointF(box.left() + 4, y + metrics.height() / 2),
-                         QPointF(box.left() + 30, y + metrics.height() / 2));
+        painter.drawLine(QPointF(x, middle), QPointF(x + legend_sample, middle));
+        const double begin = legend_sample + legend_margin;
+        const QRectF text(x + begin, y, place.column_width - begin, metrics.height());
         painter.setPen(palette().color(QPalette::Text));
-        painter.drawText(QRectF(box.left() + 36, y, box.width() - 36, metrics.height()),
-                         Qt::AlignVCenter | Qt::AlignLeft, lines[i]);
+        painter.drawText(text, Qt::AlignVCenter | Qt::AlignLeft,
+                         metrics.elidedText(lines[i], Qt::ElideMiddle, text.width()));
     }
 }
 

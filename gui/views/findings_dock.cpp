@@ -1,5 +1,8 @@
 #include "vutrace/gui/views/findings_dock.h"
 
+#include "column_fitter.h"
+
+#include <QHeaderView>
 #include <QLabel>
 #include <QTreeView>
 #include <QVBoxLayout>
@@ -8,7 +11,10 @@
 namespace vutrace::gui {
 
 FindingsDock::FindingsDock(QWidget* parent)
-    : QDockWidget(tr("Findings"), parent), list_(new QTreeView(this)), verdict_(new QLabel(this)) {
+    : QDockWidget(tr("Findings"), parent),
+      list_(new QTreeView(this)),
+      fitter_(new ColumnFitter(*list_)),
+      verdict_(new QLabel(this)) {
     setObjectName(QStringLiteral("findings"));
     list_->setAccessibleName(tr("Findings"));
     list_->setRootIsDecorated(false);
@@ -67,9 +73,8 @@ void FindingsDock::show_findings() {
     setVisible(count > 0);
     verdict_->setText(model_->verdict());
     verdict_->setVisible(!verdict_->text().isEmpty());
-    for (int column = 0; column < FindingsModel::column_count; ++column) {
-        list_->resizeColumnToContents(column);
-    }
+    list_->header()->setSectionHidden(FindingsModel::session, !model_->has_several_sessions());
+    fitter_->fit();
 }
 
 int FindingsDock::wanted_height() const {

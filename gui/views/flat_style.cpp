@@ -93,7 +93,26 @@ void FlatStyle::drawPrimitive(PrimitiveElement element, const QStyleOption* opti
         fill_frame(*painter, option->rect, line_colour(option->palette));
         return;
     }
+    const auto* line = qstyleoption_cast<const QStyleOptionFrame*>(option);
+    if (element == PE_PanelLineEdit && line != nullptr) {
+        painter->fillRect(line->rect, line->palette.color(QPalette::Base));
+        const bool focused = (line->state & State_HasFocus) != 0;
+        if (line->lineWidth > 0) {
+            fill_frame(*painter, line->rect,
+                       focused ? line->palette.color(QPalette::Highlight) : line_colour(line->palette));
+        }
+        return;
+    }
     QProxyStyle::drawPrimitive(element, option, painter, widget);
+    if (element == PE_IndicatorCheckBox) {  // Fusion's own outline is not seen on a dark window
+        fill_frame(*painter, option->rect, line_colour(option->palette));
+    }
+}
+
+// Five tabs stand beside each other in a dock.
+int FlatStyle::pixelMetric(PixelMetric metric, const QStyleOption* option, const QWidget* widget) const {
+    constexpr int beside_tab_text = 16;
+    return metric == PM_TabBarTabHSpace ? beside_tab_text : QProxyStyle::pixelMetric(metric, option, widget);
 }
 
 }  // namespace vutrace::gui

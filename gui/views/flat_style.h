@@ -22,6 +22,7 @@ class FlatStyle final : public QProxyStyle {
                      const QWidget* widget) const override;
     void drawPrimitive(PrimitiveElement element, const QStyleOption* option, QPainter* painter,
                        const QWidget* widget) const override;
+    int pixelMetric(PixelMetric metric, const QStyleOption* option, const QWidget* widget) const override;
 
   private:
     void draw_scroll_bar(const QStyleOptionSlider& option, QPainter& painter, const QWidget* widget) const;

@@ -1,5 +1,7 @@
 #include "vutrace/gui/views/hex_view.h"
 
+#include <vutrace/gui/models/plural.h>
+
 #include <QFontDatabase>
 #include <QKeyEvent>
 #include <QMouseEvent>
@@ -11,10 +13,9 @@
 namespace vutrace::gui {
 namespace {
 
-constexpr int line_bytes = 16;
+constexpr int most_line_bytes = 16;
 constexpr int margin = 6;
 constexpr int address_digits = 10;  // and room behind
-constexpr int gap_after = 8;        // bytes, where a line has its middle
 
 }  // namespace
 
@@ -39,7 +40,7 @@ void HexView::mark(render::ByteRange range) {
     marked_ = range;
     if (range.size != 0 && range.offset < bytes_.bytes.size()) {
         chosen_ = static_cast<int>(range.offset);
-        const int line = chosen_ / line_bytes;
+        const int line = chosen_ / line_bytes_;
         const int seen = std::max(1, viewport()->height() / line_height());
         QScrollBar& bar = *verticalScrollBar();
         if (line < bar.value() || line >= bar.value() + seen) {
@@ -57,14 +58,18 @@ int HexView::column_width() const {
     return fontMetrics().horizontalAdvance(QLatin1Char('0'));
 }
 
+int HexView::width_of(int bytes) const {
+    return 2 * margin + column_width() * (address_digits + 4 * bytes + 3);
+}
+
 int HexView::text_start() const {
-    return margin + column_width() * (address_digits + 3 * line_bytes + 3);
+    return margin + column_width() * (address_digits + 3 * line_bytes_ + 3);
 }
 
 QRect HexView::rect_of(int byte) const {
-    const int column = byte % line_bytes;
-    const int x = margin + column_width() * (address_digits + 3 * column + (column >= gap_after ? 1 : 0));
-    const int y = margin + (byte / line_bytes - verticalScrollBar()->value()) * line_height();
+    const int column = byte % line_bytes_;
+    const int x = margin + column_width() * (address_digits + 3 * column + (column >= line_bytes_ / 2 ? 1 : 0));
+    const int y = margin + (byte / line_bytes_ - verticalScrollBar()->value()) * line_height();
     return {x - horizontalScrollBar()->value(), y, 2 * column_width(), line_height()};
 }
 
@@ -75,20 +80,20 @@ int HexView::byte_at(const QPoint& place) const {
     if (x >= text_start()) {
         column = (x - text_start()) / column_width();
     } else {
-        for (int i = 0; i < line_bytes; ++i) {
+        for (int i = 0; i < line_bytes_; ++i) {
             const QRect rect = rect_of(i);
             if (place.x() >= rect.left() && place.x() < rect.right() + column_width()) {
                 column = i;
             }
         }
     }
-    const int byte = line * line_bytes + column;
-    return column >= 0 && column < line_bytes && byte < static_cast<int>(bytes_.bytes.size()) ? byte : -1;
+    const int byte = line * line_bytes_ + column;
+    return column >= 0 && column < line_bytes_ && byte < static_cast<int>(bytes_.bytes.size()) ? byte : -1;
 }
 
 void HexView::paintEvent(QPaintEvent* /*event*/) {
     QPainter painter(viewport());
-    const int lines = (static_cast<int>(bytes_.bytes.size()) + line_bytes - 1) / line_bytes;
+    const int lines = (static_cast<int>(bytes_.bytes.size()) + line_bytes_ - 1) / line_bytes_;
     if (lines == 0) {
         painter.setPen(palette().color(QPalette::PlaceholderText));
         painter.drawText(viewport()->rect(), Qt::AlignCenter, tr("No bytes were recorded here"));
@@ -102,7 +107,8 @@ void HexView::paintEvent(QPaintEvent* /*event*/) {
     if (bytes_.size > bytes_.bytes.size()) {
         painter.setPen(palette().color(QPalette::PlaceholderText));
         painter.drawText(margin, y + fontMetrics().ascent(),
-                         tr("… %1 bytes more").arg(bytes_.size - bytes_.bytes.size()));
+                         tr("… %1 bytes more", nullptr, plural_of(bytes_.size - bytes_.bytes.size()))
+                             .arg(bytes_.size - bytes_.bytes.size()));
     }
 }
 
@@ -111,10 +117,10 @@ void HexView::paint_line(QPainter& painter, int line, int y) {
     const int base = y + fontMetrics().ascent();
     const QColor plain = palette().color(QPalette::Text);
     const QColor faint = palette().color(QPalette::PlaceholderText);
-    const auto first = static_cast<std::size_t>(line) * line_bytes;
+    const auto first = static_cast<std::size_t>(line * line_bytes_);
     painter.setPen(faint);
     painter.drawText(left, base, QStringLiteral("%1").arg(bytes_.address + first, 8, 16, QLatin1Char('0')));
-    for (std::size_t i = first; i < std::min(first + line_bytes, bytes_.bytes.size()); ++i) {
+    for (std::size_t i = first; i < std::min(first + static_cast<std::size_t>(line_bytes_), bytes_.bytes.size()); ++i) {
         const QRect rect = rect_of(static_cast<int>(i));
         const QRect text(text_start() - horizontalScrollBar()->value() + static_cast<int>(i - first) * column_width(),
                          rect.y(), column_width(), rect.height());
@@ -134,13 +140,16 @@ void HexView::paint_line(QPainter& painter, int line, int y) {
     }
 }
 
+// Half as many bytes in a line where they would not be in sight with their text.
 void HexView::update_scroll_bars() {
-    const int lines = (static_cast<int>(bytes_.bytes.size()) + line_bytes - 1) / line_bytes;
+    const int first = verticalScrollBar()->value() * line_bytes_;
+    line_bytes_ = viewport()->width() < width_of(most_line_bytes) ? most_line_bytes / 2 : most_line_bytes;
+    const int lines = (static_cast<int>(bytes_.bytes.size()) + line_bytes_ - 1) / line_bytes_;
     const int seen = std::max(1, (viewport()->height() - 2 * margin) / line_height());
     verticalScrollBar()->setRange(0, std::max(0, lines - seen));
     verticalScrollBar()->setPageStep(seen);
-    const int width = text_start() + column_width() * line_bytes + margin;
-    horizontalScrollBar()->setRange(0, std::max(0, width - viewport()->width()));
+    verticalScrollBar()->setValue(first / line_bytes_);
+    horizontalScrollBar()->setRange(0, lines == 0 ? 0 : std::max(0, width_of(line_bytes_) - viewport()->width()));
     horizontalScrollBar()->setPageStep(viewport()->width());
 }
 
@@ -168,9 +177,9 @@ void HexView::keyPressEvent(QKeyEvent* event) {
         case Qt::Key_Right:
             return choose(chosen_ + 1);
         case Qt::Key_Up:
-            return choose(chosen_ - line_bytes);
+            return choose(chosen_ - line_bytes_);
         case Qt::Key_Down:
-            return choose(chosen_ + line_bytes);
+            return choose(chosen_ + line_bytes_);
         default:
             QAbstractScrollArea::keyPressEvent(event);
     }

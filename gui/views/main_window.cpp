@@ -148,6 +148,7 @@ void MainWindow::take_findings(bool whole) {
     if (findings.rowCount() > 0) {
         resizeDocks({findings_}, {findings_->wanted_height()}, Qt::Vertical);
         time_docks_->make_room_beside(*findings_);
+        capture_and_replay_->take_room();
     }
     statusBar()->showMessage(!whole                     ? tr("The trace could not be read again: it was not checked")
                              : findings.rowCount() == 0 ? tr("Checked: no rule is seen to be broken")
@@ -228,7 +229,8 @@ MainWindow* MainWindow::open(const QString& path, bool grows) {
 // The same trace from its beginning, and on with what is written to it.
 void MainWindow::follow() {
     if (document_ != nullptr) {
-        show_trace(document_->path(), true);
+        const QString path = document_->path();  // the document goes on the way
+        show_trace(path, true);
     }
 }
 

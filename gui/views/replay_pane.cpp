@@ -1,5 +1,8 @@
 #include "vutrace/gui/views/replay_pane.h"
 
+#include "column_fitter.h"
+#include "command_view.h"
+
 #include <vutrace/gui/processes/vutrace_program.h>
 
 #include <QCheckBox>
@@ -36,12 +39,15 @@ QString own_trace_beside(const QString& path) {
 
 ReplayPane::ReplayPane(QWidget* parent) : QWidget(parent) {
     auto* layout = new QHBoxLayout(this);
+    layout->setContentsMargins(0, 0, 0, 0);
     auto* form = new QWidget(this);
     auto* results = new QWidget(this);
     form->setLayout(new QFormLayout);
     results->setLayout(new QVBoxLayout);
-    layout->addWidget(form, 2);
-    layout->addWidget(results, 3);
+    form->layout()->setContentsMargins(6, 4, 6, 4);
+    results->layout()->setContentsMargins(0, 4, 4, 4);
+    layout->addWidget(form, 1);
+    layout->addWidget(results, 1);
     make_form();
     make_results();
     connect(&run_, &ReplayRun::progressed, this, [this](const QString& what, int percent) {
@@ -71,8 +77,7 @@ void ReplayPane::make_form() {
     stop_first_ = new QCheckBox(tr("Stop at the first difference"), this);
     own_trace_ = new QLineEdit(this);
     own_trace_->setPlaceholderText(tr("Not recorded"));
-    command_ = new QLineEdit(this);
-    command_->setReadOnly(true);
+    command_ = new CommandView(this);
     start_ = new QPushButton(tr("Replay"), this);
 
     auto* form = qobject_cast<QFormLayout*>(layout()->itemAt(0)->widget()->layout());
@@ -107,6 +112,7 @@ void ReplayPane::make_results() {
     outcome_->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
     divergences_ = new QTreeView(this);
     divergences_->setModel(&model_);
+    fitter_ = new ColumnFitter(*divergences_);
     divergences_->setRootIsDecorated(false);
     divergences_->setUniformRowHeights(true);
     divergences_->setAlternatingRowColors(true);
@@ -156,8 +162,8 @@ void ReplayPane::look_at_form() {
     back_end_->setPlaceholderText(commanded ? tr("qemu-storage-daemon … addr.path={socket} …")
                                             : QStringLiteral("/run/back-end.sock"));
     back_end_->setToolTip(commanded ? tr("{socket} stands for the path that it shall listen on") : QString());
-    command_->setText(command_line(QStringLiteral("vutrace"), replay_arguments(options(), {})));
-    command_->setCursorPosition(0);
+    command_->setPlainText(command_line(QStringLiteral("vutrace"), replay_arguments(options(), {})));
+    own_trace_->setToolTip(own_trace_->text());
     const bool running = run_.is_running();
     start_->setText(running ? tr("Stop") : tr("Replay"));
     start_->setEnabled(running || (!trace_.isEmpty() && !back_end_->text().trimmed().isEmpty()));
@@ -200,9 +206,7 @@ void ReplayPane::show_end() {
                  count(report.chains_diverged), report.back_end),
         equal);
     model_.set_divergences(report.divergences);
-    for (int column = 0; column < DivergencesModel::column_count; ++column) {
-        divergences_->resizeColumnToContents(column);
-    }
+    fitter_->fit();
 }
 
 void ReplayPane::say(const QString& text, bool good) {

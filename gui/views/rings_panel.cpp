@@ -1,5 +1,6 @@
 #include "vutrace/gui/views/rings_panel.h"
 
+#include "column_fitter.h"
 #include "vutrace/gui/views/hex_view.h"
 #include "vutrace/gui/views/ring_view.h"
 #include "vutrace/gui/views/tone_delegate.h"
@@ -147,11 +148,8 @@ void RingsPanel::make_tabs(QVBoxLayout& layout) {
             Q_EMIT record_wanted(record);
         }
     });
-    connect(table_model_, &QAbstractItemModel::modelReset, this, [this] {
-        for (int column = 0; column < table_model_->columnCount(); ++column) {
-            table_->resizeColumnToContents(column);
-        }
-    });
+    auto* fitter = new ColumnFitter(*table_);
+    connect(table_model_, &QAbstractItemModel::modelReset, fitter, &ColumnFitter::fit);
 }
 
 QWidget* RingsPanel::make_payload() {

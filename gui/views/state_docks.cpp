@@ -11,13 +11,13 @@ namespace vutrace::gui {
 
 StateDocks::StateDocks(QMainWindow& window)
     : QObject(&window),
+      window_(window),
       state_(new StatePanel(&window)),
       rings_(new RingsPanel(&window)),
       state_dock_(make_dock(window, state_, tr("State"), QStringLiteral("state"))),
       rings_dock_(make_dock(window, rings_, tr("Rings"), QStringLiteral("rings"))) {
     window.setCorner(Qt::BottomRightCorner, Qt::RightDockWidgetArea);  // height is what they need
     window.tabifyDockWidget(state_dock_, rings_dock_);
-    window.resizeDocks({state_dock_}, {440}, Qt::Horizontal);
     state_dock_->raise();
     connect(state_, &StatePanel::scrubbed, this, &StateDocks::scrubbed);
     connect(state_, &StatePanel::record_wanted, this, &StateDocks::record_wanted);
@@ -39,6 +39,11 @@ QDockWidget* StateDocks::make_dock(QMainWindow& window, QWidget* panel, const QS
         }
     });
     return dock;
+}
+
+void StateDocks::take_usual_width() {
+    constexpr int width = 400;  // of the features' columns
+    window_.resizeDocks({state_dock_}, {width}, Qt::Horizontal);
 }
 
 void StateDocks::add_views(QMenu& menu) {

@@ -1,5 +1,6 @@
 #include "vutrace/gui/views/state_panel.h"
 
+#include "column_fitter.h"
 #include "vutrace/gui/views/memory_map_view.h"
 #include "vutrace/gui/views/tone_delegate.h"
 
@@ -45,7 +46,8 @@ StatePanel::StatePanel(QWidget* parent) : QWidget(parent), tabs_(new QTabWidget(
     tables_[open] = make_table(open_titles(), tr("Chains in flight"));
     tabs_->addTab(tables_[open].view, tr("In flight"));
     tables_[descriptors] = make_table(descriptor_titles(), tr("File descriptors"));
-    tabs_->addTab(tables_[descriptors].view, tr("File descriptors"));
+    tabs_->addTab(tables_[descriptors].view, tr("FDs"));  // the width is not there to spell it out
+    tabs_->setTabToolTip(tabs_->count() - 1, tr("File descriptors"));
     clear();
 }
 
@@ -64,11 +66,8 @@ StatePanel::Table StatePanel::make_table(const QStringList& titles, const QStrin
             Q_EMIT record_wanted(record);
         }
     });
-    connect(table.model, &QAbstractItemModel::modelReset, this, [view = table.view] {
-        for (int column = 0; column < view->model()->columnCount(); ++column) {
-            view->resizeColumnToContents(column);
-        }
-    });
+    auto* fitter = new ColumnFitter(*table.view);
+    connect(table.model, &QAbstractItemModel::modelReset, fitter, &ColumnFitter::fit);
     return table;
 }
 
@@ -110,6 +109,7 @@ void StatePanel::make_memory_tab() {
     area->setWidget(map_);
     area->setWidgetResizable(true);
     area->setFrameShape(QFrame::NoFrame);
+    area->setAccessibleName(tr("Memory regions as bars"));
     tables_[memory] = make_table(region_titles(), tr("Memory regions"));
     auto* splitter = new QSplitter(Qt::Vertical, page);
     splitter->addWidget(area);

@@ -1,5 +1,6 @@
 #include "vutrace/gui/views/statistics_panel.h"
 
+#include "column_fitter.h"
 #include "save_picture.h"
 #include "vutrace/gui/views/distribution_plot.h"
 
@@ -33,24 +34,27 @@ struct Quantity {
     bool of_queue;
 };
 constexpr std::array<Quantity, 6> quantities{{
-    {QT_TRANSLATE_NOOP("StatisticsPanel", "Latency"),
-     QT_TRANSLATE_NOOP("StatisticsPanel", "time from available to used"), DistributionPlot::Unit::nanoseconds,
+    {QT_TRANSLATE_NOOP("vutrace::gui::StatisticsPanel", "Latency"),
+     QT_TRANSLATE_NOOP("vutrace::gui::StatisticsPanel", "time from available to used"),
+     DistributionPlot::Unit::nanoseconds,
      [](const QueueStatistics&, const ChainStatistics& chains) -> const Histogram& { return chains.latency; }, false},
-    {QT_TRANSLATE_NOOP("StatisticsPanel", "In flight"),
-     QT_TRANSLATE_NOOP("StatisticsPanel", "chains in flight when one was made available"),
+    {QT_TRANSLATE_NOOP("vutrace::gui::StatisticsPanel", "In flight"),
+     QT_TRANSLATE_NOOP("vutrace::gui::StatisticsPanel", "chains in flight when one was made available"),
      DistributionPlot::Unit::count,
      [](const QueueStatistics& queue, const ChainStatistics&) -> const Histogram& { return queue.depth; }, true},
-    {QT_TRANSLATE_NOOP("StatisticsPanel", "Call delay"),
-     QT_TRANSLATE_NOOP("StatisticsPanel", "time from used to the call"), DistributionPlot::Unit::nanoseconds,
+    {QT_TRANSLATE_NOOP("vutrace::gui::StatisticsPanel", "Call delay"),
+     QT_TRANSLATE_NOOP("vutrace::gui::StatisticsPanel", "time from used to the call"),
+     DistributionPlot::Unit::nanoseconds,
      [](const QueueStatistics& queue, const ChainStatistics&) -> const Histogram& { return queue.call_delay; }, true},
-    {QT_TRANSLATE_NOOP("StatisticsPanel", "Buffers"), QT_TRANSLATE_NOOP("StatisticsPanel", "buffers of a chain"),
-     DistributionPlot::Unit::count,
+    {QT_TRANSLATE_NOOP("vutrace::gui::StatisticsPanel", "Buffers"),
+     QT_TRANSLATE_NOOP("vutrace::gui::StatisticsPanel", "buffers of a chain"), DistributionPlot::Unit::count,
      [](const QueueStatistics& queue, const ChainStatistics&) -> const Histogram& { return queue.descriptors; }, true},
-    {QT_TRANSLATE_NOOP("StatisticsPanel", "Chains for a kick"),
-     QT_TRANSLATE_NOOP("StatisticsPanel", "chains made available between two kicks"), DistributionPlot::Unit::count,
+    {QT_TRANSLATE_NOOP("vutrace::gui::StatisticsPanel", "Chains for a kick"),
+     QT_TRANSLATE_NOOP("vutrace::gui::StatisticsPanel", "chains made available between two kicks"),
+     DistributionPlot::Unit::count,
      [](const QueueStatistics& queue, const ChainStatistics&) -> const Histogram& { return queue.kicks.chains; }, true},
-    {QT_TRANSLATE_NOOP("StatisticsPanel", "Chains for a call"),
-     QT_TRANSLATE_NOOP("StatisticsPanel", "chains used between two calls"), DistributionPlot::Unit::count,
+    {QT_TRANSLATE_NOOP("vutrace::gui::StatisticsPanel", "Chains for a call"),
+     QT_TRANSLATE_NOOP("vutrace::gui::StatisticsPanel", "chains used between two calls"), DistributionPlot::Unit::count,
      [](const QueueStatistics& queue, const ChainStatistics&) -> const Histogram& { return queue.calls.chains; }, true},
 }};
 
@@ -59,6 +63,7 @@ constexpr std::array<Quantity, 6> quantities{{
 StatisticsPanel::StatisticsPanel(QWidget* parent)
     : QWidget(parent),
       table_(new QTreeView(this)),
+      fitter_(new ColumnFitter(*table_)),
       plot_(new DistributionPlot(this)),
       quantity_(new QComboBox(this)),
       shape_(new QComboBox(this)),
@@ -177,9 +182,7 @@ void StatisticsPanel::show_counted(bool whole) {
                     : filtered                ? tr("Of: %1").arg(filter_text_)
                                               : QString());
     table_->expandAll();
-    for (int column = 0; column < StatisticsModel::column_count; ++column) {
-        table_->resizeColumnToContents(column);
-    }
+    fitter_->fit();
     // The first queue, to begin with.
     const QModelIndex first = model_->index(0, 0, model_->index(0, 0));
     if (first.isValid()) {

@@ -1,5 +1,6 @@
 #include "vutrace/gui/views/time_docks.h"
 
+#include "elided_label.h"
 #include "save_picture.h"
 #include "vutrace/gui/views/statistics_panel.h"
 #include "vutrace/gui/views/timeline_view.h"
@@ -71,7 +72,7 @@ QWidget* TimeDocks::make_timeline(QMainWindow& window) {
     QToolButton* filter =
         add_button(content, *bar, tr("Filter to range"), tr("Show the records of the range only (F)"));
     on(filter, [this] { Q_EMIT filter_wanted(timeline_->range_expression(), Joined::also); });
-    range_ = new QLabel(content);
+    range_ = new ElidedLabel(content);
     range_->setAccessibleName(tr("Range"));
     bar->addWidget(range_, 1);
     on(add_button(content, *bar, tr("Save …"), tr("Save the timeline as a picture")), [this] { save_picture(); });
@@ -84,7 +85,6 @@ QWidget* TimeDocks::make_timeline(QMainWindow& window) {
                                            : tr("Drag to mark a range; the wheel zooms, with Shift it moves"));
     };
     show_range();
-    range_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);  // a hint must not keep the dock wide
     connect(timeline_, &TimelineView::range_changed, this, show_range);
     connect(timeline_, &TimelineView::filter_wanted, this, &TimeDocks::filter_wanted);
     connect(timeline_, &TimelineView::picture_wanted, this, &TimeDocks::save_picture);
@@ -148,7 +148,7 @@ void TimeDocks::make_room_beside(QDockWidget& other) {
     }
     window_.resizeDocks({shown}, {usual_height}, Qt::Vertical);
     const int width = window_.centralWidget()->width();  // what the docks at the right leave
-    window_.resizeDocks({&other, shown}, {width * 2 / 5, width * 3 / 5}, Qt::Horizontal);
+    window_.resizeDocks({&other, shown}, {width / 2, width / 2}, Qt::Horizontal);
 }
 
 void TimeDocks::show_findings(const FindingsModel& findings) {

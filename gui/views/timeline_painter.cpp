@@ -23,6 +23,11 @@ QColor with_alpha(QColor colour, double alpha) {
     return colour;
 }
 
+// Of the text's colour, so that it is seen on a dark base as on a light one.
+QColor line_colour(const QPalette& palette, QPalette::ColorRole under, double strength) {
+    return mixed(palette.color(QPalette::Text), palette.color(under), strength);
+}
+
 QString text_of(const std::string& text) {
     return QString::fromStdString(text);
 }
@@ -67,7 +72,7 @@ void TimelinePainter::paint_track(const Track& track, const QRect& place, const 
         return;
     }
     painter_.fillRect(QRectF(place.left(), place.bottom(), right_ - place.left(), 1),
-                      mixed(palette_.color(QPalette::Mid), palette_.color(QPalette::Base), 0.4));
+                      line_colour(palette_, QPalette::Base, 0.13));
     QString below;
     const QRectF inner(left_, place.top() + 2, right_ - left_, place.height() - 5);
     if (track.kind == TrackKind::depth) {
@@ -332,15 +337,15 @@ void TimelinePainter::paint_scale(const QRect& place) {
     const double widest = metrics.horizontalAdvance(window_.text_of(window_.end())) + 24;
     for (const TimeWindow::Tick& tick : window_.ticks(std::max(widest, 80.0))) {
         const double x = left_ + tick.x;
-        painter_.setPen(palette_.color(QPalette::Mid));
+        painter_.setPen(line_colour(palette_, QPalette::Window, 0.45));
         painter_.drawLine(QPointF(x, place.bottom() - (tick.label.isEmpty() ? 3 : 7)), QPointF(x, place.bottom()));
         if (!tick.label.isEmpty() && x + 3 + metrics.horizontalAdvance(tick.label) <= right_) {
             painter_.setPen(palette_.color(QPalette::Text));
             painter_.drawText(QPointF(x + 3, place.bottom() - 6), tick.label);
         }
     }
-    painter_.setPen(palette_.color(QPalette::Mid));
-    painter_.drawLine(place.bottomLeft(), place.bottomRight());
+    painter_.fillRect(QRectF(place.left(), place.bottom(), place.width(), 1),
+                      line_colour(palette_, QPalette::Window, 0.25));
     painter_.fillRect(QRect(place.left(), place.top(), static_cast<int>(left_) - place.left(), place.height() - 1),
                       palette_.color(QPalette::Window));
     painter_.setPen(palette_.color(QPalette::PlaceholderText));

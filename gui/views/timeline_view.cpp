@@ -226,8 +226,8 @@ void TimelineView::paint(QPainter& painter, QSize size, int scrolled, double pix
     if (current_time_) {
         parts.paint_current_sign(*current_time_, top());
     }
-    painter.setPen(palette().color(QPalette::Mid));
-    painter.drawLine(left() - 1, 0, left() - 1, size.height());
+    painter.fillRect(QRect(left() - 1, 0, 1, size.height()),
+                     mixed(palette().color(QPalette::Text), palette().color(QPalette::Window), 0.25));
 }
 
 // At the foot of the scale; those closer than a pixel to each other as one.

@@ -3,6 +3,7 @@
 #include "vutrace/gui/views/filter_bar.h"
 #include "vutrace/gui/views/main_window.h"
 #include "vutrace/gui/views/records_view.h"
+#include "vutrace/gui/views/state_docks.h"
 
 #include <QFileInfo>
 #include <QSettings>
@@ -16,7 +17,7 @@ namespace {
 constexpr int most_recent_files = 10;
 
 // In the order of RecordsModel::Column, in characters.
-constexpr std::array<int, RecordsModel::column_count> column_widths{2, 7, 13, 6, 9, 9, 5, 8, 29, 60};
+constexpr std::array<int, RecordsModel::column_count> column_widths{2, 6, 14, 7, 9, 9, 6, 8, 31, 20};
 
 }  // namespace
 
@@ -45,7 +46,9 @@ void MainWindow::restore_settings() {
     filter_bar_->set_history(settings.value(QStringLiteral("filter_history")).toStringList());
     if (model_ == nullptr) {
         restoreGeometry(settings.value(QStringLiteral("geometry")).toByteArray());
-        restoreState(settings.value(QStringLiteral("docks")).toByteArray());
+        if (!restoreState(settings.value(QStringLiteral("docks")).toByteArray())) {
+            state_docks_->take_usual_width();
+        }
         if (!upper_and_lower_->restoreState(settings.value(QStringLiteral("panes")).toByteArray())) {
             upper_and_lower_->setSizes({460, 260});
         }
@@ -60,7 +63,7 @@ void MainWindow::restore_settings() {
     if (!header.restoreState(settings.value(QStringLiteral("columns")).toByteArray())) {
         const int character = fontMetrics().averageCharWidth();
         for (std::size_t column = 0; column < column_widths.size(); ++column) {
-            header.resizeSection(static_cast<int>(column), column_widths[column] * character + 16);
+            header.resizeSection(static_cast<int>(column), column_widths[column] * character + 14);
         }
     }
 }

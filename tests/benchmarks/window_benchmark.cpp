@@ -37,7 +37,7 @@ namespace {
 using benchmarks::LoopProbe;
 using benchmarks::ThreadTimes;
 
-constexpr int patience = 60000;  // milliseconds
+constexpr int patience = 600000;  // milliseconds
 
 // Ten rows in each round: a kick, four chains made available and used in one record each, a call. Up to so many rows or
 // about so many bytes, whichever is less.

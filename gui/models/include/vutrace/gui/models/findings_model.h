@@ -32,6 +32,7 @@ class FindingsModel final : public QAbstractTableModel {
     // The record that shows a finding; 0 where there is none.
     [[nodiscard]] std::uint64_t sequence_at(int row) const;
     [[nodiscard]] bool more_than_shown() const noexcept { return more_; }
+    [[nodiscard]] bool has_several_sessions() const;  // among the findings
     [[nodiscard]] const std::vector<check::Finding>& findings() const noexcept { return findings_; }
     // Who waits for what never comes, in one sentence; empty where nobody is seen to.
     [[nodiscard]] QString verdict() const;

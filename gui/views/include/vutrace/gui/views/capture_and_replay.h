@@ -24,6 +24,7 @@ class CaptureAndReplay final : public QObject {
     void set_trace(const QString& path);
     void add_actions(QMenu& menu);
     void show_replay();
+    void take_room();  // beside other docks: a form and a list need more than half of it
     void show_capture();
 
     [[nodiscard]] ReplayPane& replay() const noexcept { return *replay_; }

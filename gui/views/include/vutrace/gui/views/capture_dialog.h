@@ -15,6 +15,8 @@ class QSpinBox;
 
 namespace vutrace::gui {
 
+class CommandView;
+
 class CaptureDialog final : public QDialog {
     Q_OBJECT
 
@@ -47,7 +49,7 @@ class CaptureDialog final : public QDialog {
     QSpinBox* snap_length_;
     QCheckBox* once_;
     QLabel* warnings_;
-    QLineEdit* command_;
+    CommandView* command_;
     QPlainTextEdit* said_;
     QPushButton* start_;
     QPushButton* follow_;

@@ -57,6 +57,13 @@ class DistributionPlot final : public QWidget {
     [[nodiscard]] QString value_text(double value) const;
     void paint_scales(QPainter& painter, const LogAxis& axis, double most) const;
     void paint_series(QPainter& painter, const LogAxis& axis, std::size_t number, double most) const;
+    struct Legend {
+        int columns{1};
+        double column_width{0};
+        double height{0};
+    };
+    [[nodiscard]] Legend legend() const;
+    [[nodiscard]] QStringList legend_lines() const;
     void paint_legend(QPainter& painter) const;
     [[nodiscard]] QString tip_at(QPointF place) const;
 

@@ -12,6 +12,8 @@ class QTreeView;
 
 namespace vutrace::gui {
 
+class ColumnFitter;
+
 // Hidden while there is nothing to show: the place is the records'.
 class FindingsDock final : public QDockWidget {
     Q_OBJECT
@@ -41,6 +43,7 @@ class FindingsDock final : public QDockWidget {
     void show_findings();
 
     QTreeView* list_;
+    ColumnFitter* fitter_;
     QLabel* verdict_;
     std::unique_ptr<FindingsModel> model_;
 };

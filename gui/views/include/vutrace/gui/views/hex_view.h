@@ -18,6 +18,7 @@ class HexView final : public QAbstractScrollArea {
     // Marks a range and shows its beginning.
     void mark(render::ByteRange range);
     [[nodiscard]] render::ByteRange marked() const noexcept { return marked_; }
+    [[nodiscard]] int line_bytes() const noexcept { return line_bytes_; }
     // The byte at a place of the viewport; -1 where there is none.
     [[nodiscard]] int byte_at(const QPoint& place) const;
     [[nodiscard]] QRect rect_of(int byte) const;  // in the viewport
@@ -36,6 +37,7 @@ class HexView final : public QAbstractScrollArea {
     [[nodiscard]] int line_height() const;
     [[nodiscard]] int column_width() const;
     [[nodiscard]] int text_start() const;
+    [[nodiscard]] int width_of(int bytes) const;  // of a line
     void paint_line(QPainter& painter, int line, int y);
     void update_scroll_bars();
     void choose(int byte);
@@ -43,6 +45,7 @@ class HexView final : public QAbstractScrollArea {
     render::RawBytes bytes_;
     render::ByteRange marked_;
     int chosen_{0};
+    int line_bytes_{16};
 };
 
 }  // namespace vutrace::gui

@@ -17,6 +17,9 @@ class QTreeView;
 
 namespace vutrace::gui {
 
+class ColumnFitter;
+class CommandView;
+
 class ReplayPane final : public QWidget {
     Q_OBJECT
 
@@ -56,12 +59,13 @@ class ReplayPane final : public QWidget {
     QSpinBox* timeout_;
     QCheckBox* stop_first_;
     QLineEdit* own_trace_;
-    QLineEdit* command_;
+    CommandView* command_;
     QPushButton* start_;
     QPushButton* open_own_;
     QProgressBar* progress_;
     QLabel* outcome_;
     QTreeView* divergences_;
+    ColumnFitter* fitter_;
     ReplayRun run_;  // last: it ends before what it tells
 };
 

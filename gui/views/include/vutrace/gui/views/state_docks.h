@@ -31,6 +31,8 @@ class StateDocks final : public QObject {
     void set_document(TraceDocument* document);
     // The state is read while a dock is seen that shows it.
     void set_record(std::uint64_t sequence);
+    // Of a window that was never seen before.
+    void take_usual_width();
     void add_views(QMenu& menu);  // what shows and hides them
     void add_steps(QMenu& menu);  // from chain to chain
 
@@ -55,6 +57,7 @@ class StateDocks final : public QObject {
     void read();
     void show_state(const std::shared_ptr<const StateAt>& state);
 
+    QMainWindow& window_;
     StatePanel* state_;
     RingsPanel* rings_;
     QDockWidget* state_dock_;

@@ -19,6 +19,8 @@ class QTreeView;
 
 namespace vutrace::gui {
 
+class ColumnFitter;
+
 class DistributionPlot;
 
 class StatisticsPanel final : public QWidget {
@@ -57,6 +59,7 @@ class StatisticsPanel final : public QWidget {
     void save_picture();
 
     QTreeView* table_;
+    ColumnFitter* fitter_;
     DistributionPlot* plot_;
     QComboBox* quantity_;
     QComboBox* shape_;

@@ -1,0 +1,85 @@
+#include "column_fitter.h"
+
+#include <QApplication>
+#include <QEvent>
+#include <QHeaderView>
+#include <QTreeView>
+#include <algorithm>
+#include <vector>
+
+namespace vutrace::gui {
+namespace {
+
+constexpr int fewest_characters = 12;
+
+struct Width {
+    int least{0};   // of the title and the beginning of a cell
+    int wanted{0};  // of the widest cell
+};
+
+int sum_within(const std::vector<Width>& widths, int most) {
+    int sum = 0;
+    for (const Width& width : widths) {
+        sum += std::max(width.least, std::min(width.wanted, most));
+    }
+    return sum;
+}
+
+// The largest that a column may be, so that all fit.
+int limit_for(const std::vector<Width>& widths, int room) {
+    int limit = 0;
+    for (const Width& width : widths) {
+        limit = std::max(limit, width.wanted);
+    }
+    while (limit > 0 && sum_within(widths, limit) > room) {
+        --limit;
+    }
+    return limit;
+}
+
+}  // namespace
+
+ColumnFitter::ColumnFitter(QTreeView& view) : QObject(&view), view_(view) {
+    view_.viewport()->installEventFilter(this);
+    connect(view_.header(), &QHeaderView::sectionResized, this, [this](int column) {
+        const QHeaderView& header = *view_.header();
+        const bool stretches = header.stretchLastSection() && header.visualIndex(column) == header.count() - 1;
+        moved_by_hand_ = moved_by_hand_ || (!fitting_ && !stretches && QApplication::mouseButtons() != Qt::NoButton);
+    });
+}
+
+void ColumnFitter::fit() {
+    QHeaderView& header = *view_.header();
+    if (moved_by_hand_ || view_.model() == nullptr) {
+        return;
+    }
+    fitting_ = true;
+    const bool stretches = header.stretchLastSection();
+    header.setStretchLastSection(false);
+    std::vector<Width> widths;
+    const int fewest = fewest_characters * view_.fontMetrics().averageCharWidth();
+    for (int column = 0; column < header.count(); ++column) {
+        view_.resizeColumnToContents(column);
+        const int wanted = header.isSectionHidden(column) ? 0 : header.sectionSize(column);
+        const int title = header.isSectionHidden(column) ? 0 : header.sectionSizeHint(column);
+        widths.push_back({std::max(title, std::min(wanted, fewest)), wanted});
+    }
+    const int limit = limit_for(widths, view_.viewport()->width());
+    for (int column = 0; column < header.count(); ++column) {
+        const Width& width = widths[static_cast<std::size_t>(column)];
+        if (width.wanted > limit) {
+            header.resizeSection(column, std::max(width.least, limit));
+        }
+    }
+    header.setStretchLastSection(stretches);
+    fitting_ = false;
+}
+
+bool ColumnFitter::eventFilter(QObject* watched, QEvent* event) {
+    if (event->type() == QEvent::Resize && !fitting_) {
+        fit();
+    }
+    return QObject::eventFilter(watched, event);
+}
+
+}  // namespace vutrace::gui
