@@ -38,7 +38,8 @@ class DisplayTest : public ::testing::Test {
         window_.waitForFinished(patience);
     }
     void start(const QStringList& arguments) {
-        window_.start(QStringLiteral(VUTRACE_GUI), arguments);
+        // Another one, such as one that is installed, can be tried instead.
+        window_.start(qEnvironmentVariable("VUTRACE_TEST_WINDOW", QStringLiteral(VUTRACE_GUI)), arguments);
         ASSERT_TRUE(window_.waitForStarted(patience));
     }
     static QImage screen() { return QGuiApplication::primaryScreen()->grabWindow(0).toImage(); }

@@ -1,4 +1,6 @@
 // vutrace-gui [FILE...]: the window.
+#include <vutrace/gui/models/data_folder.h>
+#include <vutrace/gui/models/translations.h>
 #include <vutrace/gui/views/main_window.h>
 
 #include <QApplication>
@@ -10,6 +12,8 @@ int main(int argc, char** argv) {
     QApplication::setOrganizationName(QStringLiteral("vutrace"));
     QApplication::setApplicationName(QStringLiteral("vutrace-gui"));
     QApplication::setApplicationVersion(QStringLiteral(VUTRACE_VERSION));
+
+    vutrace::gui::load_translations(QLocale(), vutrace::gui::data_folder(QStringLiteral("translations")));
 
     QCommandLineParser options;
     options.setApplicationDescription(

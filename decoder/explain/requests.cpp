@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t max_parsed_bytes = virtio::block::request_header_size + 256 * 16;
 constexpr std::size_t most_tail_bytes = 16;
 constexpr std::uint32_t most_chains_looked_at = 256;
+constexpr virtio::QueueMemory after_loss{0, true};
 
 // The first bytes of `content` as far as they were captured, at most `max_parsed_bytes`. `scratch` holds them where
 // they are not in one piece.
@@ -95,6 +96,7 @@ void Annotator::decode_requests(const trace::Record& record, const trace::ChainR
         EntryAnnotation& out = annotation_.entries[i];
         out.role = role;
         if (!out.descriptors_known) {
+            memory = after_loss;
             continue;
         }
         virtio::ChainView view;
@@ -127,22 +129,44 @@ void Annotator::look_for_device(std::uint32_t session, const trace::ChainRecord&
     }
 }
 
-// Packets of several chains do not outlive a loss, nor their queue, which any message may start or stop.
+// Packets of several chains do not outlive a loss, nor their queue.
 void Annotator::forget_packets(const trace::Record& record) {
     const auto first = packets_.lower_bound({record.session, std::uint16_t{0}});
     const auto last = packets_.upper_bound({record.session, std::uint16_t{UINT16_MAX}});
     if (const auto* gap = std::get_if<trace::GapRecord>(&record.body)) {
-        const virtio::QueueMemory after_loss{0, true};
-        if (gap->queue != trace::no_queue) {
-            packets_[{record.session, gap->queue}] = after_loss;
-        }
-        for (auto at = first; gap->queue == trace::no_queue && at != last; ++at) {
-            at->second = after_loss;
-        }
-    } else if (std::holds_alternative<trace::MessageRecord>(record.body) ||
-               std::holds_alternative<trace::SessionRecord>(record.body)) {
-        packets_.erase(first, last);
+        return forget_packets(record.session, gap->queue);
     }
+    if (std::holds_alternative<trace::SessionRecord>(record.body)) {
+        packets_.erase(first, last);
+    } else if (std::holds_alternative<trace::MessageRecord>(record.body)) {
+        for (auto at = first; at != last;) {
+            at = is_started(at->first) ? std::next(at) : packets_.erase(at);
+        }
+    }
+}
+
+// Something was lost of this queue, or of any (`no_queue`): also of those that had shown no chain yet.
+void Annotator::forget_packets(std::uint32_t session, std::uint16_t queue) {
+    if (queue != trace::no_queue) {
+        packets_[{session, queue}] = after_loss;
+        return;
+    }
+    for (auto& [key, memory] : packets_) {
+        memory = key.first == session ? after_loss : memory;
+    }
+    if (const session::SessionState* state = tracker_.session(session)) {
+        for (const auto& [number, known] : state->device.queues()) {
+            if (known.started && number < trace::no_queue) {
+                packets_[{session, static_cast<std::uint16_t>(number)}] = after_loss;
+            }
+        }
+    }
+}
+
+bool Annotator::is_started(const QueueKey& key) const noexcept {
+    const session::SessionState* const state = tracker_.session(key.first);
+    const session::QueueState* const queue = state == nullptr ? nullptr : state->device.queue(key.second);
+    return queue != nullptr && queue->started;
 }
 
 }  // namespace vutrace::explain

@@ -150,6 +150,78 @@ TEST(DecodedRequest, TheRestOfAPacketWhoseBeginningWasLostIsNoPacket) {
     }
 }
 
+// With a short --snaplen.
+TEST(DecodedRequest, APacketBehindALossIsOneWhereItsBytesWereNotCaptured) {
+    DeviceSample packet;
+    packet.written.resize(12 + 60);
+    SessionBuilder session;
+    session.set(SessionBuilder::Request::SET_FEATURES, 1ULL << virtio::network::MRG_RXBUF);
+    session.add(trace::GapRecord{0, 1, 0, 0, "seen too late"});
+    for (int i = 0; i < 2; ++i) {
+        session.chains(0, {entry_of(packet, false)});
+        trace::ChainEntry used = entry_of(packet, true);
+        used.content = {};
+        used.content.add_literal(ByteView(packet.written).first(4));
+        used.content.add_missing(packet.written.size() - 4);
+        session.chains(0, {used});
+    }
+    EXPECT_EQ(types_in(session.records(), virtio::network::device_id), "- PACKET - PACKET");
+}
+
+// A message that leaves the queue running (a translation, say) says nothing about its packets.
+TEST(DecodedRequest, OfAPacketInSeveralChainsGoesOnOverMessages) {
+    DeviceSample first;
+    first.written.resize(12 + 60);
+    store<std::uint16_t>(first.written, 10, 2);  // num_buffers
+    DeviceSample rest;
+    rest.written = Bytes(100, std::byte{'x'});
+    using Request = SessionBuilder::Request;
+    for (const bool stopped : {false, true}) {
+        SessionBuilder session;
+        session.set(Request::SET_FEATURES, 1ULL << virtio::network::MRG_RXBUF);
+        session.set(Request::SET_VRING_KICK, 0);
+        session.chains(0, {entry_of(first, false)});
+        session.chains(0, {entry_of(first, true)});
+        if (stopped) {
+            session.set(Request::GET_VRING_BASE, 0, 0);
+            session.reply(Request::GET_VRING_BASE, protocol::serialise(protocol::VringState{0, 1}));
+        } else {
+            session.request(Request::GET_QUEUE_NUM);
+        }
+        const DeviceSample& next = stopped ? first : rest;
+        session.chains(0, {entry_of(next, false)});
+        session.chains(0, {entry_of(next, true)});
+        EXPECT_EQ(types_in(session.records(), virtio::network::device_id),
+                  stopped ? "- PACKET - PACKET" : "- PACKET - CONTINUATION");
+    }
+}
+
+TEST(DecodedRequest, OfTheFirstPacketOfAQueueMayBeTheRestOfOneThatWasLost) {
+    DeviceSample rest;
+    rest.written = Bytes(100, std::byte{'x'});
+    SessionBuilder session;
+    session.set(SessionBuilder::Request::SET_FEATURES, 1ULL << virtio::network::MRG_RXBUF);
+    session.set(SessionBuilder::Request::SET_VRING_KICK, 0);
+    session.add(trace::GapRecord{trace::no_queue, 1, 0, 0, "the disk was full"});
+    session.chains(0, {entry_of(rest, false)});
+    session.chains(0, {entry_of(rest, true)});
+    EXPECT_EQ(types_in(session.records(), virtio::network::device_id), "- CONTINUATION");
+}
+
+TEST(DecodedRequest, BehindACompletionOfNothingThatWasSeenMayBeTheRestOfAPacket) {
+    DeviceSample first;
+    first.written.resize(12 + 60);
+    store<std::uint16_t>(first.written, 10, 2);  // num_buffers
+    DeviceSample rest;
+    rest.written = Bytes(100, std::byte{'x'});
+    SessionBuilder session;
+    session.set(SessionBuilder::Request::SET_FEATURES, 1ULL << virtio::network::MRG_RXBUF);
+    session.chains(0, {entry_of(first, true)});  // never made available, in the trace
+    session.chains(0, {entry_of(rest, false)});
+    session.chains(0, {entry_of(rest, true)});
+    EXPECT_EQ(types_in(session.records(), virtio::network::device_id), "- - CONTINUATION");
+}
+
 TEST(DecodedRequest, OfAPacketInSeveralChainsEndsWithALoss) {
     DeviceSample first;
     first.written.resize(12 + 60);

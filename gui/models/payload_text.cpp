@@ -1,5 +1,7 @@
 #include "vutrace/gui/models/payload_text.h"
 
+#include "vutrace/gui/models/plural.h"
+
 #include <vutrace/render/hexdump.h>
 
 #include <QCoreApplication>
@@ -11,9 +13,10 @@ namespace {
 constexpr std::size_t most_characters = 65536;
 constexpr std::size_t most_dumped = 4096;
 
-QString tr(const char* text) {
-    return QCoreApplication::translate("PayloadText", text);
-}
+// What a translator sees as one context.
+struct Words {
+    Q_DECLARE_TR_FUNCTIONS(PayloadText)
+};
 
 }  // namespace
 
@@ -27,12 +30,15 @@ QString text_of_payload(const render::RawBytes& bytes) {
         const bool printable = (value >= 0x20 && value < 0x7f) || value == '\n' || value == '\t';
         text += !known ? QChar(0x25af) : printable ? QChar(char16_t{value}) : QChar(u'.');
     }
-    return bytes.size > shown ? text + QLatin1Char('\n') + tr("… %1 bytes more").arg(bytes.size - shown) : text;
+    return bytes.size > shown
+               ? text + QLatin1Char('\n') +
+                     Words::tr("… %1 bytes more", nullptr, plural_of(bytes.size - shown)).arg(bytes.size - shown)
+               : text;
 }
 
 QString packet_of_payload(bool network, const std::vector<render::Detail>& request, const render::RawBytes& bytes) {
     if (!network) {
-        return tr("Packets are shown of network devices.");
+        return Words::tr("Packets are shown of network devices.");
     }
     QString text;
     for (const render::Detail& line : request) {

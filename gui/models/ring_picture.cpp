@@ -14,9 +14,10 @@ using render::OpenChainView;
 using render::RingView;
 using render::SlotState;
 
-QString tr(const char* text) {
-    return QCoreApplication::translate("RingPicture", text);
-}
+// What a translator sees as one context.
+struct Words {
+    Q_DECLARE_TR_FUNCTIONS(RingPicture)
+};
 QString text_of(std::string_view text) {
     return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
 }
@@ -49,8 +50,8 @@ void draw_available(const RingView& ring, std::uint32_t size, DrawnRing& drawn) 
         drawn.slots[chain.index % size] = chain.problem != 0 ? SlotLook::bad : SlotLook::device;
     }
     if (ring.available_index) {
-        drawn.position = tr("index %1").arg(*ring.available_index);
-        drawn.pointers.push_back({*ring.available_index % size, tr("driver"), false});
+        drawn.position = Words::tr("index %1").arg(*ring.available_index);
+        drawn.pointers.push_back({*ring.available_index % size, Words::tr("driver"), false});
     }
 }
 
@@ -68,8 +69,8 @@ void draw_used(const RingView& ring, std::uint32_t size, DrawnRing& drawn) {
         }
     }
     if (ring.used_index) {
-        drawn.position = tr("index %1").arg(*ring.used_index);
-        drawn.pointers.push_back({*ring.used_index % size, tr("device"), true});
+        drawn.position = Words::tr("index %1").arg(*ring.used_index);
+        drawn.pointers.push_back({*ring.used_index % size, Words::tr("device"), true});
     }
 }
 
@@ -96,7 +97,7 @@ const OpenChainView* chain_offered_at(const RingView& ring, std::uint32_t slot, 
 
 QString in_flight(const OpenChainView* chain) {
     return chain == nullptr ? QString()
-                            : QStringLiteral(", ") + tr("in flight since record %1").arg(chain->sequence) +
+                            : QStringLiteral(", ") + Words::tr("in flight since record %1").arg(chain->sequence) +
                                   (chain->problem == 0
                                        ? QString()
                                        : QStringLiteral("\n!! ") + text_of(render::chain_problem_text(chain->problem)));
@@ -107,19 +108,19 @@ QString in_flight(const OpenChainView* chain) {
 QString name_of(SlotLook look, bool packed) {
     switch (look) {
         case SlotLook::device:
-            return tr("device: chain in flight");
+            return Words::tr("device: chain in flight");
         case SlotLook::part:
-            return tr("device: more of a chain");
+            return Words::tr("device: more of a chain");
         case SlotLook::used:
-            return tr("used by the device");
+            return Words::tr("used by the device");
         case SlotLook::driver:
-            return packed ? tr("driver: free") : tr("driver: free or past");
+            return packed ? Words::tr("driver: free") : Words::tr("driver: free or past");
         case SlotLook::bad:
-            return tr("malformed");
+            return Words::tr("malformed");
         case SlotLook::unknown:
             break;
     }
-    return tr("not in the trace");
+    return Words::tr("not in the trace");
 }
 
 RingPicture draw_rings(const RingView& ring) {
@@ -130,18 +131,21 @@ RingPicture draw_rings(const RingView& ring) {
     if (size == 0) {
         return picture;
     }
-    DrawnRing descriptors{
-        Part::descriptors, ring.packed ? tr("Descriptor ring") : tr("Descriptors"), tr("%1 slots").arg(size), {}, {}};
+    DrawnRing descriptors{Part::descriptors,
+                          ring.packed ? Words::tr("Descriptor ring") : Words::tr("Descriptors"),
+                          Words::tr("%1 slots").arg(size),
+                          {},
+                          {}};
     draw_descriptors(ring, size, descriptors);
     if (ring.packed) {
-        add_position(descriptors, ring.available_index, size, tr("driver"), false);
-        add_position(descriptors, ring.used_index, size, tr("device"), true);
+        add_position(descriptors, ring.available_index, size, Words::tr("driver"), false);
+        add_position(descriptors, ring.used_index, size, Words::tr("device"), true);
         picture.rings = {std::move(descriptors)};
         return picture;
     }
-    DrawnRing available{Part::available, tr("Available"), tr("index unknown"), {}, {}};
+    DrawnRing available{Part::available, Words::tr("Available"), Words::tr("index unknown"), {}, {}};
     draw_available(ring, size, available);
-    DrawnRing used{Part::used, tr("Used"), tr("index unknown"), {}, {}};
+    DrawnRing used{Part::used, Words::tr("Used"), Words::tr("index unknown"), {}, {}};
     draw_used(ring, size, used);
     picture.rings = {std::move(descriptors), std::move(available), std::move(used)};
     return picture;
@@ -165,23 +169,23 @@ std::vector<std::uint32_t> slots_of_chain(const RingView& ring, Part part, std::
 }
 
 QString slot_text(const RingView& ring, Part part, std::uint32_t slot) {
-    const QString name = tr("slot %1: ").arg(slot);
+    const QString name = Words::tr("slot %1: ").arg(slot);
     if (part == Part::descriptors) {
         const SlotState state = slot < ring.slots.size() ? ring.slots[slot] : SlotState::unknown;
         return name + text_of(render::owner_text(state, ring.packed)) + in_flight(ring.chain_at(slot));
     }
     if (part == Part::available) {
         if (slot >= ring.available_ring.size() || !ring.available_ring[slot]) {
-            return name + tr("not in the trace");
+            return name + Words::tr("not in the trace");
         }
-        return name + tr("head %1").arg(*ring.available_ring[slot]) +
+        return name + Words::tr("head %1").arg(*ring.available_ring[slot]) +
                in_flight(chain_offered_at(ring, slot, ring.layout->size));
     }
     if (slot >= ring.used_ring.size() || !ring.used_ring[slot]) {
-        return name + tr("not in the trace");
+        return name + Words::tr("not in the trace");
     }
     const RingView::Used& used = *ring.used_ring[slot];
-    return name + tr("head %1, %2 bytes written").arg(used.id).arg(used.length);
+    return name + Words::tr("head %1, %2 bytes written").arg(used.id).arg(used.length);
 }
 
 std::optional<std::uint32_t> descriptor_of(const RingView& ring, Part part, std::uint32_t slot) {

@@ -15,9 +15,10 @@ namespace {
 
 using render::Tone;
 
-QString tr(const char* text) {
-    return QCoreApplication::translate("StateTables", text);
-}
+// What a translator sees as one context.
+struct Words {
+    Q_DECLARE_TR_FUNCTIONS(StateTables)
+};
 QString text_of(std::string_view text) {
     return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
 }
@@ -29,7 +30,7 @@ QString number(std::uint64_t value) {
 }
 template <class T>
 QString or_unknown(const std::optional<T>& value) {
-    return value ? number(*value) : tr("unknown");
+    return value ? number(*value) : Words::tr("unknown");
 }
 
 void add_features(std::vector<TableRow>& rows, const std::vector<render::FeatureBit>& bits, const QString& kind) {
@@ -55,7 +56,7 @@ const std::vector<render::MemoryMark>& marks_of(const render::StateView& view, i
 TableRow region_row(const render::RegionView& region) {
     const virtio::Region& where = region.known.region;
     return {{hex(where.guest_address), text_of(render::size_text(where.size)),
-             tr("region, descriptor id %1").arg(region.known.descriptor_id), hex(where.user_address),
+             Words::tr("region, descriptor id %1").arg(region.known.descriptor_id), hex(where.user_address),
              hex(where.mmap_offset)},
             Tone::strong,
             0,
@@ -68,7 +69,7 @@ TableRow mark_row(const render::StateView& view, const render::MemoryMark& mark,
     const QString text = text_of(render::mark_name(mark, view.packed));
     return {{before + hex(mark.address),
              text_of(render::size_text(mark.size)),
-             wrong ? tr("in no region: %1").arg(text) : text,
+             wrong ? Words::tr("in no region: %1").arg(text) : text,
              {},
              {}},
             wrong ? Tone::bad : Tone::plain,
@@ -81,7 +82,7 @@ QString indices_of(const render::RingView& ring, const std::optional<std::uint16
 }
 
 QString descriptor_text(std::uint32_t id) {
-    return id == 0 ? tr("none") : tr("id %1").arg(id);
+    return id == 0 ? Words::tr("none") : Words::tr("id %1").arg(id);
 }
 
 TableRow queue_row(const render::QueueView& queue) {
@@ -89,7 +90,7 @@ TableRow queue_row(const render::QueueView& queue) {
     const bool bad = !ring.problems.empty();
     const session::QueueState setup = queue.setup.value_or(session::QueueState());
     const auto address = [&](std::uint64_t protocol::VringAddress::*place) {
-        return setup.addresses ? hex((*setup.addresses).*place) : tr("not set");
+        return setup.addresses ? hex((*setup.addresses).*place) : Words::tr("not set");
     };
     QStringList problems;
     for (const std::string& problem : ring.problems) {
@@ -97,12 +98,12 @@ TableRow queue_row(const render::QueueView& queue) {
     }
     const QString state =
         QStringLiteral("%1%2, %3")
-            .arg(bad ? QStringLiteral("!! ") : QString(), ring.started ? tr("started") : tr("stopped"),
-                 ring.enabled ? tr("enabled") : tr("not enabled"));
+            .arg(bad ? QStringLiteral("!! ") : QString(), ring.started ? Words::tr("started") : Words::tr("stopped"),
+                 ring.enabled ? Words::tr("enabled") : Words::tr("not enabled"));
     return {{number(queue.number), text_of(queue.role), state, or_unknown(setup.size),
              indices_of(ring, ring.available_index), indices_of(ring, ring.used_index), number(ring.open.size()),
-             setup.base_given ? text_of(render::base_text(setup.base, ring.packed)) : tr("not set"),
-             setup.polling ? tr("polling") : descriptor_text(setup.kick_descriptor),
+             setup.base_given ? text_of(render::base_text(setup.base, ring.packed)) : Words::tr("not set"),
+             setup.polling ? Words::tr("polling") : descriptor_text(setup.kick_descriptor),
              descriptor_text(setup.call_descriptor), number(queue.kicks), number(queue.calls), number(ring.chains_lost),
              address(&protocol::VringAddress::descriptor), address(&protocol::VringAddress::available),
              address(&protocol::VringAddress::used)},
@@ -146,12 +147,12 @@ TableRow ring_row(const render::RingView& ring, const RingLine& line) {
     const render::TableEntry& entry = line.entry;
     const auto state = entry.index < ring.slots.size() ? ring.slots[entry.index] : render::SlotState::unknown;
     const QString owner =
-        line.indirect ? tr("device, in an indirect table") : text_of(render::owner_text(state, ring.packed));
+        line.indirect ? Words::tr("device, in an indirect table") : text_of(render::owner_text(state, ring.packed));
     const QString problem =
         line.chain == nullptr ? QString() : text_of(render::chain_problem_text(line.chain->problem));
     const trace::ChainDescriptor& descriptor = entry.descriptor;
     const bool linked = ring.packed || (descriptor.flags & virtio::descriptor_next) != 0;
-    const QString record = line.chain == nullptr ? QString() : tr("record %1").arg(line.chain->sequence);
+    const QString record = line.chain == nullptr ? QString() : Words::tr("record %1").arg(line.chain->sequence);
     return {{(line.indirect ? QStringLiteral("    ↳ ") : QString()) + number(entry.index), owner,
              hex(descriptor.address), number(descriptor.length),
              text_of(render::descriptor_flags_text(descriptor.flags)), linked ? number(descriptor.next) : QString(),
@@ -167,13 +168,14 @@ TableRow ring_row(const render::RingView& ring, const RingLine& line) {
 }  // namespace
 
 QStringList feature_titles() {
-    return {tr("Of"), tr("Bit"), tr("Feature"), tr("Offered"), tr("Accepted"), tr("Standing")};
+    return {Words::tr("Of"),      Words::tr("Bit"),      Words::tr("Feature"),
+            Words::tr("Offered"), Words::tr("Accepted"), Words::tr("Standing")};
 }
 
 TableRows feature_rows(const StatePointer& view) {
     std::vector<TableRow> rows;
-    add_features(rows, view->features, tr("virtio"));
-    add_features(rows, view->protocol_features, tr("vhost-user"));
+    add_features(rows, view->features, Words::tr("virtio"));
+    add_features(rows, view->protocol_features, Words::tr("vhost-user"));
     return rows_of(std::move(rows));
 }
 
@@ -189,14 +191,16 @@ QString feature_summary(const render::StateView& view) {
         }
     }
     if (view.features.empty() && view.protocol_features.empty()) {
-        return tr("No features were offered or accepted so far.");
+        return Words::tr("No features were offered or accepted so far.");
     }
-    QString text = tr("%1 accepted, %2 offered and not accepted.").arg(accepted).arg(missing);
-    return wrong == 0 ? text : tr("!! %1 accepted that were never offered.").arg(wrong) + QLatin1Char(' ') + text;
+    QString text = Words::tr("%1 accepted, %2 offered and not accepted.").arg(accepted).arg(missing);
+    return wrong == 0 ? text
+                      : Words::tr("!! %1 accepted that were never offered.").arg(wrong) + QLatin1Char(' ') + text;
 }
 
 QStringList region_titles() {
-    return {tr("Guest address"), tr("Size"), tr("What"), tr("User address"), tr("File offset")};
+    return {Words::tr("Guest address"), Words::tr("Size"), Words::tr("What"), Words::tr("User address"),
+            Words::tr("File offset")};
 }
 
 TableRows region_rows(const StatePointer& view) {
@@ -226,9 +230,10 @@ TableRows region_rows(const StatePointer& view) {
 }
 
 QStringList queue_titles() {
-    return {tr("Queue"),     tr("Role"),        tr("State"),       tr("Size"),       tr("Available"), tr("Used"),
-            tr("In flight"), tr("Base"),        tr("Kick"),        tr("Call"),       tr("Kicks"),     tr("Calls"),
-            tr("Lost"),      tr("Descriptors"), tr("Driver part"), tr("Device part")};
+    return {Words::tr("Queue"),     Words::tr("Role"),        Words::tr("State"),       Words::tr("Size"),
+            Words::tr("Available"), Words::tr("Used"),        Words::tr("In flight"),   Words::tr("Base"),
+            Words::tr("Kick"),      Words::tr("Call"),        Words::tr("Kicks"),       Words::tr("Calls"),
+            Words::tr("Lost"),      Words::tr("Descriptors"), Words::tr("Driver part"), Words::tr("Device part")};
 }
 
 TableRows queue_rows(const StatePointer& view) {
@@ -238,8 +243,8 @@ TableRows queue_rows(const StatePointer& view) {
 }
 
 QStringList open_titles() {
-    return {tr("Since record"), tr("Queue"),    tr("Head"),    tr("Waits for"),
-            tr("Readable"),     tr("Writable"), tr("Content"), tr("Problem")};
+    return {Words::tr("Since record"), Words::tr("Queue"),    Words::tr("Head"),    Words::tr("Waits for"),
+            Words::tr("Readable"),     Words::tr("Writable"), Words::tr("Content"), Words::tr("Problem")};
 }
 
 TableRows open_rows(const StatePointer& view) {
@@ -249,7 +254,8 @@ TableRows open_rows(const StatePointer& view) {
 }
 
 QStringList descriptor_titles() {
-    return {tr("Id"), tr("Kind"), tr("For"), tr("Passed by"), tr("Record"), tr("Life"), tr("File")};
+    return {Words::tr("Id"),     Words::tr("Kind"), Words::tr("For"), Words::tr("Passed by"),
+            Words::tr("Record"), Words::tr("Life"), Words::tr("File")};
 }
 
 TableRows descriptor_rows(const std::shared_ptr<const session::History>& history, std::uint32_t session,
@@ -272,8 +278,8 @@ TableRows descriptor_rows(const std::shared_ptr<const session::History>& history
 }
 
 QStringList ring_titles() {
-    return {tr("Slot"),  tr("Owner"),      tr("Address"), tr("Length"),
-            tr("Flags"), tr("Next or id"), tr("Chain"),   tr("Problem")};
+    return {Words::tr("Slot"),  Words::tr("Owner"),      Words::tr("Address"), Words::tr("Length"),
+            Words::tr("Flags"), Words::tr("Next or id"), Words::tr("Chain"),   Words::tr("Problem")};
 }
 
 TableRows ring_rows(const std::shared_ptr<const render::RingView>& ring) {

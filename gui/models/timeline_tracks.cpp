@@ -10,9 +10,10 @@ using overview::LaneId;
 using overview::LaneKind;
 using overview::Lanes;
 
-QString tr(const char* text) {
-    return QCoreApplication::translate("TimelineTracks", text);
-}
+// What a translator sees as one context.
+struct Words {
+    Q_DECLARE_TR_FUNCTIONS(TimelineTracks)
+};
 
 bool has_marks(const overview::Overview& overview, LaneId lane) {
     const auto& parts = overview.root->children;
@@ -35,7 +36,7 @@ void TimelineTracks::build(const overview::Overview& overview, const std::set<st
     }
     if (overview.lanes.left_some_out()) {
         add({TrackKind::heading,
-             tr("More queues than there is room for"),
+             Words::tr("More queues than there is room for"),
              {},
              {},
              {},
@@ -59,7 +60,7 @@ void TimelineTracks::add_session(const overview::Overview& overview, std::uint32
                                  const Folded& folded) {
     const bool is_folded = folded.contains({session, trace::no_queue});
     Track heading{TrackKind::heading,
-                  session == 0 ? tr("Whole trace") : tr("Session %1").arg(session),
+                  session == 0 ? Words::tr("Whole trace") : Words::tr("Session %1").arg(session),
                   {},
                   {},
                   {},
@@ -73,7 +74,16 @@ void TimelineTracks::add_session(const overview::Overview& overview, std::uint32
         return;
     }
     if (with_findings) {
-        add({TrackKind::findings, tr("Findings"), tr("finding"), {}, {}, session, std::nullopt, false, 0, 0},
+        add({TrackKind::findings,
+             Words::tr("Findings"),
+             Words::tr("finding"),
+             {},
+             {},
+             session,
+             std::nullopt,
+             false,
+             0,
+             0},
             line_ + 8);
     }
     struct Row {
@@ -100,7 +110,17 @@ void TimelineTracks::add_session(const overview::Overview& overview, std::uint32
         for (const Row& row : rows) {
             const LaneId lane = Lanes::lane(*group, row.lane);
             if (has_marks(overview, lane)) {
-                add({row.kind, tr(row.title), tr(row.name), {}, {lane}, session, std::nullopt, false, 0, 0}, line_ + 6);
+                add({row.kind,
+                     Words::tr(row.title),
+                     Words::tr(row.name),
+                     {},
+                     {lane},
+                     session,
+                     std::nullopt,
+                     false,
+                     0,
+                     0},
+                    line_ + 6);
             }
         }
     }
@@ -121,16 +141,16 @@ void TimelineTracks::add_queue(const overview::Overview& overview, std::uint32_t
     const auto lane = [&](LaneKind kind) { return Lanes::lane(*group, kind); };
     const auto seen = [&](LaneKind kind) { return has_marks(overview, lane(kind)); };
     const bool is_folded = folded.contains({session, queue});
-    const QString heading = tr("Queue %1").arg(queue);
+    const QString heading = Words::tr("Queue %1").arg(queue);
     add({TrackKind::heading, heading, {}, {}, {}, session, queue, is_folded, 0, 0}, line_ + 6);
     if (is_folded) {
         return;
     }
     if (seen(LaneKind::available) || seen(LaneKind::used)) {
         add({TrackKind::marks,
-             tr("Available, used"),
-             tr("chain made available"),
-             tr("chain used"),
+             Words::tr("Available, used"),
+             Words::tr("chain made available"),
+             Words::tr("chain used"),
              {lane(LaneKind::available), lane(LaneKind::used)},
              session,
              queue,
@@ -141,9 +161,9 @@ void TimelineTracks::add_queue(const overview::Overview& overview, std::uint32_t
     }
     if (seen(LaneKind::kick) || seen(LaneKind::call)) {
         add({TrackKind::marks,
-             tr("Kicks, calls"),
-             tr("kick"),
-             tr("call"),
+             Words::tr("Kicks, calls"),
+             Words::tr("kick"),
+             Words::tr("call"),
              {lane(LaneKind::kick), lane(LaneKind::call)},
              session,
              queue,
@@ -154,8 +174,8 @@ void TimelineTracks::add_queue(const overview::Overview& overview, std::uint32_t
     }
     if (seen(LaneKind::depth)) {
         add({TrackKind::depth,
-             tr("In flight"),
-             tr("chains in flight"),
+             Words::tr("In flight"),
+             Words::tr("chains in flight"),
              {},
              {lane(LaneKind::depth)},
              session,
@@ -167,8 +187,8 @@ void TimelineTracks::add_queue(const overview::Overview& overview, std::uint32_t
     }
     if (seen(LaneKind::latency)) {
         add({TrackKind::latency,
-             tr("Latency"),
-             tr("latency"),
+             Words::tr("Latency"),
+             Words::tr("latency"),
              {},
              {lane(LaneKind::latency)},
              session,

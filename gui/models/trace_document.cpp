@@ -1,5 +1,6 @@
 #include "vutrace/gui/models/trace_document.h"
 
+#include "vutrace/gui/models/plural.h"
 #include "vutrace/gui/models/reader_thread.h"
 
 #include <QFile>
@@ -85,14 +86,17 @@ QString TraceDocument::trouble() const {
     }
     const QLocale locale;
     if (problems.bad_record_count != 0) {
-        parts += tr("%1 records could not be decoded.").arg(locale.toString(qulonglong{problems.bad_record_count}));
+        parts += tr("%1 records could not be decoded.", nullptr, plural_of(problems.bad_record_count))
+                     .arg(locale.toString(qulonglong{problems.bad_record_count}));
     }
     if (problems.unknown_records != 0) {
-        parts += tr("%1 records are of a kind that a newer vutrace wrote.")
-                     .arg(locale.toString(qulonglong{problems.unknown_records}));
+        parts +=
+            tr("%1 records are of a kind that a newer vutrace wrote.", nullptr, plural_of(problems.unknown_records))
+                .arg(locale.toString(qulonglong{problems.unknown_records}));
     }
     if (problems.foreign_packets != 0) {
-        parts += tr("%1 packets are not vutrace's.").arg(locale.toString(qulonglong{problems.foreign_packets}));
+        parts += tr("%1 packets are not vutrace's.", nullptr, plural_of(problems.foreign_packets))
+                     .arg(locale.toString(qulonglong{problems.foreign_packets}));
     }
     return parts.join(QLatin1Char(' '));
 }

@@ -7,7 +7,9 @@
 #include <QApplication>
 #include <QFont>
 #include <QLocale>
+#include <QSettings>
 #include <QStandardPaths>
+#include <QTemporaryDir>
 
 namespace vutrace::gui::testing {
 
@@ -19,6 +21,8 @@ int run_tests(int argc, char** argv) {
     qputenv("TZ", "UTC");
     QLocale::setDefault(QLocale(QLocale::English, QLocale::UnitedStates));
     QStandardPaths::setTestModeEnabled(true);
+    const QTemporaryDir settings;  // of this run: others may run at the same time
+    QSettings::setPath(QSettings::NativeFormat, QSettings::UserScope, settings.path());
     const QApplication application(argc, argv);
     QApplication::setOrganizationName(QStringLiteral("vutrace"));
     QApplication::setApplicationName(QStringLiteral("vutrace-gui-test"));

@@ -23,6 +23,13 @@ class WindowFixture : public TraceFixture {
     static bool wait(const Condition& condition) {
         return QTest::qWaitFor(condition, patience);
     }
+    // Without a trace.
+    void start() {
+        window_ = new MainWindow(QStringLiteral("test"));
+        window_->resize(1280, 800);
+        window_->show();
+        window_->show_start_page();
+    }
     // Returns when all of the trace is read.
     void open(const QString& path) {
         window_ = new MainWindow(QStringLiteral("test"));

@@ -33,7 +33,7 @@ void CaptureAndReplay::add_actions(QMenu& menu) {
     QAction* capture = menu.addAction(tr("&Capture a session …"));
     capture->setShortcut(QKeySequence(tr("Ctrl+Shift+N")));
     connect(capture, &QAction::triggered, this, &CaptureAndReplay::show_capture);
-    QAction* replay = menu.addAction(tr("&Replay against a back-end …"));
+    QAction* replay = menu.addAction(tr("Re&play against a back-end …"));
     replay->setShortcut(QKeySequence(tr("Ctrl+R")));
     connect(replay, &QAction::triggered, this, &CaptureAndReplay::show_replay);
 }

@@ -139,5 +139,15 @@ TEST_F(CaptureAndReplayTest, WhatIsWrittenToATraceThatGrowsIsShownAndTheLastReco
     EXPECT_FALSE(window_->notice().isVisible()) << window_->notice().text().toStdString();
 }
 
+// The document that knew its name is gone by the time that the name is needed.
+TEST_F(CaptureAndReplayTest, ATraceThatIsFollowedFromItsWindowKeepsItsName) {
+    open();
+    QTest::keyClick(&window_->records(), Qt::Key_F, Qt::ControlModifier | Qt::ShiftModifier);
+    EXPECT_TRUE(QTest::qWaitFor([&] { return window_->document()->waits_for_more(); }, patience));
+    EXPECT_EQ(window_->document()->path(), path_);
+    EXPECT_EQ(window_->windowFilePath(), path_);
+    EXPECT_EQ(replay().options().trace, path_);
+}
+
 }  // namespace
 }  // namespace vutrace::gui

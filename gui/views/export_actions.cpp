@@ -161,7 +161,7 @@ void ExportActions::show_end(const QString& path, const QString& problem, quint6
         progress_.release()->deleteLater();  // it may be what told
     }
     if (problem.isEmpty()) {
-        Q_EMIT said(tr("%n record(s) written to %1", nullptr, static_cast<int>(rows)).arg(path));
+        Q_EMIT said(tr("%n records written to %1", nullptr, static_cast<int>(rows)).arg(path));
         return;
     }
     Q_EMIT said(problem);

@@ -1,5 +1,7 @@
 #include "vutrace/gui/views/hex_view.h"
 
+#include <vutrace/gui/models/plural.h>
+
 #include <QFontDatabase>
 #include <QKeyEvent>
 #include <QMouseEvent>
@@ -105,7 +107,8 @@ void HexView::paintEvent(QPaintEvent* /*event*/) {
     if (bytes_.size > bytes_.bytes.size()) {
         painter.setPen(palette().color(QPalette::PlaceholderText));
         painter.drawText(margin, y + fontMetrics().ascent(),
-                         tr("… %1 bytes more").arg(bytes_.size - bytes_.bytes.size()));
+                         tr("… %1 bytes more", nullptr, plural_of(bytes_.size - bytes_.bytes.size()))
+                             .arg(bytes_.size - bytes_.bytes.size()));
     }
 }
 

@@ -229,7 +229,8 @@ MainWindow* MainWindow::open(const QString& path, bool grows) {
 // The same trace from its beginning, and on with what is written to it.
 void MainWindow::follow() {
     if (document_ != nullptr) {
-        show_trace(document_->path(), true);
+        const QString path = document_->path();  // the document goes on the way
+        show_trace(path, true);
     }
 }
 

@@ -5,18 +5,25 @@
 #include <QWidget>
 
 namespace vutrace::gui {
+namespace {
+
+struct Words {
+    Q_DECLARE_TR_FUNCTIONS(SavePicture)
+};
+
+}  // namespace
 
 QString save_picture(QWidget& parent, const QImage& picture) {
-    const auto tr = [](const char* text) { return QCoreApplication::translate("save_picture", text); };
-    QString path = QFileDialog::getSaveFileName(&parent, tr("Save as picture"), {}, tr("Pictures (*.png)"));
+    QString path =
+        QFileDialog::getSaveFileName(&parent, Words::tr("Save as picture"), {}, Words::tr("Pictures (*.png)"));
     if (path.isEmpty()) {
         return {};
     }
     if (!path.endsWith(QLatin1String(".png"), Qt::CaseInsensitive)) {
         path += QLatin1String(".png");
     }
-    return picture.save(path, "PNG") ? tr("Saved as %1").arg(path)
-                                     : tr("%1 could not be written: choose another folder").arg(path);
+    return picture.save(path, "PNG") ? Words::tr("Saved as %1").arg(path)
+                                     : Words::tr("%1 could not be written: choose another folder").arg(path);
 }
 
 }  // namespace vutrace::gui

@@ -28,12 +28,6 @@ using testing::Kept;
 
 class StartPageWindow : public testing::WindowFixture {
   protected:
-    void start() {
-        window_ = new MainWindow(QStringLiteral("test"));
-        window_->resize(1280, 800);
-        window_->show();
-        window_->show_start_page();
-    }
     [[nodiscard]] StartPage& page() const { return window_->guidance().start_page(); }
     [[nodiscard]] QStringList docks() const {
         QStringList shown;

@@ -109,6 +109,7 @@ void StatePanel::make_memory_tab() {
     area->setWidget(map_);
     area->setWidgetResizable(true);
     area->setFrameShape(QFrame::NoFrame);
+    area->setAccessibleName(tr("Memory regions as bars"));
     tables_[memory] = make_table(region_titles(), tr("Memory regions"));
     auto* splitter = new QSplitter(Qt::Vertical, page);
     splitter->addWidget(area);

@@ -1,6 +1,7 @@
 // What the mouse and the keys do in the time line.
 #include "vutrace/gui/views/timeline_view.h"
 
+#include <vutrace/gui/models/plural.h>
 #include <vutrace/render/phrases.h>
 
 #include <QApplication>
@@ -306,10 +307,10 @@ QString TimelineView::tip_at(QPoint place) const {
     }
     if (track->kind == TrackKind::depth) {
         lines += summary.least == summary.largest
-                     ? tr("%1 chains in flight").arg(summary.last)
+                     ? tr("%1 chains in flight", nullptr, plural_of(summary.last)).arg(summary.last)
                      : tr("%1 to %2 chains in flight").arg(summary.least).arg(summary.largest);
     } else if (track->kind == TrackKind::latency) {
-        lines += tr("%1 chains: %2 to %3, %4 on average")
+        lines += tr("%1 chains: %2 to %3, %4 on average", nullptr, plural_of(summary.count))
                      .arg(summary.count)
                      .arg(time_text(summary.least), time_text(summary.largest),
                           time_text(static_cast<std::uint64_t>(summary.sum / summary.count)));

@@ -7,10 +7,11 @@ namespace vutrace::gui {
 const QList<TourStep>& tour_steps() {
     static const QList<TourStep> steps{
         {TourPlace::records, 1, "", false, QT_TRANSLATE_NOOP("Tour", "A session"),
-         QT_TRANSLATE_NOOP("Tour",
-                           "This is a session of a disk from its beginning (record 1) to its end (record 31). Each row is "
-                           "a record: a message, a kick or call, a request in a queue. Blue rows are messages.\n\n"
-                           "The guest waits for ever for its second read. Who is to blame?")},
+         QT_TRANSLATE_NOOP(
+             "Tour",
+             "This is a session of a disk from its beginning (record 1) to its end (record 31). Each row is "
+             "a record: a message, a kick or call, a request in a queue. Blue rows are messages.\n\n"
+             "The guest waits for ever for its second read. Who is to blame?")},
         {TourPlace::findings, 1, "", true, QT_TRANSLATE_NOOP("Tour", "What was found"),
          QT_TRANSLATE_NOOP("Tour",
                            "A trace is checked against the rules of vhost-user and virtio when it is opened. Above the "

@@ -33,10 +33,7 @@ using testing::Kept;
 class TourWindow : public testing::WindowFixture {
   protected:
     void start() {
-        window_ = new MainWindow(QStringLiteral("test"));
-        window_->resize(1280, 800);
-        window_->show();
-        window_->show_start_page();
+        WindowFixture::start();
         window_->guidance().start_page().tour_button().click();
         ASSERT_TRUE(tour().runs());
         ASSERT_TRUE(wait([this] { return tour().is_ready() && callout().next_button().isEnabled(); }));

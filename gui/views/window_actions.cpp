@@ -63,7 +63,7 @@ void MainWindow::make_file_menu() {
     menu.addSeparator();
     exports_->add_exports(menu);
     menu.addSeparator();
-    connect(menu.addAction(tr("&Close"), QKeySequence::Close), &QAction::triggered, this, &QWidget::close);
+    connect(menu.addAction(tr("C&lose"), QKeySequence::Close), &QAction::triggered, this, &QWidget::close);
     connect(menu.addAction(tr("&Quit"), QKeySequence(tr("Ctrl+Q"))), &QAction::triggered, qApp,
             &QApplication::closeAllWindows);
 }
@@ -78,7 +78,7 @@ void MainWindow::make_edit_menu() {
     add(menu, tr("Find &next"), QKeySequence(tr("F3")), &MainWindow::find_next);
     add(menu, tr("Find &previous"), QKeySequence(tr("Shift+F3")), &MainWindow::find_previous);
     menu.addSeparator();
-    add(menu, tr("Fi&lter …"), QKeySequence(tr("Ctrl+L")), &MainWindow::begin_filter);
+    add(menu, tr("Filte&r …"), QKeySequence(tr("Ctrl+L")), &MainWindow::begin_filter);
     add(menu, tr("Clear fil&ter"), QKeySequence(tr("Ctrl+Shift+L")), &MainWindow::clear_filter);
 }
 
@@ -190,7 +190,7 @@ void MainWindow::copy(RecordText form) {
             this,
             [this, count = sequences.size(), text = QString::fromStdString(read_text(cursor, sequences, start, form))] {
                 QApplication::clipboard()->setText(text);
-                statusBar()->showMessage(tr("%n record(s) copied", nullptr, static_cast<int>(count)), 4000);
+                statusBar()->showMessage(tr("%n records copied", nullptr, static_cast<int>(count)), 4000);
             },
             Qt::QueuedConnection);
     });

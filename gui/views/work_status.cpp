@@ -1,5 +1,7 @@
 #include "vutrace/gui/views/work_status.h"
 
+#include <vutrace/gui/models/plural.h>
+
 #include <QLabel>
 #include <QLocale>
 #include <QProgressBar>
@@ -45,8 +47,10 @@ void WorkStatus::show(const TraceDocument& document, const RecordsModel& records
     cancel_->setVisible(busy);
     const QLocale locale;
     const QString all = locale.toString(qulonglong{document.progress().rows});
-    counts_->setText(records.filter() ? tr("%1 of %2 records").arg(locale.toString(records.rowCount()), all)
-                                      : tr("%1 records").arg(all));
+    const int count = plural_of(document.progress().rows);
+    counts_->setText(records.filter()
+                         ? tr("%1 of %2 records", nullptr, count).arg(locale.toString(records.rowCount()), all)
+                         : tr("%1 records", nullptr, count).arg(all));
 }
 
 void WorkStatus::show_progress(const TraceDocument& document, const RecordsModel& records) {

@@ -80,9 +80,7 @@ class NetworkVariants(PeerTestCase):
     def pass_frames(self, back_end, captures, front_end):
         """Until each device has got all, and both ends have ended. The device looks at nothing before the driver has sent all
         and capture, but in shadow, has seen it: so it is proven though both poll."""
-        switched_on = re.compile(r"set queue enable: 1 to qp idx: \d+")
-        back_end.wait_for(lambda: len(switched_on.findall(back_end.stderr)) == 2 * len(VARIANTS), "its queues",
-                          START_SECONDS)
+        back_end.wait_for_devices(len(VARIANTS))
         front_end.forward()
         if captures[0].datapath != "shadow":
             front_end.wait_for(lambda: all(self.has_seen(capture) for capture in captures), "its frames in the trace",

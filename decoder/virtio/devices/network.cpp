@@ -83,12 +83,14 @@ void read_header(LayoutReader& reader, const DeviceContext& device, RequestBuild
     }
 }
 
-// Behind a loss: can these bytes begin a packet? What is in the middle of one hardly ever looks so.
-bool may_be_header(ByteView bytes) {
+// Behind a loss: can this begin a packet? What is in the middle of one hardly ever looks so. Where the bytes were not
+// captured, nothing speaks against it.
+bool may_be_header(const ChainPart& part) {
     constexpr std::size_t with_buffer_count = 12;
     constexpr std::uint64_t all_flags = 0x7f, most_buffers = 1024;
+    const ByteView bytes = part.bytes;
     if (bytes.size() < with_buffer_count) {
-        return false;
+        return part.total >= with_buffer_count;
     }
     const auto segmentation = std::to_integer<std::uint64_t>(bytes[1]) & segmentation_mask;
     const auto buffers = load<std::uint16_t>(bytes, 10);
@@ -102,7 +104,7 @@ void decode_packet(const RequestTable& table, const DeviceContext& device, const
                    RequestBuilder& out) {
     LayoutReader reader(table.by_device ? chain.written : chain.readable, table.by_device ? "event" : "request", out);
     if (table.by_device && memory.after_loss) {
-        memory.after_loss = device.has(network::MRG_RXBUF) && !may_be_header(chain.written.bytes);
+        memory.after_loss = device.has(network::MRG_RXBUF) && !may_be_header(chain.written);
     }
     if (table.by_device && (memory.chains_of_packet > 0 || memory.after_loss)) {
         memory.chains_of_packet -= memory.chains_of_packet > 0 ? 1 : 0;

@@ -36,6 +36,9 @@ def read_frames(path):
     return frames
 
 
+SWITCHED_ON = re.compile(r"set queue enable: 1 to qp idx: (\d+)")
+
+
 class TestPmd(Process):
     """Ports in pairs: an even one is a vhost-user device, the odd one after it a pcap device. `frames_in` is one file
     for each queue of the pcap devices, whose frames take that queue of the vhost-user device; `frames_out` likewise."""
@@ -75,6 +78,11 @@ class TestPmd(Process):
     def forward(self):
         self.command("start")
 
+    def wait_for_devices(self, count):
+        """Of a back-end: until front-ends switched both queues of so many devices on. Before that frames for them are
+        dropped."""
+        self.wait_for(lambda: len(SWITCHED_ON.findall(self.stderr)) >= 2 * count, "its queues", START_SECONDS)
+
     def sent_frames(self, port):
         """Frames sent on a port so far, as testpmd counts them."""
         before = len(self.stdout)
@@ -108,8 +116,7 @@ class TestPmdBackEnd(TestPmd):
 
     def wait_for_queues(self, count):
         """Until the front-end switched so many on: before that frames for them are dropped."""
-        pattern = re.compile(r"set queue enable: 1 to qp idx: (\d+)")
-        self.wait_for(lambda: len(set(pattern.findall(self.stderr))) == count, f"{count} queues", START_SECONDS)
+        self.wait_for(lambda: len(set(SWITCHED_ON.findall(self.stderr))) == count, f"{count} queues", START_SECONDS)
 
 
 def virtio_user(number, socket, packed=False, queues=1, listen=False, more=""):
@@ -120,9 +127,9 @@ def virtio_user(number, socket, packed=False, queues=1, listen=False, more=""):
             f"server={int(listen)}{control}{more}")
 
 
-def vhost(number, socket):
-    """A back-end's device that listens on `socket`."""
-    return f"net_vhost{number},iface={socket}"
+def vhost(number, socket, connect=False):
+    """A back-end's device that listens on `socket`, or connects to it, again and again."""
+    return f"net_vhost{number},iface={socket},client={int(connect)}"
 
 
 class TestPmdFrontEnd(TestPmd):

@@ -122,6 +122,8 @@ class Annotator {
     void decode_requests(const trace::Record& record, const trace::ChainRecord& chain);
     void look_for_device(std::uint32_t session, const trace::ChainRecord& chain);
     void forget_packets(const trace::Record& record);
+    void forget_packets(std::uint32_t session, std::uint16_t queue);
+    [[nodiscard]] bool is_started(const QueueKey& key) const noexcept;
     void learn_device(std::uint32_t session);
     void take_device(std::uint32_t session);
     [[nodiscard]] const char* reason_of(std::uint32_t session) const;
