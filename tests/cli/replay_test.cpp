@@ -9,6 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <sys/stat.h>
 
 #include <chrono>
 #include <optional>
@@ -104,6 +105,36 @@ TEST_F(ReplayTest, RefusesEndpointsThatMakeNoSense) {
     }
     EXPECT_THAT(replay("--backend foo:/x").errors, HasSubstr("listen, connect, fd"));
     EXPECT_EQ(replay("--backend ./no:socket --timeout 0.05").status, 4) << "a path";
+}
+
+TEST_F(ReplayTest, RefusesNumbersInWordsThatHelp) {
+    EXPECT_THAT(replay("--session 0 --backend ./nobody").errors, HasSubstr("'0' is no whole number from 1 on"));
+    for (const std::string seconds : {"0", "-1", "86401", "nan"}) {
+        const Outcome outcome = replay("--backend ./nobody --timeout " + seconds);
+        EXPECT_EQ(outcome.status, 2) << seconds;
+        EXPECT_THAT(outcome.errors, HasSubstr("more than 0 and at most 86400")) << seconds;
+    }
+}
+
+TEST_F(ReplayTest, DoesNotBeginWhereItsReportCannotBeWritten) {
+    const Outcome outcome = replay_against(options(), "--report " + folder_.path("missing/report.json"));
+    EXPECT_EQ(outcome.status, 4);
+    EXPECT_THAT(outcome.errors, HasSubstr("cannot create the report"));
+    EXPECT_EQ(outcome.output, "") << "a replay took place";
+}
+
+TEST_F(ReplayTest, TellsItsResultWhereItsRecordingFails) {
+    const std::string pipe = folder_.path("pipe");
+    ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+    std::thread reader([&pipe] {  // goes away when the trace has begun
+        std::ifstream(pipe).get();
+    });
+    const Outcome outcome = replay_against(options(), "-w " + pipe + " --report " + folder_.path("report.json"));
+    reader.join();
+    EXPECT_EQ(outcome.status, 4) << outcome.errors;
+    EXPECT_THAT(outcome.errors, HasSubstr("cannot write to the trace"));
+    EXPECT_THAT(outcome.output, HasSubstr("50 completed, 0 diverged"));
+    EXPECT_EQ(json::parse(read_file(folder_.path("report.json")))["chains_completed"], 50);
 }
 
 TEST_F(ReplayTest, NamesTheFieldsThatDiffer) {
