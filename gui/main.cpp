@@ -6,6 +6,26 @@
 #include <QApplication>
 #include <QCommandLineParser>
 #include <QSettings>
+#include <QTextStream>
+
+namespace {
+
+constexpr int bad_usage = 2;
+
+int refuse(const QString& text) {
+    QTextStream(stderr) << QStringLiteral("vutrace-gui: %1\n").arg(text);
+    return bad_usage;
+}
+
+QString examples() {
+    return QCoreApplication::translate("main",
+                                       "Examples:\n"
+                                       "  vutrace-gui session.pcap.zst\n"
+                                       "  vutrace-gui --filter 'latency > 100us' session.pcap\n"
+                                       "  vutrace-gui --follow session.pcap   # of a capture that runs\n");
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
     const QApplication application(argc, argv);
@@ -18,8 +38,8 @@ int main(int argc, char** argv) {
     QCommandLineParser options;
     options.setApplicationDescription(
         QCoreApplication::translate("main", "Shows the records of a vhost-user session that vutrace captured."));
-    options.addHelpOption();
-    options.addVersionOption();
+    const QCommandLineOption help = options.addHelpOption();
+    const QCommandLineOption version = options.addVersionOption();
     options.addPositionalArgument(QStringLiteral("FILE"), QCoreApplication::translate("main", "A trace."),
                                   QStringLiteral("[FILE...]"));
     const QCommandLineOption theme(QStringLiteral("theme"),
@@ -33,14 +53,23 @@ int main(int argc, char** argv) {
         QStringLiteral("follow"),
         QCoreApplication::translate("main", "Go on with what is written to the traces: of a capture that runs."));
     options.addOptions({theme, filter, follow});
-    options.process(application);
+    if (!options.parse(QCoreApplication::arguments())) {
+        return refuse(options.errorText());
+    }
+    if (options.isSet(help)) {
+        QTextStream(stdout) << options.helpText() << '\n' << examples();
+        return 0;
+    }
+    if (options.isSet(version)) {
+        options.showVersion();
+    }
 
     const QStringList themes{QStringLiteral("system"), QStringLiteral("light"), QStringLiteral("dark")};
     const qsizetype chosen = options.isSet(theme) ? themes.indexOf(options.value(theme))
                                                   : QSettings().value(QStringLiteral("theme")).toInt();
     if (chosen < 0) {
-        qCritical("--theme is system, light or dark");
-        return 2;
+        return refuse(QCoreApplication::translate("main", "--theme is system, light or dark, not '%1'")
+                          .arg(options.value(theme)));
     }
     vutrace::gui::apply(static_cast<vutrace::gui::Theme>(chosen % themes.size()));
 
