@@ -31,11 +31,12 @@ Status TraceIndex::open(const std::stop_token& stop) {
     return {};
 }
 
-Status TraceIndex::build(const std::stop_token& stop, const Observer& observer) {
+Status TraceIndex::build(const std::stop_token& stop, const Observer& observer,
+                         const std::function<void()>& caught_up) {
     Status done = open(stop);
     if (done) {
         if (auto reader = trace::Reader::open(readable_path()); reader) {
-            done = read(*reader, stop, observer);
+            done = read(*reader, stop, observer, caught_up);
         } else {
             done = tl::unexpected(reader.error());
         }
@@ -44,7 +45,8 @@ Status TraceIndex::build(const std::stop_token& stop, const Observer& observer) 
     return done;
 }
 
-Status TraceIndex::read(trace::Reader& reader, const std::stop_token& stop, const Observer& observer) {
+Status TraceIndex::read(trace::Reader& reader, const std::stop_token& stop, const Observer& observer,
+                        const std::function<void()>& caught_up) {
     explain::Annotator annotator;
     {
         const std::lock_guard lock(mutex_);
@@ -59,6 +61,9 @@ Status TraceIndex::read(trace::Reader& reader, const std::stop_token& stop, cons
             return tl::unexpected(record.error());
         }
         if (!*record) {
+            if (caught_up && at_end_ == AtEnd::wait_for_more) {
+                caught_up();
+            }
             const auto more = at_end_ == AtEnd::stop ? Result<bool>(false) : wait_for_growth(reader, stop);
             if (more && *more) {
                 continue;
@@ -96,8 +101,13 @@ Result<bool> TraceIndex::wait_for_growth(trace::Reader& reader, const std::stop_
     std::unique_lock lock(mutex_);
     progress_.total_bytes = here.offset;
     while (!stop.stop_requested()) {
-        if (reader.file_size() != size) {
+        if (const std::uint64_t now = reader.file_size(); now != size) {
             lock.unlock();
+            if (now < here.offset) {
+                return fail(ErrorCode::bad_input,
+                            "the trace became shorter than what was read of it: somebody writes another one there, "
+                            "open it again");
+            }
             if (const Status back = reader.seek(here); !back) {
                 return tl::unexpected(back.error());
             }

@@ -251,6 +251,23 @@ TEST_F(TraceIndexTest, GoesOnWithWhatIsWrittenToATraceThatGrows) {
     EXPECT_FALSE(index->problems().torn);
 }
 
+// As when somebody begins another capture into the same file.
+TEST_F(TraceIndexTest, ATraceThatBecomesShorterIsSaidToBe) {
+    write_trace(100);
+    TraceIndex index(path_, TraceIndex::default_policy, TraceIndex::AtEnd::wait_for_more);
+    Status built;
+    {
+        const std::jthread indexing([&] { built = index.build({}); });
+        while (index.progress().rows < builder_.last_sequence()) {
+            (void)index.wait_for_more(index.progress().rows, {});
+        }
+        std::filesystem::resize_file(path_, 100);
+    }
+    ASSERT_FALSE(built);
+    EXPECT_EQ(built.error().code, ErrorCode::bad_input);
+    EXPECT_NE(built.error().text.find("shorter"), std::string::npos);
+}
+
 // As a window that shows a capture before a front-end has come.
 TEST_F(TraceIndexTest, ATraceThatBeginsEmptyStartsWithItsFirstRecord) {
     write_trace(3);

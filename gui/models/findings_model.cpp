@@ -8,20 +8,22 @@
 #include <QFont>
 #include <algorithm>
 #include <array>
-#include <optional>
+#include <climits>
 #include <utility>
 
 namespace vutrace::gui {
 namespace {
 
 constexpr std::uint64_t records_between_looks = 512;  // at whether to stop
+constexpr qint64 least_wait = 500;                    // milliseconds before a trace that grows is checked again
+constexpr qint64 rest_per_work = 10;                  // so many times as long as it took
 
 QString text_of(std::string_view text) {
     return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
 }
 
 // Nothing where it was stopped or the trace could not be read.
-std::optional<std::vector<check::Finding>> check_trace(const std::string& path, const std::stop_token& stop,
+std::optional<std::vector<check::Finding>> check_trace(const std::string& path, bool ended, const std::stop_token& stop,
                                                        bool& more) {
     std::vector<check::Finding> findings;
     const auto keep = [&](check::Finding finding) {
@@ -45,7 +47,9 @@ std::optional<std::vector<check::Finding>> check_trace(const std::string& path, 
         }
         (void)checker.take(**record);
     }
-    checker.finish();
+    if (ended) {
+        checker.finish();
+    }
     std::stable_sort(findings.begin(), findings.end(), [](const auto& a, const auto& b) {
         const bool first = check::is_stall_verdict(*a.rule);
         const bool second = check::is_stall_verdict(*b.rule);
@@ -57,34 +61,58 @@ std::optional<std::vector<check::Finding>> check_trace(const std::string& path, 
 }  // namespace
 
 FindingsModel::FindingsModel(TraceDocument& document, QObject* parent)
-    : QAbstractTableModel(parent), document_(document) {}
+    : QAbstractTableModel(parent), document_(document) {
+    timer_.setSingleShot(true);
+    connect(&timer_, &QTimer::timeout, this, [this] { checking_ ? check_soon() : check(); });
+}
+
+void FindingsModel::check_soon() {
+    if (!timer_.isActive()) {
+        timer_.start(static_cast<int>(std::clamp<qint64>(duration_ * rest_per_work, least_wait, INT_MAX)));
+    }
+}
 
 void FindingsModel::stop() {
+    timer_.stop();
+    checking_ = false;
     thread_ = std::jthread();
 }
 
 void FindingsModel::check() {
     stop();
-    thread_ = std::jthread([this, path = document_.index()->readable_path()](const std::stop_token& stop) {
+    checking_ = true;
+    clock_.start();
+    thread_ = std::jthread([this, path = document_.index()->readable_path(),
+                            ended = document_.progress().complete](const std::stop_token& stop) {
         give_way();
         bool more = false;
-        auto findings = check_trace(path, stop, more);
+        auto findings = check_trace(path, ended, stop, more);
         if (stop.stop_requested()) {
             return;
         }
         QMetaObject::invokeMethod(
-            this,
-            [this, more, findings = std::move(findings)]() mutable {
-                beginResetModel();
-                const bool whole = findings.has_value();
-                findings_ = std::move(findings).value_or(std::vector<check::Finding>());
-                more_ = more;
-                checked_ = true;
-                endResetModel();
-                Q_EMIT checked(whole);
-            },
+            this, [this, more, findings = std::move(findings)]() mutable { take(std::move(findings), more); },
             Qt::QueuedConnection);
     });
+}
+
+void FindingsModel::take(std::optional<std::vector<check::Finding>> findings, bool more) {
+    checking_ = false;
+    duration_ = clock_.elapsed();
+    const bool whole = findings.has_value();
+    const auto same = [](const check::Finding& a, const check::Finding& b) {
+        return a.rule == b.rule && a.sequence == b.sequence && a.session == b.session && a.text == b.text;
+    };
+    if (checked_ && whole && !document_.progress().complete && more == more_ &&
+        std::equal(findings->begin(), findings->end(), findings_.begin(), findings_.end(), same)) {
+        return;  // who looks at the list keeps the place in it
+    }
+    beginResetModel();
+    findings_ = std::move(findings).value_or(std::vector<check::Finding>());
+    more_ = more;
+    checked_ = true;
+    endResetModel();
+    Q_EMIT checked(whole);
 }
 
 std::uint64_t FindingsModel::sequence_at(int row) const {

@@ -15,6 +15,16 @@ namespace {
 constexpr int milliseconds_between_first_looks = 20;
 constexpr int milliseconds_between_looks = 100;
 
+QString advice_on(const Error& error, std::uint64_t rows) {
+    if (error.code == ErrorCode::limit && rows != 0) {
+        return TraceDocument::tr("F5 reads it again, to its end.");
+    }
+    if (error.code == ErrorCode::bad_input && rows == 0) {
+        return TraceDocument::tr("Open a file that vutrace capture has written, plain or compressed with zstd.");
+    }
+    return {};
+}
+
 }  // namespace
 
 TraceDocument::TraceDocument(const QString& path, AtEnd at_end, QObject* parent)
@@ -28,7 +38,8 @@ TraceDocument::TraceDocument(const QString& path, AtEnd at_end, QObject* parent)
     indexing_thread_ = std::jthread([this, index = index_, overview = overview_](const std::stop_token& stop) {
         give_way();
         const Status built = index->build(
-            stop, [&](const auto& annotation, const auto& annotator) { overview->add(annotation, annotator); });
+            stop, [&](const auto& annotation, const auto& annotator) { overview->add(annotation, annotator); },
+            [&] { overview->publish(); });
         overview->publish();
         std::optional<Error> error;
         if (!built) {
@@ -78,6 +89,9 @@ QString TraceDocument::trouble() const {
     QStringList parts;
     if (error_) {
         parts += QString::fromStdString(describe(*error_));
+        if (const QString advice = advice_on(*error_, index_->progress().rows); !advice.isEmpty()) {
+            parts += advice;
+        }
     }
     const trace::ReadProblems problems = index_->problems();
     if (problems.torn) {

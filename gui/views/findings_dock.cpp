@@ -7,6 +7,7 @@
 #include <QTreeView>
 #include <QVBoxLayout>
 #include <algorithm>
+#include <utility>
 
 namespace vutrace::gui {
 
@@ -48,6 +49,7 @@ void FindingsDock::set_document(TraceDocument* document) {
         return;
     }
     hide();
+    shown_ = 0;
     model_ = std::make_unique<FindingsModel>(*document);
     list_->setModel(model_.get());
     connect(model_.get(), &FindingsModel::checked, this, [this](bool whole) {
@@ -62,6 +64,12 @@ void FindingsDock::check() {
     }
 }
 
+void FindingsDock::check_soon() {
+    if (model_ != nullptr) {
+        model_->check_soon();
+    }
+}
+
 void FindingsDock::show_list() {
     show();
     list_->setFocus(Qt::ShortcutFocusReason);
@@ -70,7 +78,12 @@ void FindingsDock::show_list() {
 void FindingsDock::show_findings() {
     const int count = model_->rowCount();
     setWindowTitle(model_->more_than_shown() ? tr("Findings: the first %1").arg(count) : tr("Findings: %1").arg(count));
-    setVisible(count > 0);
+    appeared_ = count > 0 && std::exchange(shown_, count) == 0;
+    if (count == 0) {
+        hide();
+    } else if (appeared_) {
+        show();  // whoever has closed it since has seen enough
+    }
     verdict_->setText(model_->verdict());
     verdict_->setVisible(!verdict_->text().isEmpty());
     list_->header()->setSectionHidden(FindingsModel::session, !model_->has_several_sessions());

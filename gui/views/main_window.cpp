@@ -145,10 +145,13 @@ void MainWindow::make_findings() {
 void MainWindow::take_findings(bool whole) {
     const FindingsModel& findings = *findings_->model();
     model_->set_findings(findings.findings());
-    if (findings.rowCount() > 0) {
+    if (findings_->has_appeared()) {
         resizeDocks({findings_}, {findings_->wanted_height()}, Qt::Vertical);
         time_docks_->make_room_beside(*findings_);
         capture_and_replay_->take_room();
+    }
+    if (!document_->progress().complete) {
+        return;  // what is not broken yet may be by its end
     }
     statusBar()->showMessage(!whole                     ? tr("The trace could not be read again: it was not checked")
                              : findings.rowCount() == 0 ? tr("Checked: no rule is seen to be broken")
@@ -234,6 +237,23 @@ void MainWindow::follow() {
     }
 }
 
+// From its beginning to its end, as where reading was stopped. The place and the filter are kept.
+void MainWindow::read_again() {
+    if (document_ == nullptr) {
+        return;
+    }
+    const QString path = document_->path();
+    const std::uint64_t current = current_;
+    const std::optional<filter::Filter> filter = model_->filter();
+    show_trace(path, false);
+    wanted_ = std::max<std::uint64_t>(current, 1);
+    if (filter) {
+        model_->set_filter(filter);
+        time_docks_->set_filter(filter, filter_bar_->text());
+        exports_->set_filter(filter_bar_->text());
+    }
+}
+
 void MainWindow::show_trace(const QString& path, bool grows) {
     exports_->set_document(nullptr, nullptr);
     bookmarks_->set_document(nullptr, nullptr, nullptr);
@@ -258,6 +278,7 @@ void MainWindow::show_trace(const QString& path, bool grows) {
     current_ = 0;
     wanted_ = 1;
     last_row_ = 0;
+    last_checked_ = 0;
     say({});
     setWindowTitle(tr("%1 — vutrace").arg(QFileInfo(path).fileName()));
     setWindowFilePath(path);
@@ -275,6 +296,11 @@ void MainWindow::show_trace(const QString& path, bool grows) {
 void MainWindow::show_progress() {
     work_->show(*document_, *model_);
     keep_at_end();
+    if (document_->waits_for_more() && document_->progress().rows > last_checked_ &&
+        document_->progress().bytes <= most_bytes_checked_unasked) {
+        last_checked_ = document_->progress().rows;
+        findings_->check_soon();
+    }
     if (wanted_ != 0 && model_->rowCount() > 0) {
         const int row = model_->row_of(wanted_);
         if (row < model_->rowCount() || !WorkStatus::is_busy(*document_, *model_)) {
@@ -298,7 +324,8 @@ void MainWindow::show_end() {
     say(document_->trouble());
     if (!document_->failed()) {
         remember_file(document_->path());
-        if (document_->progress().bytes <= most_bytes_checked_unasked) {
+        const index::Progress progress = document_->progress();
+        if (progress.rows != 0 && progress.bytes <= most_bytes_checked_unasked) {
             findings_->check();
         }
     }

@@ -1,5 +1,6 @@
 #include "test_application.h"
 #include "vutrace/gui/views/filter_bar.h"
+#include "vutrace/gui/views/findings_dock.h"
 #include "vutrace/gui/views/hex_view.h"
 #include "vutrace/gui/views/main_window.h"
 #include "vutrace/gui/views/records_view.h"
@@ -11,12 +12,16 @@
 
 #include <QApplication>
 #include <QClipboard>
+#include <QInputDialog>
 #include <QLabel>
 #include <QMimeData>
 #include <QScrollBar>
 #include <QSettings>
+#include <QSpinBox>
 #include <QStandardPaths>
+#include <QStatusBar>
 #include <QTest>
+#include <QTimer>
 #include <QTreeView>
 #include <filesystem>
 #include <fstream>
@@ -141,6 +146,61 @@ TEST_F(WindowTest, ReturnGoesToTheRequestAndBackToItsReply) {
     QTest::keyClick(window_, Qt::Key_J, Qt::ControlModifier);
     EXPECT_TRUE(wait([this] { return window_->current_sequence() == 3; }));
     EXPECT_EQ(records().selectionModel()->selectedRows().size(), 1) << "also while Control is held down";
+}
+
+TEST_F(WindowTest, ANumberBehindTheLastRecordGoesNowhere) {
+    write_trace(50);
+    open();
+    window_->go_to_sequence(3);
+    QTimer::singleShot(0, window_, [] {
+        auto* dialog = qobject_cast<QInputDialog*>(QApplication::activeModalWidget());
+        ASSERT_NE(dialog, nullptr);
+        auto* box = dialog->findChild<QSpinBox*>();
+        ASSERT_NE(box, nullptr);
+        box->selectAll();
+        QTest::keyClicks(box, QStringLiteral("99999"));
+        QTest::keyClick(dialog, Qt::Key_Return);
+    });
+    QTest::keyClick(window_, Qt::Key_G, Qt::ControlModifier);
+    EXPECT_EQ(window_->current_sequence(), 3U);
+    EXPECT_TRUE(window_->statusBar()->currentMessage().contains(QLatin1String("99999")));
+}
+
+// A trace without records keeps every rule, which says nothing.
+TEST_F(WindowTest, NothingIsSaidToBeCheckedWhereThereIsNoRecord) {
+    std::ofstream(path_).close();
+    open();
+    ASSERT_TRUE(wait([this] { return window_->notice().isVisible(); }));
+    QTest::keyClick(window_, Qt::Key_E, Qt::ControlModifier);
+    EXPECT_TRUE(window_->statusBar()->currentMessage().contains(QLatin1String("no record")));
+    EXPECT_FALSE(window_->findings_dock().model()->has_checked());
+}
+
+TEST_F(WindowTest, TheKeysFitOnASmallScreen) {
+    write_trace(1);
+    open();
+    QSize size;
+    QTimer::singleShot(0, window_, [&] {
+        QWidget* keys = QApplication::activeModalWidget();
+        ASSERT_NE(keys, nullptr);
+        size = keys->size();
+        QTest::keyClick(keys, Qt::Key_Escape);
+    });
+    QTest::keyClick(window_, Qt::Key_F1);
+    EXPECT_GT(size.height(), 100);
+    EXPECT_LE(size.height(), 700);
+}
+
+TEST_F(WindowTest, ATraceIsReadAgainAndThePlaceIsKept) {
+    write_trace(50);
+    open();
+    window_->go_to_sequence(30);
+    write_trace(50);  // longer by now
+    const int rows = static_cast<int>(builder_.last_sequence());
+    EXPECT_LT(model().rowCount(), rows);
+    QTest::keyClick(window_, Qt::Key_F5);
+    EXPECT_TRUE(wait([&] { return model().rowCount() == rows; }));
+    EXPECT_TRUE(wait([this] { return window_->current_sequence() == 30; }));
 }
 
 TEST_F(WindowTest, TextIsFoundForwardAndBackward) {

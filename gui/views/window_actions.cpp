@@ -11,10 +11,14 @@
 #include "vutrace/gui/views/state_docks.h"
 #include "vutrace/gui/views/time_docks.h"
 
+#include <vutrace/trace/encode.h>
+
 #include <QAction>
 #include <QActionGroup>
 #include <QApplication>
 #include <QClipboard>
+#include <QDialog>
+#include <QDialogButtonBox>
 #include <QFileDialog>
 #include <QLineEdit>
 #include <QMenu>
@@ -22,6 +26,8 @@
 #include <QMessageBox>
 #include <QSettings>
 #include <QStatusBar>
+#include <QTextBrowser>
+#include <QVBoxLayout>
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -58,6 +64,7 @@ void MainWindow::make_file_menu() {
     recent_ = menu.addMenu(tr("Open &recent"));
     connect(recent_, &QMenu::aboutToShow, this, &MainWindow::fill_recent_files);
     add(menu, tr("Show what is &written to it"), QKeySequence(tr("Ctrl+Shift+F")), &MainWindow::follow);
+    add(menu, tr("Read it a&gain"), QKeySequence(tr("F5")), &MainWindow::read_again);
     menu.addSeparator();
     capture_and_replay_->add_actions(menu);
     menu.addSeparator();
@@ -161,6 +168,8 @@ void MainWindow::begin_filter() {
 void MainWindow::check_trace() {
     if (document_ == nullptr || !document_->progress().complete) {
         statusBar()->showMessage(tr("The trace is checked once all of it is read"), 8000);
+    } else if (document_->progress().rows == 0) {
+        statusBar()->showMessage(tr("There is no record that could be checked"), 8000);
     } else if (findings_->model()->rowCount() > 0) {
         findings_->show_list();
     } else {
@@ -284,13 +293,27 @@ void MainWindow::show_shortcuts() {
         "filter</td></tr>"
         "<tr><td><b>Tab</b></td><td>The next pane</td></tr>"
         "<tr><td><b>Esc</b></td><td>Stop what runs</td></tr>");
-    QMessageBox::information(this, tr("Keyboard"), QStringLiteral("<table>%1</table>").arg(text));
+    QDialog keys(this);
+    keys.setWindowTitle(tr("Keyboard"));
+    auto* list = new QTextBrowser(&keys);
+    list->setAccessibleName(tr("Keyboard"));
+    list->setHtml(QStringLiteral("<table>%1</table>").arg(text));
+    auto* buttons = new QDialogButtonBox(QDialogButtonBox::Close, &keys);
+    connect(buttons, &QDialogButtonBox::rejected, &keys, &QDialog::reject);
+    auto* layout = new QVBoxLayout(&keys);
+    layout->addWidget(list);
+    layout->addWidget(buttons);
+    keys.resize(640, 640);  // fits on a screen of 1280 by 800; the list scrolls
+    keys.exec();
 }
 
 void MainWindow::show_about() {
-    QMessageBox::about(this, tr("About vutrace"),
-                       tr("vutrace %1 captures, decodes and replays vhost-user sessions.\n\nWith Qt %2.")
-                           .arg(version_, QString::fromLatin1(qVersion())));
+    QMessageBox::about(
+        this, tr("About vutrace"),
+        tr("vutrace %1 captures, decodes and replays vhost-user sessions.\n\nTraces of format %2. With Qt %3.")
+            .arg(version_)
+            .arg(trace::format_version)
+            .arg(QString::fromLatin1(qVersion())));
 }
 
 }  // namespace vutrace::gui

@@ -47,10 +47,10 @@ void MainWindow::go_to_number() {
         return;
     }
     bool chosen = false;
-    const int last = static_cast<int>(std::min<std::uint64_t>(rows, INT_MAX));
+    // No bound of the box itself: one would drop the digits that are too many, and what is left is another record.
     const int number =
         QInputDialog::getInt(this, tr("Go to record"), tr("Number, up to %1").arg(rows),
-                             static_cast<int>(std::min<std::uint64_t>(current_, INT_MAX)), 1, last, 1, &chosen);
+                             static_cast<int>(std::min<std::uint64_t>(current_, INT_MAX)), 1, INT_MAX, 1, &chosen);
     if (chosen) {
         go_to_sequence(static_cast<std::uint64_t>(number));
     }

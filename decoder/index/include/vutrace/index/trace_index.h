@@ -47,8 +47,9 @@ class TraceIndex {
 
     // Indexes the trace from front to back, once, on the thread that calls; what is indexed can be read at once.
     // Errors: system, bad_input (no trace); limit (stopped): what was indexed stays readable. A torn trace is none: see
-    // `problems`. `observer` may be empty.
-    [[nodiscard]] Status build(const std::stop_token& stop, const Observer& observer = {});
+    // `problems`. `observer` may be empty. `caught_up`, too: called there, each time before it waits for more.
+    [[nodiscard]] Status build(const std::stop_token& stop, const Observer& observer = {},
+                               const std::function<void()>& caught_up = {});
 
     [[nodiscard]] Progress progress() const;
     // Of what was indexed so far.
@@ -69,7 +70,8 @@ class TraceIndex {
 
   private:
     [[nodiscard]] Status open(const std::stop_token& stop);
-    [[nodiscard]] Status read(trace::Reader& reader, const std::stop_token& stop, const Observer& observer);
+    [[nodiscard]] Status read(trace::Reader& reader, const std::stop_token& stop, const Observer& observer,
+                              const std::function<void()>& caught_up);
     void publish(const trace::Reader& reader, bool complete);
     [[nodiscard]] Result<bool> wait_for_growth(trace::Reader& reader, const std::stop_token& stop);
     void end();

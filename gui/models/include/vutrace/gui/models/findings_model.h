@@ -6,7 +6,10 @@
 #include <vutrace/gui/models/trace_document.h>
 
 #include <QAbstractTableModel>
+#include <QElapsedTimer>
+#include <QTimer>
 #include <cstdint>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -24,8 +27,11 @@ class FindingsModel final : public QAbstractTableModel {
     // The document must outlive the model.
     explicit FindingsModel(TraceDocument& document, QObject* parent = nullptr);
 
-    // Checks the whole trace with a thread of its own; the trace must be indexed. `checked` tells the end.
+    // Checks the whole trace with a thread of its own; the trace must be indexed. `checked` tells the end. Of a trace
+    // that still grows only what is there is judged, not what is missing at its end.
     void check();
+    // For a trace that grows: soon, but not again and again where that takes long. Told of only if there is news.
+    void check_soon();
     void stop();
     // At least once, to the end.
     [[nodiscard]] bool has_checked() const noexcept { return checked_; }
@@ -49,9 +55,15 @@ class FindingsModel final : public QAbstractTableModel {
 
   private:
     TraceDocument& document_;
+    void take(std::optional<std::vector<check::Finding>> findings, bool more);
+
     std::vector<check::Finding> findings_;
     bool more_{false};
     bool checked_{false};
+    bool checking_{false};
+    QElapsedTimer clock_;  // since the last check began
+    qint64 duration_{0};   // of the last one, in milliseconds
+    QTimer timer_;         // until a check that was asked for
     std::jthread thread_;  // last: it posts to the object
 };
 

@@ -26,8 +26,11 @@ class FindingsDock final : public QDockWidget {
     void set_document(TraceDocument* document);
     // Begins to check the trace, which must be indexed; `checked` tells the end.
     void check();
+    void check_soon();  // of a trace that grows
     // With the keyboard in the list.
     void show_list();
+    // With what was checked last: there was nothing to show before.
+    [[nodiscard]] bool has_appeared() const noexcept { return appeared_; }
     // What the list likes to have: a few findings, fewer where there are fewer.
     [[nodiscard]] int wanted_height() const;
 
@@ -45,6 +48,8 @@ class FindingsDock final : public QDockWidget {
     QTreeView* list_;
     ColumnFitter* fitter_;
     QLabel* verdict_;
+    bool appeared_{false};
+    int shown_{0};  // findings, when it was looked at last
     std::unique_ptr<FindingsModel> model_;
 };
 

@@ -103,6 +103,7 @@ class MainWindow final : public QMainWindow {
     void make_exports();
     void make_status();
     void follow();
+    void read_again();
     void show_trace(const QString& path, bool grows);
     void show_progress();
     void keep_at_end();
@@ -180,7 +181,8 @@ class MainWindow final : public QMainWindow {
     std::uint64_t current_{0};
     std::uint64_t wanted_{0};  // selected once it is there
     std::uint64_t generation_{0};
-    int last_row_{0};  // when it was looked at last
+    std::uint64_t last_checked_{0};  // rows, of a trace that grows, when a check was asked for last
+    int last_row_{0};                // when it was looked at last
     VisitedRecords visited_;
     QString search_was_for_;
     QThreadPool settings_thread_;  // one: settings are written to the disk there, which takes as long as the disk does
