@@ -3,26 +3,37 @@
 #include "sample_window.h"
 #include "screenshot.h"
 #include "vutrace/gui/views/capture_dialog.h"
+#include "vutrace/gui/views/findings_dock.h"
 #include "vutrace/gui/views/main_window.h"
 #include "vutrace/gui/views/records_view.h"
 #include "vutrace/gui/views/replay_pane.h"
 
 #include <vutrace/session/testing/session_builder.h>
+#include <vutrace/trace/seekable_file.h>
 
 #include <gtest/gtest.h>
 
 #include <QAction>
+#include <QApplication>
 #include <QComboBox>
 #include <QDockWidget>
 #include <QFile>
+#include <QFileDialog>
+#include <QFileInfo>
 #include <QLabel>
 #include <QLineEdit>
+#include <QMessageBox>
+#include <QPlainTextEdit>
 #include <QPushButton>
 #include <QSettings>
 #include <QSignalSpy>
+#include <QStatusBar>
 #include <QTemporaryDir>
 #include <QTest>
+#include <QTimer>
+#include <QToolButton>
 #include <QTreeView>
+#include <algorithm>
 
 namespace vutrace::gui {
 namespace {
@@ -117,6 +128,59 @@ TEST_F(CaptureAndReplayTest, TheCaptureFormSaysWhatItCostsAndWhichCommandItIs) {
     EXPECT_TRUE(capture.options().memory.isEmpty());
 }
 
+TEST_F(CaptureAndReplayTest, APathIsChosenWithTheButtonBesideIt) {
+    open();
+    window_->capture_and_replay().show_capture();
+    CaptureDialog& capture = *window_->capture_and_replay().capture();
+    const QString chosen = folder_.filePath(QStringLiteral("chosen.pcap"));
+    capture.trace().setText(path_);
+    QTimer::singleShot(0, &capture, [&] {
+        auto* dialog = qobject_cast<QFileDialog*>(QApplication::activeModalWidget());
+        ASSERT_NE(dialog, nullptr);
+        dialog->selectFile(chosen);
+        QMetaObject::invokeMethod(dialog, "accept");
+    });
+    capture.trace().parentWidget()->findChild<QToolButton*>()->click();
+    EXPECT_EQ(capture.trace().text(), chosen);
+}
+
+TEST_F(CaptureAndReplayTest, ACaptureNeverOverwritesTheTraceThatIsOpen) {
+    open();
+    window_->capture_and_replay().show_capture();
+    CaptureDialog& capture = *window_->capture_and_replay().capture();
+    EXPECT_FALSE(QFile::exists(capture.trace().text())) << "a name that is free is suggested";
+    capture.front_end().setText(folder_.filePath(QStringLiteral("front.sock")));
+    capture.back_end().setText(folder_.filePath(QStringLiteral("back.sock")));
+    capture.trace().setText(folder_.filePath(QStringLiteral("./session.pcap")));
+    const qint64 size = QFileInfo(path_).size();
+    capture.start_button().click();
+    EXPECT_FALSE(capture.run().is_running());
+    EXPECT_EQ(QFileInfo(path_).size(), size);
+    EXPECT_TRUE(capture.said().toPlainText().contains(QLatin1String("another name")));
+}
+
+TEST_F(CaptureAndReplayTest, ACaptureAsksBeforeItOverwritesAFile) {
+    open();
+    const QString other = folder_.filePath(QStringLiteral("other.pcap"));
+    ASSERT_TRUE(QFile::copy(path_, other));
+    window_->capture_and_replay().show_capture();
+    CaptureDialog& capture = *window_->capture_and_replay().capture();
+    capture.front_end().setText(folder_.filePath(QStringLiteral("front.sock")));
+    capture.back_end().setText(folder_.filePath(QStringLiteral("back.sock")));
+    capture.trace().setText(other);
+    bool asked = false;
+    QTimer::singleShot(0, &capture, [&] {
+        auto* box = qobject_cast<QMessageBox*>(QApplication::activeModalWidget());
+        ASSERT_NE(box, nullptr);
+        asked = box->text().contains(other);
+        QTest::keyClick(box, Qt::Key_Return);  // the answer that is there already keeps the file
+    });
+    capture.start_button().click();
+    EXPECT_TRUE(asked);
+    EXPECT_FALSE(capture.run().is_running());
+    EXPECT_EQ(QFileInfo(other).size(), QFileInfo(path_).size());
+}
+
 TEST_F(CaptureAndReplayTest, WhatIsWrittenToATraceThatGrowsIsShownAndTheLastRecordFollowed) {
     QFile file(path_);
     ASSERT_TRUE(file.open(QIODevice::ReadWrite));
@@ -128,6 +192,10 @@ TEST_F(CaptureAndReplayTest, WhatIsWrittenToATraceThatGrowsIsShownAndTheLastReco
     EXPECT_LT(first, rows);
     QTest::keyClick(&window_->records(), Qt::Key_End);
     EXPECT_EQ(window_->records().current_row(), first - 1);
+    const auto labels = window_->statusBar()->findChildren<QLabel*>();
+    EXPECT_TRUE(std::any_of(labels.begin(), labels.end(), [](const QLabel* label) {
+        return label->text().contains(QLatin1String("Following; Esc ends it"));
+    }));
     ASSERT_TRUE(file.seek(all.size() / 2));
     file.write(all.mid(all.size() / 2));
     file.close();
@@ -137,6 +205,32 @@ TEST_F(CaptureAndReplayTest, WhatIsWrittenToATraceThatGrowsIsShownAndTheLastReco
     QTest::keyClick(window_, Qt::Key_Escape);
     EXPECT_TRUE(QTest::qWaitFor([&] { return window_->document()->progress().complete; }, patience));
     EXPECT_FALSE(window_->notice().isVisible()) << window_->notice().text().toStdString();
+}
+
+// With what it writes, and without an end to it.
+TEST_F(CaptureAndReplayTest, ATraceThatGrowsHasATimelineAndFindings) {
+    const QString grown = folder_.filePath(QStringLiteral("grown.pcap"));
+    const QString sample = QStringLiteral(VUTRACE_SAMPLES "/bug-used-twice.pcap.zst");
+    auto whole = trace::SeekableFile::open(sample.toStdString());
+    ASSERT_TRUE(whole);
+    QFile in(QString::fromStdString(whole->path()));
+    ASSERT_TRUE(in.open(QIODevice::ReadOnly));
+    const QByteArray all = in.readAll();
+    QFile out(grown);
+    ASSERT_TRUE(out.open(QIODevice::WriteOnly));
+    out.write(all.left(all.size() / 2));
+    out.flush();
+    window_ = new MainWindow(QStringLiteral("test"));
+    window_->show();
+    window_->open(grown, true);
+    const auto overview = [&] { return window_->document()->overview(); };
+    ASSERT_TRUE(QTest::qWaitFor([&] { return overview()->last_row > 0; }, patience));
+    const std::uint64_t first = overview()->last_row;
+    out.write(all.mid(all.size() / 2));
+    out.close();
+    EXPECT_TRUE(QTest::qWaitFor([&] { return overview()->last_row > first; }, patience));
+    EXPECT_TRUE(QTest::qWaitFor([&] { return window_->findings_dock().isVisible(); }, patience));
+    EXPECT_TRUE(window_->document()->waits_for_more());
 }
 
 // The document that knew its name is gone by the time that the name is needed.

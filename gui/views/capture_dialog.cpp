@@ -1,23 +1,40 @@
 #include "vutrace/gui/views/capture_dialog.h"
 
 #include "command_view.h"
+#include "path_line.h"
 
 #include <vutrace/gui/processes/vutrace_program.h>
 
+#include <QApplication>
 #include <QCheckBox>
 #include <QComboBox>
 #include <QDialogButtonBox>
 #include <QDir>
+#include <QFileInfo>
 #include <QFormLayout>
 #include <QLabel>
 #include <QLineEdit>
+#include <QMessageBox>
 #include <QPlainTextEdit>
 #include <QPushButton>
 #include <QSpinBox>
 #include <QVBoxLayout>
+#include <algorithm>
 #include <climits>
 
 namespace vutrace::gui {
+namespace {
+
+// In any window of this program.
+bool is_open(const QString& trace) {
+    const QString file = QFileInfo(trace).canonicalFilePath();
+    const QWidgetList windows = QApplication::topLevelWidgets();
+    return !file.isEmpty() && std::any_of(windows.begin(), windows.end(), [&](const QWidget* window) {
+        return QFileInfo(window->windowFilePath()).canonicalFilePath() == file;
+    });
+}
+
+}  // namespace
 
 CaptureDialog::CaptureDialog(QWidget* parent) : QDialog(parent) {
     setWindowTitle(tr("Capture a session"));
@@ -27,7 +44,7 @@ CaptureDialog::CaptureDialog(QWidget* parent) : QDialog(parent) {
     back_end_ = new QLineEdit(this);
     back_end_->setPlaceholderText(tr("/run/back-end.sock: where the back-end listens"));
     back_end_->setToolTip(tr("connect:PATH (a bare path means that) or listen:PATH"));
-    trace_ = new QLineEdit(QDir::home().filePath(QStringLiteral("session.pcap")), this);
+    trace_ = new QLineEdit(this);
     datapath_ = new QComboBox(this);
     datapath_->addItem(tr("tap: beside the path, within a budget; counts what it missed"), QStringLiteral("tap"));
     datapath_->addItem(tr("relay: every notified request"), QStringLiteral("relay"));
@@ -40,7 +57,7 @@ CaptureDialog::CaptureDialog(QWidget* parent) : QDialog(parent) {
     memory_->addItem(tr("none"), QStringLiteral("none"));
     snap_length_ = new QSpinBox(this);
     snap_length_->setRange(0, INT_MAX);
-    snap_length_->setSpecialValueText(tr("all"));
+    snap_length_->setSpecialValueText(tr("all bytes of each buffer"));
     snap_length_->setSuffix(tr(" bytes of each buffer"));
     once_ = new QCheckBox(tr("End after the first session"), this);
     warnings_ = new QLabel(this);
@@ -55,14 +72,15 @@ CaptureDialog::CaptureDialog(QWidget* parent) : QDialog(parent) {
     said_->setPlaceholderText(tr("A capture goes on when this window is closed."));
 
     auto* form = new QFormLayout;
-    form->addRow(tr("&Front-end"), front_end_);
-    form->addRow(tr("&Back-end"), back_end_);
-    form->addRow(tr("&Trace"), trace_);
-    form->addRow(tr("&Queues"), datapath_);
+    add_path_row(*form, tr("&Front-end"), *front_end_, tr("Choose the socket of the front-end"));
+    add_path_row(*form, tr("&Back-end"), *back_end_, tr("Choose the socket of the back-end"));
+    add_path_row(*form, tr("&Trace"), *trace_, tr("Choose the file of the trace"));
+    form->addRow(tr("&Data path"), datapath_);
     form->addRow(tr("&Memory"), memory_);
-    form->addRow(tr("&Keep"), snap_length_);
+    form->addRow(tr("&Payload kept"), snap_length_);
     form->addRow(QString(), once_);
-    form->addRow(tr("Cost"), warnings_);
+    cost_ = new QLabel(this);
+    form->addRow(cost_, warnings_);
     form->addRow(tr("&Command"), command_);
     auto* buttons = new QDialogButtonBox(QDialogButtonBox::Close, this);
     start_ = buttons->addButton(tr("Start"), QDialogButtonBox::ActionRole);
@@ -88,6 +106,7 @@ CaptureDialog::CaptureDialog(QWidget* parent) : QDialog(parent) {
     connect(follow_, &QPushButton::clicked, this, [this] { Q_EMIT trace_wanted(run_.options().trace); });
     connect(&run_, &CaptureRun::said_more, this, &CaptureDialog::show_lines);
     connect(&run_, &CaptureRun::ended, this, &CaptureDialog::look_at_form);
+    suggest_name();
     look_at_form();
 }
 
@@ -107,7 +126,8 @@ void CaptureDialog::look_at_form() {
     snap_length_->setEnabled(queues && memory_->currentData().toString() == QLatin1String("buffers"));
     const CaptureOptions chosen = options();
     const bool running = run_.is_running();
-    warnings_->setText(running ? tr("It runs (process %1).").arg(run_.process())
+    cost_->setText(running ? tr("Running") : tr("Cost"));
+    warnings_->setText(running ? tr("Process %1; it goes on when this window is closed.").arg(run_.process())
                                : capture_warnings(chosen).join(QLatin1Char('\n')));
     command_->setPlainText(command_line(QStringLiteral("vutrace"), capture_arguments(chosen)));
     start_->setText(running ? tr("Stop") : tr("Start"));
@@ -116,8 +136,31 @@ void CaptureDialog::look_at_form() {
     follow_->setEnabled(!run_.options().trace.isEmpty());
 }
 
+void CaptureDialog::showEvent(QShowEvent* event) {
+    if (!run_.is_running() && trace_->text() == suggested_) {
+        suggest_name();  // by now another capture may have taken that name
+    }
+    QDialog::showEvent(event);
+}
+
+void CaptureDialog::suggest_name() {
+    suggested_ = free_trace_name(QDir::homePath());
+    trace_->setText(suggested_);
+}
+
+bool CaptureDialog::may_write(const QString& trace) {
+    if (is_open(trace)) {
+        said_->setPlainText(
+            tr("%1 is shown in a window, and would be lost: choose another name for the trace.").arg(trace));
+        return false;
+    }
+    return !QFileInfo::exists(trace) ||
+           QMessageBox::question(this, windowTitle(), tr("%1 exists: replace it? What it holds is lost.").arg(trace),
+                                 QMessageBox::Yes | QMessageBox::No, QMessageBox::No) == QMessageBox::Yes;
+}
+
 void CaptureDialog::start() {
-    if (run_.is_running()) {
+    if (run_.is_running() || !may_write(options().trace)) {
         return;
     }
     const QString program = find_vutrace();

@@ -2,6 +2,7 @@
 
 #include "column_fitter.h"
 #include "command_view.h"
+#include "path_line.h"
 
 #include <vutrace/gui/processes/vutrace_program.h>
 
@@ -82,11 +83,11 @@ void ReplayPane::make_form() {
 
     auto* form = qobject_cast<QFormLayout*>(layout()->itemAt(0)->widget()->layout());
     form->addRow(tr("&Back-end"), way_);
-    form->addRow(QString(), back_end_);
+    add_path_row(*form, QString(), *back_end_, tr("Choose the socket or program of the back-end"));
     form->addRow(tr("&Timing"), timing_);
     form->addRow(tr("&Hung after"), timeout_);
     form->addRow(QString(), stop_first_);
-    form->addRow(tr("&Own trace"), own_trace_);
+    add_path_row(*form, tr("&Own trace"), *own_trace_, tr("Choose the file of the replay's own trace"));
     form->addRow(tr("&Command"), command_);
     form->addRow(QString(), start_);
     way_->setAccessibleName(tr("How the back-end is met"));
@@ -189,7 +190,9 @@ void ReplayPane::start() {
 
 void ReplayPane::show_end() {
     progress_->hide();
-    open_own_->setVisible(QFileInfo(run_.options().own_trace).size() > 0);
+    // Not that of a replay before it.
+    open_own_->setVisible(!run_.options().own_trace.isEmpty() && run_.report().has_value() &&
+                          QFileInfo(run_.options().own_trace).size() > 0);
     look_at_form();
     if (!run_.report()) {
         say(run_.problem(), false);

@@ -43,22 +43,24 @@ bool WorkStatus::is_busy(const TraceDocument& document, const RecordsModel& reco
 void WorkStatus::show(const TraceDocument& document, const RecordsModel& records) {
     show_progress(document, records);
     const bool busy = is_busy(document, records);
-    progress_->setVisible(busy);
+    const bool follows = document.waits_for_more() && !records.is_filtering() && !document.is_searching();
+    progress_->setVisible(busy && !follows);  // there is nothing that it could show a share of
     cancel_->setVisible(busy);
+    cancel_->setText(follows ? tr("Stop following") : tr("Cancel"));
     const QLocale locale;
     const QString all = locale.toString(qulonglong{document.progress().rows});
     const int count = plural_of(document.progress().rows);
     counts_->setText(records.filter()
                          ? tr("%1 of %2 records", nullptr, count).arg(locale.toString(records.rowCount()), all)
                          : tr("%1 records", nullptr, count).arg(all));
+    if (follows) {
+        counts_->setText(tr("Following; Esc ends it. %1").arg(counts_->text()));
+    }
 }
 
 void WorkStatus::show_progress(const TraceDocument& document, const RecordsModel& records) {
     const index::Progress progress = document.progress();
-    if (document.waits_for_more()) {
-        progress_->setRange(0, 0);
-        progress_->setFormat(tr("Waiting for more"));
-    } else if (!progress.complete) {
+    if (!progress.complete && !document.waits_for_more()) {
         show_share(*progress_, progress.bytes, progress.total_bytes);
         progress_->setFormat(tr("Reading %p%"));
     } else if (records.is_filtering() && progress.rows > 0) {
