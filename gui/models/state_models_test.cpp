@@ -259,6 +259,24 @@ TEST_F(StateModelsTest, FeaturesHaveWhatEachSideSaid) {
     EXPECT_EQ(feature_rows(std::make_shared<const render::StateView>()).count, 0);
 }
 
+TEST_F(StateModelsTest, FeaturesThatNobodyAnsweredYetAreCountedAsSuch) {
+    using R = protocol::FrontEndRequest;
+    builder_.add(trace::SessionRecord{trace::SessionRecord::Kind::opened, {}});
+    builder_.request(R::GET_FEATURES);
+    builder_.reply(R::GET_FEATURES, protocol::serialise_u64(7));
+    EXPECT_EQ(feature_summary(*view()), QStringLiteral("3 offered, not answered yet."));
+    builder_.request(R::GET_PROTOCOL_FEATURES);
+    builder_.reply(R::GET_PROTOCOL_FEATURES, protocol::serialise_u64(3));
+    builder_.set(R::SET_PROTOCOL_FEATURES, std::uint64_t{1});
+    EXPECT_EQ(feature_summary(*view()),
+              QStringLiteral("1 accepted, 1 offered and not accepted. 3 offered, not answered yet."));
+}
+
+TEST_F(StateModelsTest, FeaturesOfWhichTheOfferWasNotSeenAreAcceptedNonetheless) {
+    builder_.set(protocol::FrontEndRequest::SET_FEATURES, std::uint64_t{7});
+    EXPECT_EQ(feature_summary(*view()), QStringLiteral("3 accepted, 0 offered and not accepted."));
+}
+
 TEST_F(StateModelsTest, RegionRowsAndTheMapAgreeOnTheirKeys) {
     add_rounds(1, true);
     const auto state = view();
