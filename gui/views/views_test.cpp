@@ -11,6 +11,7 @@
 
 #include <QApplication>
 #include <QClipboard>
+#include <QDockWidget>
 #include <QLabel>
 #include <QMimeData>
 #include <QScrollBar>
@@ -218,6 +219,20 @@ TEST_F(WindowTest, AFindingIsShownAndLeadsToItsRecord) {
     const auto record = findings.model()->index(last, FindingsModel::record).data().toULongLong();
     EXPECT_GT(record, 1U);
     EXPECT_EQ(window_->current_sequence(), record);
+}
+
+TEST_F(WindowTest, FindingsAndReplayAreShownAndHiddenByKey) {
+    write_trace(5);
+    open();
+    for (const auto& [key, name] : {std::pair{Qt::Key_6, "findings"}, std::pair{Qt::Key_7, "replay"}}) {
+        const auto* dock = window_->findChild<QDockWidget*>(QLatin1String(name));
+        ASSERT_NE(dock, nullptr);
+        const bool before = dock->isVisible();
+        QTest::keyClick(window_, key, Qt::ControlModifier);
+        EXPECT_NE(dock->isVisible(), before) << name;
+        QTest::keyClick(window_, key, Qt::ControlModifier);
+        EXPECT_EQ(dock->isVisible(), before) << name;
+    }
 }
 
 TEST_F(WindowTest, ATornTraceIsShownWithANotice) {

@@ -15,6 +15,7 @@
 #include <QActionGroup>
 #include <QApplication>
 #include <QClipboard>
+#include <QDockWidget>
 #include <QFileDialog>
 #include <QLineEdit>
 #include <QMenu>
@@ -111,6 +112,10 @@ void MainWindow::make_view_menu() {
     }
     time_docks_->add_views(menu);
     bookmarks_->add_menu(*menuBar(), menu);
+    findings_->toggleViewAction()->setShortcut(QKeySequence(tr("Ctrl+6")));
+    QAction* replay = capture_and_replay_->replay_dock().toggleViewAction();
+    replay->setShortcut(QKeySequence(tr("Ctrl+7")));
+    menu.addActions({findings_->toggleViewAction(), replay});
 }
 
 void MainWindow::make_help_menu() {
