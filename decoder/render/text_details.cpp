@@ -232,6 +232,23 @@ void chain_details(Details& details, const trace::ChainRecord& record, std::size
     }
 }
 
+void queue_line(Details& details, std::uint16_t queue) {
+    if (queue != trace::no_queue) {
+        details.line("queue", fmt::format("{}", queue));
+    }
+}
+
+void memory_details(Details& details, const trace::MemoryRecord& memory) {
+    details.line("part", trace::name_of(memory.part));
+    queue_line(details, memory.queue);
+    Detail& address = details.line("address", fmt::format("0x{:x}", memory.address));
+    address.meaning = trace::is_guest_memory(memory.part) ? "guest physical" : "offset in that part";
+    const std::uint64_t length = memory.content.size();
+    details.line("length", count_text(length, "byte")).bytes = {0, length};
+    details.line("captured", count_text(length - memory.content.missing(), "byte"));
+    details.line("content", trace::name_of(memory.proof)).meaning = "how sure it is that it is the owner's";
+}
+
 // At most `most` bytes as bytes.
 void append_content(std::string& out, const Style& style, const trace::Content& content, std::size_t most = SIZE_MAX) {
     std::size_t at = 0;
@@ -314,10 +331,26 @@ std::vector<Detail> details_of(const explain::Annotation& annotation, std::size_
         for (const auto& [key, value] : session->attributes) {
             details.line(printable(key), printable(value));
         }
-    } else if (std::holds_alternative<trace::MemoryRecord>(body)) {
+    } else if (const auto* event = std::get_if<trace::EventRecord>(&body)) {
+        details.line("notification", trace::name_of(event->kind));
+        queue_line(details, event->queue);
+        details.line("count", fmt::format("{}", event->count)).meaning = "notifications seen as one";
+    } else if (const auto* memory = std::get_if<trace::MemoryRecord>(&body)) {
+        memory_details(details, *memory);
         for (const auto& [label, text] : shared_area_lines(annotation.area)) {
             details.line(label, text);
         }
+    } else if (const auto* gap = std::get_if<trace::GapRecord>(&body)) {
+        queue_line(details, gap->queue);
+        const std::string_view least = gap->at_least ? "at the least" : "";
+        details.line("chains", grouped(gap->chains)).meaning = least;
+        details.line("records", grouped(gap->records)).meaning = least;
+        details.line("bytes", grouped(gap->bytes)).meaning = least;
+        details.line("reason", printable(gap->reason));
+    } else if (const auto* note = std::get_if<trace::NoteRecord>(&body)) {
+        details.line("severity", trace::name_of(note->severity));
+        queue_line(details, note->queue);
+        details.line("text", printable(note->text));
     }
     return std::move(details).take();
 }
