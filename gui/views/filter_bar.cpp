@@ -2,11 +2,13 @@
 
 #include <QAbstractItemView>
 #include <QCompleter>
+#include <QHBoxLayout>
 #include <QInputMethodEvent>
 #include <QKeyEvent>
 #include <QLabel>
 #include <QStandardItemModel>
 #include <QTextCharFormat>
+#include <QToolButton>
 #include <QVBoxLayout>
 #include <algorithm>
 
@@ -26,6 +28,7 @@ qsizetype characters(const QByteArray& text, std::size_t bytes) {
 FilterBar::FilterBar(QWidget* parent)
     : QWidget(parent),
       edit_(new QLineEdit(this)),
+      back_(new QToolButton(this)),
       problem_(new QLabel(this)),
       completer_(new QCompleter(this)),
       candidates_(new QStandardItemModel(this)) {
@@ -41,9 +44,16 @@ FilterBar::FilterBar(QWidget* parent)
     completer_->setCompletionMode(QCompleter::UnfilteredPopupCompletion);
     completer_->setWidget(edit_);
 
+    back_->setText(tr("Back to the filter"));
+    back_->hide();
+    connect(back_, &QToolButton::clicked, this, [this] { apply(QString(dropped_)); });
+
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(6, 4, 6, 2);
-    layout->addWidget(edit_);
+    auto* line = new QHBoxLayout();
+    line->addWidget(edit_, 1);
+    line->addWidget(back_);
+    layout->addLayout(line);
     layout->addWidget(problem_);
 
     connect(edit_, &QLineEdit::returnPressed, this, &FilterBar::enter);
@@ -72,6 +82,13 @@ void FilterBar::apply(const QString& text) {
     }
 }
 
+void FilterBar::drop() {
+    dropped_ = edit_->text();
+    edit_->clear();
+    back_->setToolTip(dropped_);
+    back_->setVisible(!dropped_.isEmpty());
+}
+
 QString FilterBar::problem() const {
     return problem_->text();
 }
@@ -87,6 +104,7 @@ void FilterBar::enter() {
     const auto filter = filter::Filter::compile(edit_->text().toStdString());
     if (filter) {
         completer_->popup()->hide();
+        back_->hide();
         remember();
         Q_EMIT filter_entered(*filter);
     }

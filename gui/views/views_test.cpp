@@ -1,3 +1,4 @@
+#include "painted_texts.h"
 #include "test_application.h"
 #include "vutrace/gui/views/filter_bar.h"
 #include "vutrace/gui/views/hex_view.h"
@@ -17,7 +18,9 @@
 #include <QScrollBar>
 #include <QSettings>
 #include <QStandardPaths>
+#include <QStatusBar>
 #include <QTest>
+#include <QToolButton>
 #include <QTreeView>
 #include <filesystem>
 #include <fstream>
@@ -95,6 +98,34 @@ TEST_F(WindowTest, AFilterIsTypedAndClearedAndThePlaceIsKept) {
     QTest::keyClick(window_, Qt::Key_L, Qt::ControlModifier | Qt::ShiftModifier);
     EXPECT_TRUE(wait([this] { return model().rowCount() == static_cast<int>(builder_.last_sequence()); }));
     EXPECT_EQ(records().current_row(), static_cast<int>(builder_.last_sequence()) - 1);
+}
+
+TEST_F(WindowTest, AFilterThatAJumpTookAwayIsOneClickAway) {
+    write_trace(5);
+    open();
+    type_filter("state == used");
+    ASSERT_TRUE(wait([this] { return !model().is_filtering(); }));
+    window_->go_to_sequence(1);
+    EXPECT_TRUE(window_->filter_bar().text().isEmpty());
+    EXPECT_TRUE(window_->statusBar()->currentMessage().contains(QLatin1String("record 1")));
+    ASSERT_TRUE(window_->filter_bar().way_back().isVisible());
+    window_->filter_bar().way_back().click();
+    EXPECT_EQ(window_->filter_bar().text(), QStringLiteral("state == used"));
+    EXPECT_TRUE(wait([this] { return model().rowCount() == 5; }));
+    EXPECT_FALSE(window_->filter_bar().way_back().isVisible());
+    EXPECT_TRUE(window_->statusBar()->currentMessage().isEmpty()) << "it was about another";
+}
+
+TEST_F(WindowTest, AFilterThatPicksNothingSaysSo) {
+    write_trace(5);
+    open();
+    type_filter("queue == 77");
+    ASSERT_TRUE(wait([this] { return !model().is_filtering(); }));
+    EXPECT_TRUE(wait([this] {
+        return testing::painted_texts(records()).contains(QStringLiteral("No record matches the filter"));
+    }));
+    window_->filter_bar().edit()->clear();
+    EXPECT_FALSE(testing::painted_texts(records()).contains(QStringLiteral("No record matches the filter")));
 }
 
 TEST_F(WindowTest, AWrongFilterIsExplainedAndChangesNothing) {

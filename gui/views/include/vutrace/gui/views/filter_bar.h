@@ -11,6 +11,7 @@
 class QCompleter;
 class QLabel;
 class QStandardItemModel;
+class QToolButton;
 
 namespace vutrace::gui {
 
@@ -24,6 +25,9 @@ class FilterBar final : public QWidget {
     // As if it was typed and Return pressed.
     void apply(const QString& text);
     void begin_typing();
+    // Takes the filter away and offers to go back to it, until another is entered.
+    void drop();
+    [[nodiscard]] QToolButton& way_back() const noexcept { return *back_; }
     [[nodiscard]] QLineEdit* edit() const noexcept { return edit_; }
     [[nodiscard]] QString problem() const;  // as shown; empty where there is none
 
@@ -48,6 +52,8 @@ class FilterBar final : public QWidget {
     void recall(int step);
 
     QLineEdit* edit_;
+    QToolButton* back_;  // to the filter that was dropped
+    QString dropped_;
     QLabel* problem_;
     QCompleter* completer_;
     QStandardItemModel* candidates_;
