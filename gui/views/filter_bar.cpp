@@ -28,6 +28,7 @@ qsizetype characters(const QByteArray& text, std::size_t bytes) {
 FilterBar::FilterBar(QWidget* parent)
     : QWidget(parent),
       edit_(new QLineEdit(this)),
+      pending_(new QLabel(tr("Not applied: press Return"), this)),
       back_(new QToolButton(this)),
       problem_(new QLabel(this)),
       completer_(new QCompleter(this)),
@@ -46,12 +47,14 @@ FilterBar::FilterBar(QWidget* parent)
 
     back_->setText(tr("Back to the filter"));
     back_->hide();
+    pending_->hide();
     connect(back_, &QToolButton::clicked, this, [this] { apply(QString(dropped_)); });
 
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(6, 4, 6, 2);
     auto* line = new QHBoxLayout();
     line->addWidget(edit_, 1);
+    line->addWidget(pending_);
     line->addWidget(back_);
     layout->addLayout(line);
     layout->addWidget(problem_);
@@ -63,6 +66,7 @@ FilterBar::FilterBar(QWidget* parent)
         complete();
     });
     connect(edit_, &QLineEdit::textChanged, this, [this](const QString& text) {
+        show_pending();
         if (text.isEmpty()) {
             enter();  // also by the button that clears
         }
@@ -97,6 +101,8 @@ void FilterBar::enter() {
     const QByteArray text = edit_->text().trimmed().toUtf8();
     if (text.isEmpty()) {
         show_problem(std::nullopt);
+        applied_.clear();
+        show_pending();
         Q_EMIT filter_entered(std::nullopt);
         return;
     }
@@ -105,9 +111,15 @@ void FilterBar::enter() {
     if (filter) {
         completer_->popup()->hide();
         back_->hide();
+        applied_ = edit_->text().trimmed();
+        show_pending();
         remember();
         Q_EMIT filter_entered(*filter);
     }
+}
+
+void FilterBar::show_pending() {
+    pending_->setVisible(edit_->text().trimmed() != applied_);
 }
 
 void FilterBar::check() {
@@ -193,6 +205,7 @@ void FilterBar::recall(int step) {
     recalled_ = wanted;
     const QSignalBlocker quiet(edit_);  // an empty line is not entered on the way
     edit_->setText(wanted == -1 ? QString() : history_[wanted]);
+    show_pending();
     check();
 }
 

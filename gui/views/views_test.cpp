@@ -100,6 +100,25 @@ TEST_F(WindowTest, AFilterIsTypedAndClearedAndThePlaceIsKept) {
     EXPECT_EQ(records().current_row(), static_cast<int>(builder_.last_sequence()) - 1);
 }
 
+TEST_F(WindowTest, AFilterThatIsTypedAndNotAppliedIsMarked) {
+    write_trace(5);
+    open();
+    const QLabel& pending = window_->filter_bar().pending();
+    QLineEdit* edit = window_->filter_bar().edit();
+    EXPECT_FALSE(pending.isVisible());
+    QTest::keyClicks(edit, QStringLiteral("state == used"));
+    EXPECT_TRUE(pending.isVisible());
+    QTest::keyClick(edit, Qt::Key_Escape);
+    QTest::keyClick(edit, Qt::Key_Return);
+    EXPECT_FALSE(pending.isVisible());
+    type_filter("quue == 0");
+    EXPECT_TRUE(pending.isVisible()) << "it is wrong: the rows are those of before";
+    edit->clear();
+    EXPECT_FALSE(pending.isVisible());
+    QTest::keyClick(edit, Qt::Key_Up);
+    EXPECT_TRUE(pending.isVisible()) << "one of before, which is not entered yet";
+}
+
 TEST_F(WindowTest, AFilterThatAJumpTookAwayIsOneClickAway) {
     write_trace(5);
     open();

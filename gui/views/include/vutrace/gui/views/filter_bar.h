@@ -27,6 +27,8 @@ class FilterBar final : public QWidget {
     void begin_typing();
     // Takes the filter away and offers to go back to it, until another is entered.
     void drop();
+    // Seen while the line says something else than what the table shows.
+    [[nodiscard]] QLabel& pending() const noexcept { return *pending_; }
     [[nodiscard]] QToolButton& way_back() const noexcept { return *back_; }
     [[nodiscard]] QLineEdit* edit() const noexcept { return edit_; }
     [[nodiscard]] QString problem() const;  // as shown; empty where there is none
@@ -45,6 +47,7 @@ class FilterBar final : public QWidget {
   private:
     void enter();
     void check();
+    void show_pending();
     void complete();
     void take(const QString& candidate);
     void show_problem(const std::optional<filter::Problem>& problem);
@@ -52,6 +55,8 @@ class FilterBar final : public QWidget {
     void recall(int step);
 
     QLineEdit* edit_;
+    QLabel* pending_;
+    QString applied_;
     QToolButton* back_;  // to the filter that was dropped
     QString dropped_;
     QLabel* problem_;
