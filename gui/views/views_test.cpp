@@ -14,6 +14,8 @@
 #include <QClipboard>
 #include <QDockWidget>
 #include <QLabel>
+#include <QMenu>
+#include <QMenuBar>
 #include <QMimeData>
 #include <QScrollBar>
 #include <QSettings>
@@ -282,6 +284,24 @@ TEST_F(WindowTest, FindingsAndReplayAreShownAndHiddenByKey) {
         EXPECT_NE(dock->isVisible(), before) << name;
         QTest::keyClick(window_, key, Qt::ControlModifier);
         EXPECT_EQ(dock->isVisible(), before) << name;
+    }
+}
+
+TEST_F(WindowTest, ColumnsAreChosenInTheViewMenu) {
+    write_trace(5);
+    open();
+    QMenu* columns = nullptr;
+    for (QMenu* menu : window_->menuBar()->findChildren<QMenu*>()) {
+        columns = menu->title() == QLatin1String("&Columns") ? menu : columns;
+    }
+    ASSERT_NE(columns, nullptr);
+    for (int twice = 0; twice < 2; ++twice) {
+        Q_EMIT columns->aboutToShow();
+        ASSERT_EQ(columns->actions().size(), RecordsModel::column_count);
+        const bool hidden = records().header()->isSectionHidden(RecordsModel::channel);
+        EXPECT_EQ(columns->actions()[RecordsModel::channel]->isChecked(), !hidden);
+        columns->actions()[RecordsModel::channel]->trigger();
+        EXPECT_NE(records().header()->isSectionHidden(RecordsModel::channel), hidden);
     }
 }
 

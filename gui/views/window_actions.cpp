@@ -98,6 +98,11 @@ void MainWindow::make_view_menu() {
     QMenu& menu = *menuBar()->addMenu(tr("&View"));
     add(menu, tr("&Time: relative, absolute or since the row before"), QKeySequence(tr("Ctrl+T")),
         &MainWindow::next_time_format);
+    QMenu& columns = *menu.addMenu(tr("&Columns"));
+    connect(&columns, &QMenu::aboutToShow, this, [this, &columns] {
+        columns.clear();
+        add_columns(columns);
+    });
     state_docks_->add_views(menu);
     QMenu& themes = *menu.addMenu(tr("T&heme"));
     auto* group = new QActionGroup(this);
@@ -229,12 +234,9 @@ void MainWindow::next_time_format() {
     statusBar()->showMessage(names[static_cast<std::size_t>(next)], 4000);
 }
 
-void MainWindow::header_menu(const QPoint& place) {
-    if (model_ == nullptr) {
-        return;
-    }
-    QMenu menu(this);
-    for (int column = 0; column < RecordsModel::column_count; ++column) {
+// Without a trace there are none to choose from.
+void MainWindow::add_columns(QMenu& menu) {
+    for (int column = 0; model_ != nullptr && column < RecordsModel::column_count; ++column) {
         QAction* action = menu.addAction(model_->headerData(column, Qt::Horizontal, Qt::DisplayRole).toString());
         action->setCheckable(true);
         action->setChecked(!records_->header()->isSectionHidden(column));
@@ -242,6 +244,11 @@ void MainWindow::header_menu(const QPoint& place) {
         connect(action, &QAction::toggled, this,
                 [this, column](bool shown) { records_->header()->setSectionHidden(column, !shown); });
     }
+}
+
+void MainWindow::header_menu(const QPoint& place) {
+    QMenu menu(this);
+    add_columns(menu);
     menu.exec(records_->header()->mapToGlobal(place));
 }
 
