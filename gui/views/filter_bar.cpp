@@ -11,6 +11,7 @@
 #include <QToolButton>
 #include <QVBoxLayout>
 #include <algorithm>
+#include <array>
 
 namespace vutrace::gui {
 namespace {
@@ -22,6 +23,18 @@ constexpr std::size_t most_candidates = 200;
 qsizetype characters(const QByteArray& text, std::size_t bytes) {
     return QString::fromUtf8(text.left(static_cast<qsizetype>(bytes))).size();
 }
+
+// What the filter calls otherwise than the table does.
+struct Column {
+    const char* title;
+    const char* hint;
+};
+constexpr std::array<Column, 3> columns{{
+    {"name", QT_TRANSLATE_NOOP("vutrace::gui::FilterBar",
+                               "the column Name is  request  of messages,  state  of chains and  fd  of notifications")},
+    {"no", QT_TRANSLATE_NOOP("vutrace::gui::FilterBar", "the column No. is  seq")},
+    {"number", QT_TRANSLATE_NOOP("vutrace::gui::FilterBar", "the column No. is  seq")},
+}};
 
 }  // namespace
 
@@ -141,7 +154,11 @@ void FilterBar::show_problem(const std::optional<filter::Problem>& problem) {
         format.setUnderlineColor(QColor(0xd5, 0x5e, 0x00));
         attributes.append({QInputMethodEvent::TextFormat, static_cast<int>(begin - edit_->cursorPosition()),
                            static_cast<int>(end - begin), format});
-        const QString hint = QString::fromStdString(problem->hint);
+        const QString word = edit_->text().mid(begin, end - begin).trimmed();
+        const auto column = std::find_if(columns.begin(), columns.end(), [&](const Column& one) {
+            return word.compare(QLatin1String(one.title), Qt::CaseInsensitive) == 0;
+        });
+        const QString hint = column == columns.end() ? QString::fromStdString(problem->hint) : tr(column->hint);
         problem_->setText(tr("At character %1: %2").arg(begin + 1).arg(QString::fromStdString(problem->text)) +
                           (hint.isEmpty() ? QString() : QStringLiteral(" — ") + hint));
     } else {

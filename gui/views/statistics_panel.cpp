@@ -235,7 +235,7 @@ void StatisticsPanel::table_menu(const QPoint& place) {
     QMenu menu(this);
     connect(menu.addAction(tr("Only  %1").arg(text)), &QAction::triggered, this,
             [this, text] { Q_EMIT filter_wanted(text, Joined::replace); });
-    connect(menu.addAction(tr("… and what is picked already")), &QAction::triggered, this,
+    connect(menu.addAction(tr("And  %1  (with the present filter)").arg(text)), &QAction::triggered, this,
             [this, text] { Q_EMIT filter_wanted(text, Joined::also); });
     menu.exec(table_->viewport()->mapToGlobal(place));
 }

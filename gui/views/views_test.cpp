@@ -161,6 +161,14 @@ TEST_F(WindowTest, AWrongFilterIsExplainedAndChangesNothing) {
     EXPECT_TRUE(window_->filter_bar().problem().isEmpty());
 }
 
+TEST_F(WindowTest, WhatAColumnIsCalledInTheFilterIsTold) {
+    write_trace(5);
+    open();
+    type_filter("name == GET_FEATURES");
+    EXPECT_TRUE(window_->filter_bar().problem().contains(QLatin1String("request  of messages")))
+        << window_->filter_bar().problem().toStdString();
+}
+
 TEST_F(WindowTest, FiltersThatWereUsedComeBackWithTheArrowKeys) {
     write_trace(5);
     open();

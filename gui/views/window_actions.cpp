@@ -262,7 +262,7 @@ void MainWindow::row_menu(const QPoint& place) {
     if (!text.isEmpty()) {
         connect(menu.addAction(tr("Only  %1").arg(text)), &QAction::triggered, this,
                 [this] { quick_filter(Joined::replace); });
-        connect(menu.addAction(tr("… and what is picked already")), &QAction::triggered, this,
+        connect(menu.addAction(tr("And  %1  (with the present filter)").arg(text)), &QAction::triggered, this,
                 [this] { quick_filter(Joined::also); });
         connect(menu.addAction(tr("Not  %1").arg(text)), &QAction::triggered, this,
                 [this] { quick_filter(Joined::except); });
