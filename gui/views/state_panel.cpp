@@ -36,7 +36,7 @@ StatePanel::StatePanel(QWidget* parent) : QWidget(parent), tabs_(new QTabWidget(
     feature_layout->setContentsMargins(0, 4, 0, 0);
     features_ = new QLabel(feature_page);
     features_->setWordWrap(true);
-    tables_[features] = make_table(feature_titles(), tr("Features"));
+    tables_[features] = make_table(feature_titles(), tr("Features"), feature_name_column);
     feature_layout->addWidget(features_);
     feature_layout->addWidget(tables_[features].view);
     tabs_->addTab(feature_page, tr("Features"));
@@ -51,7 +51,7 @@ StatePanel::StatePanel(QWidget* parent) : QWidget(parent), tabs_(new QTabWidget(
     clear();
 }
 
-StatePanel::Table StatePanel::make_table(const QStringList& titles, const QString& name) {
+StatePanel::Table StatePanel::make_table(const QStringList& titles, const QString& name, int kept_whole) {
     Table table{new SnapshotTable(titles, this), new QTreeView(this)};
     table.view->setModel(table.model);
     table.view->setItemDelegate(new ToneDelegate(SnapshotTable::tone_role, table.view));
@@ -67,6 +67,7 @@ StatePanel::Table StatePanel::make_table(const QStringList& titles, const QStrin
         }
     });
     auto* fitter = new ColumnFitter(*table.view);
+    fitter->keep_whole(kept_whole);
     connect(table.model, &QAbstractItemModel::modelReset, fitter, &ColumnFitter::fit);
     return table;
 }

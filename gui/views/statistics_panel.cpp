@@ -72,6 +72,7 @@ StatisticsPanel::StatisticsPanel(QWidget* parent)
       count_(new QPushButton(tr("Count"), this)),
       to_filter_(new QPushButton(tr("Filter to what is marked"), this)),
       save_(new QPushButton(tr("Save plot …"), this)) {
+    fitter_->keep_whole(StatisticsModel::name);
     table_->setAccessibleName(tr("Statistics of the queues"));
     table_->setSelectionMode(QAbstractItemView::ExtendedSelection);
     table_->setUniformRowHeights(true);
