@@ -177,8 +177,11 @@ void StatePanel::set_state(const std::shared_ptr<const StateAt>& state, std::int
     const std::string_view device = explain::device_name(view.device);
     text +=
         device.empty() ? QString() : tr("  device %1").arg(QString::fromUtf8(device.data(), qsizetype(device.size())));
-    text += view.ended ? tr("  ended") : QString();
-    headline_->setText(text);
+    // Room for the longest, so that nothing below it jumps where the session ends.
+    const QString ended = text + tr("  ended");
+    headline_->setText(ended);
+    headline_->setMinimumHeight(headline_->heightForWidth(headline_->width()));
+    headline_->setText(view.ended ? ended : text);
     features_->setText(feature_summary(view));
     const StatePointer pointer(state, &state->view);
     tables_[features].model->set_rows(feature_rows(pointer));

@@ -134,6 +134,29 @@ TEST_F(StateViewsTest, TheMapAndItsTableChooseTogether) {
     EXPECT_EQ(table.currentIndex().row(), hit->key);
 }
 
+TEST(StatePanelTest, TheTabsStayInTheirPlaceWhereTheSessionEnds) {
+    StatePanel panel;
+    panel.show();
+    const auto place_at = [&](int width, bool ended) {
+        panel.resize(width, 600);
+        QCoreApplication::processEvents();
+        StateAt state;
+        state.whole = true;
+        state.view.session = 1;
+        state.view.sequence = 115;
+        state.view.device = 2;
+        state.view.ended = ended;
+        panel.set_state(std::make_shared<const StateAt>(state), 0);
+        QCoreApplication::processEvents();
+        EXPECT_EQ(panel.headline().text().contains(QStringLiteral("ended")), ended);
+        return panel.tabs().y();
+    };
+    for (int width = 300; width < 600; width += 10) {
+        const int before = place_at(width, false);
+        EXPECT_EQ(place_at(width, true), before) << width;
+    }
+}
+
 TEST_F(StateViewsTest, EpochsAreGoneThrough) {
     ASSERT_TRUE(wait([this] { return docks().history() != nullptr; }));
     go_to(available_[5]);
