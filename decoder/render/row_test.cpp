@@ -116,6 +116,25 @@ TEST(Details, FieldsKnowTheirBytesAndWhatTheyMean) {
     });
 }
 
+TEST(Details, TheNumberOfAQueueRequestMeansWhatTheRequestSays) {
+    const auto meaning = [](FrontEndRequest request, const Bytes& payload, std::string_view field) {
+        TraceBuilder trace;
+        trace.request(request, payload);
+        std::string found = "missing";
+        look_at_last(trace.records, [&](const explain::Annotation& annotation) {
+            for (const Detail& detail : details_of(annotation, 0)) {
+                found = detail.name == field ? detail.meaning : found;
+            }
+        });
+        return found;
+    };
+    const Bytes state = protocol::serialise(protocol::VringState{0, 1});
+    EXPECT_EQ(meaning(FrontEndRequest::SET_VRING_BASE, state, "num"), "base: ring index at which the queue starts");
+    EXPECT_EQ(meaning(FrontEndRequest::SET_VRING_ENABLE, state, "num"), "1 enables the queue, 0 disables it");
+    EXPECT_EQ(meaning(FrontEndRequest::SET_VRING_ENABLE, state, "index"), "number of the queue");
+    EXPECT_EQ(meaning(FrontEndRequest::NET_SET_MTU, protocol::serialise_u64(1500), "value"), "") << "not “value” again";
+}
+
 std::string value_of(const std::vector<Detail>& details, std::string_view name) {
     const auto found = std::find_if(details.begin(), details.end(), [&](const Detail& d) { return d.name == name; });
     return found == details.end() ? "missing" : found->value;
