@@ -302,6 +302,8 @@ void MainWindow::keep_at_end() {
 void MainWindow::show_end() {
     say(document_->trouble());
     if (!document_->failed()) {
+        QHeaderView& header = *records_->header();
+        header.resizeSection(RecordsModel::time, std::max(header.sectionSize(RecordsModel::time), time_width()));
         remember_file(document_->path());
         if (document_->progress().bytes <= most_bytes_checked_unasked) {
             findings_->check();

@@ -265,6 +265,28 @@ TEST_F(WindowTest, TimesChangeTheirFormatAndSettingsKeepIt) {
     EXPECT_FALSE(QSettings().value(QStringLiteral("recent_files")).toStringList().isEmpty());
 }
 
+TEST_F(WindowTest, TheTimeColumnTellsItsFormatAndIsAsWideAsItsTexts) {
+    builder_.add(trace::SessionRecord{trace::SessionRecord::Kind::opened, {}});
+    builder_.pass(12'345'678'901'234);
+    builder_.add(trace::SessionRecord{trace::SessionRecord::Kind::closed, {}});
+    ASSERT_TRUE(builder_.write_to(path_));
+    open();
+    const auto title = [this] {
+        return model().headerData(RecordsModel::time, Qt::Horizontal, Qt::DisplayRole).toString();
+    };
+    const auto width = [this] { return records().header()->sectionSize(RecordsModel::time); };
+    EXPECT_EQ(title(), QStringLiteral("Time"));
+    const int wanted = records().fontMetrics().horizontalAdvance(QStringLiteral("12345.678901234"));
+    EXPECT_TRUE(wait([&] { return width() > wanted; }));
+    const int relative = width();
+    QTest::keyClick(window_, Qt::Key_T, Qt::ControlModifier);
+    EXPECT_EQ(title(), QStringLiteral("Time (UTC)"));
+    EXPECT_GT(width(), relative);
+    QTest::keyClick(window_, Qt::Key_T, Qt::ControlModifier);
+    EXPECT_EQ(title(), QStringLiteral("Time (delta)"));
+    EXPECT_EQ(width(), relative);
+}
+
 TEST_F(WindowTest, AFindingIsShownAndLeadsToItsRecord) {
     window_ = new MainWindow(QStringLiteral("test"));
     window_->show();

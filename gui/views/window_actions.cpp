@@ -226,11 +226,7 @@ void MainWindow::next_time_format() {
                            tr("Time since the row before")};
     const int next = (static_cast<int>(model_->time_format()) + 1) % static_cast<int>(names.size());
     model_->set_time_format(static_cast<TimeFormat>(next));
-    if (model_->time_format() == TimeFormat::absolute) {
-        QHeaderView& header = *records_->header();
-        const int width = fontMetrics().horizontalAdvance(QStringLiteral("2026-11-22 17:10:05.123456789Z")) + 20;
-        header.resizeSection(RecordsModel::time, std::max(header.sectionSize(RecordsModel::time), width));
-    }
+    records_->header()->resizeSection(RecordsModel::time, time_width());
     statusBar()->showMessage(names[static_cast<std::size_t>(next)], 4000);
 }
 

@@ -150,6 +150,7 @@ class MainWindow final : public QMainWindow {
     void make_guidance();
 
     // window_settings.cpp
+    [[nodiscard]] int time_width() const;
     void restore_settings();
     void save_settings();
     void choose_theme(Theme theme);
