@@ -16,6 +16,7 @@
 #include <QDockWidget>
 #include <QLabel>
 #include <QPlainTextEdit>
+#include <QRegularExpression>
 #include <QSlider>
 #include <QStatusBar>
 #include <QTabWidget>
@@ -132,6 +133,16 @@ TEST_F(StateViewsTest, TheMapAndItsTableChooseTogether) {
     const MemoryMap::Mark* hit = map.map().mark_at(mark.place.center().toPoint());
     ASSERT_NE(hit, nullptr);
     EXPECT_EQ(table.currentIndex().row(), hit->key);
+}
+
+TEST_F(StateViewsTest, StepsAreSpelledOutInTheMenu) {
+    QStringList texts;
+    for (const QAction* step : rings().steps()) {
+        texts += step->text();
+        EXPECT_TRUE(step->iconText().contains(QRegularExpression(QStringLiteral("[◀▶]")))) << "of the button";
+    }
+    EXPECT_EQ(texts.filter(QRegularExpression(QStringLiteral("[◀▶]"))), QStringList());
+    EXPECT_TRUE(texts.contains(QStringLiteral("Next step of a chain"))) << texts.join(QLatin1Char('\n')).toStdString();
 }
 
 TEST(StatePanelTest, TheTabsStayInTheirPlaceWhereTheSessionEnds) {

@@ -58,7 +58,7 @@ void MainWindow::make_file_menu() {
     add(menu, tr("&New window"), QKeySequence::New, &MainWindow::new_window);
     recent_ = menu.addMenu(tr("Open &recent"));
     connect(recent_, &QMenu::aboutToShow, this, &MainWindow::fill_recent_files);
-    add(menu, tr("Show what is &written to it"), QKeySequence(tr("Ctrl+Shift+F")), &MainWindow::follow);
+    add(menu, tr("Follo&w the file as it grows"), QKeySequence(tr("Ctrl+Shift+F")), &MainWindow::follow);
     menu.addSeparator();
     capture_and_replay_->add_actions(menu);
     menu.addSeparator();
