@@ -1,3 +1,4 @@
+#include "painted_texts.h"
 #include "vutrace/gui/views/hex_view.h"
 #include "vutrace/gui/views/main_window.h"
 #include "vutrace/gui/views/memory_map_view.h"
@@ -143,6 +144,13 @@ TEST_F(StateViewsTest, StepsAreSpelledOutInTheMenu) {
     }
     EXPECT_EQ(texts.filter(QRegularExpression(QStringLiteral("[◀▶]"))), QStringList());
     EXPECT_TRUE(texts.contains(QStringLiteral("Next step of a chain"))) << texts.join(QLatin1Char('\n')).toStdString();
+}
+
+TEST_F(StateViewsTest, WithoutAQueueThatIsToldOnce) {
+    go_to(1);
+    show_rings();
+    EXPECT_EQ(rings().facts().text(), QStringLiteral("No queue was set up so far."));
+    EXPECT_EQ(testing::painted_texts(rings().diagram()), QStringList());
 }
 
 TEST(StatePanelTest, TheTabsStayInTheirPlaceWhereTheSessionEnds) {
