@@ -48,6 +48,10 @@ ColumnFitter::ColumnFitter(QTreeView& view) : QObject(&view), view_(view) {
     });
 }
 
+void ColumnFitter::keep_whole(int column) {
+    kept_whole_ = column;
+}
+
 void ColumnFitter::fit() {
     QHeaderView& header = *view_.header();
     if (moved_by_hand_ || view_.model() == nullptr) {
@@ -63,6 +67,16 @@ void ColumnFitter::fit() {
         const int wanted = header.isSectionHidden(column) ? 0 : header.sectionSize(column);
         const int title = header.isSectionHidden(column) ? 0 : header.sectionSizeHint(column);
         widths.push_back({std::max(title, std::min(wanted, fewest)), wanted});
+    }
+    if (kept_whole_ >= 0 && kept_whole_ < header.count()) {
+        int others = 0;
+        for (const Width& width : widths) {
+            others += width.least;
+        }
+        Width& kept = widths[static_cast<std::size_t>(kept_whole_)];
+        const int room = view_.viewport()->width();
+        const int left = std::max(room - (others - kept.least), room / 2);
+        kept.least = std::max(kept.least, std::min(kept.wanted, left));
     }
     const int limit = limit_for(widths, view_.viewport()->width());
     for (int column = 0; column < header.count(); ++column) {
