@@ -79,8 +79,8 @@ void PackedRingTap::catch_up() {
     lose(fewest_chains(unseen), fewest_chains(used),
          gone == 0 ? std::string(overwritten)
                    : fmt::format("the driver went around the ring unseen, by {} descriptors or {} more for each "
-                                 "two rounds: at least so many chains",
-                                 passed, 2 * size()));
+                                 "two rounds: at least so many chains, if none was longer than those seen ({})",
+                                 passed, 2 * size(), longest_));
     // Which of the chains in flight are among those used is not known.
     forget_in_flight();
     earlier_ = lag_;

@@ -30,6 +30,15 @@ struct Options {
     DemoRole role;
 };
 
+// As one word for a shell.
+std::string shell_word(std::string_view text) {
+    std::string word = "'";
+    for (const char character : text) {
+        word += character == '\'' ? std::string("'\\''") : std::string(1, character);
+    }
+    return word + "'";
+}
+
 class Demo {
   public:
     Demo(std::string folder, std::string ring) : folder_(std::move(folder)), ring_(std::move(ring)) {}
@@ -132,8 +141,8 @@ class Demo {
         std::error_code error;
         const std::string self = fs::read_symlink("/proc/self/exe", error).string();
         const std::string command =
-            fmt::format("exec '{}' demo --role back-end --socket '{{socket}}' --image '{}' --ring {}", self,
-                        file("replayed.img"), ring_);
+            fmt::format("exec {} demo --role back-end --socket '{{socket}}' --image {} --ring {}", shell_word(self),
+                        shell_word(file("replayed.img")), ring_);
         std::fflush(stdout);
         return run_child(
             {{"replay", file("demo.pcap"), "--timing", "max", "--report", file("report.json"), "--spawn", command}, {}},

@@ -10,7 +10,9 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 
@@ -57,12 +59,41 @@ ExitStatus usage_error(const std::string& text) {
     return report(name, Error{ErrorCode::usage, text, std::nullopt, 0});
 }
 
-Status write_file(const std::string& path, const std::string& text) {
-    std::ofstream file(path);
-    file << text << '\n';
-    file.close();
-    return file ? Status{} : fail_errno(fmt::format("cannot write the report '{}'", path));
-}
+// A file that cannot be written must not cost a replay: it is opened before.
+class ReportFile {
+  public:
+    static Result<ReportFile> create(const std::string& path) {
+        ReportFile report(path);
+        if (!path.empty() && !report.file_.is_open()) {
+            return fail_errno(fmt::format("cannot create the report '{}'", path));
+        }
+        return report;
+    }
+    // Nothing where no report is asked for.
+    Status write(const std::string& text) {
+        if (!file_.is_open()) {
+            return {};
+        }
+        file_ << text << '\n';
+        file_.close();
+        return file_ ? Status{} : fail_errno(fmt::format("cannot write the report '{}'", path_));
+    }
+
+  private:
+    explicit ReportFile(const std::string& path) : path_(path) {
+        if (!path.empty()) {
+            file_.open(path);
+            std::error_code ignored;  // what is no file keeps its mode
+            if (std::filesystem::is_regular_file(path, ignored)) {
+                // It quotes bytes of the guest's memory, as the trace has them.
+                std::filesystem::permissions(
+                    path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, ignored);
+            }
+        }
+    }
+    std::string path_;
+    std::ofstream file_;
+};
 
 // The back-end, met or started, and how it ended.
 class BackEnd {
@@ -159,8 +190,13 @@ Result<replay::TracePreview> preview(const Options& options) {
     return found;
 }
 
-Result<replay::Report> drive(const Options& options, const replay::TracePreview& trace, double time_scale,
-                             milliseconds timeout) {
+struct Outcome {
+    replay::Report result;
+    Status recorded;  // whether all of it is in the file of -w
+};
+
+Result<Outcome> drive(const Options& options, const replay::TracePreview& trace, double time_scale,
+                      milliseconds timeout) {
     auto recorder = start_recording(options);
     if (!recorder) {
         return tl::unexpected(recorder.error());
@@ -169,6 +205,9 @@ Result<replay::Report> drive(const Options& options, const replay::TracePreview&
     if (!back_end) {
         return tl::unexpected(back_end.error());
     }
+    // A recording that cannot be written is an error of write. Only now: a back-end that was spawned has its own.
+    (void)::signal(SIGPIPE, SIG_IGN);
+    (void)::signal(SIGXFSZ, SIG_IGN);
     Progress bar("replaying");
     replay::ReplayOptions replay_options;
     replay_options.time_scale = time_scale;
@@ -182,16 +221,13 @@ Result<replay::Report> drive(const Options& options, const replay::TracePreview&
     }();
     bar.clear();
     if (!result) {
-        return result;
+        return tl::unexpected(result.error());
     }
     back_end->collect(result->back_end);
     if (*recorder) {
         (*recorder)->close_session({{"reason", "replay ended"}});
-        if (const auto written = (*recorder)->finish(); !written) {
-            return tl::unexpected(written.error());
-        }
     }
-    return result;
+    return Outcome{std::move(*result), *recorder ? (*recorder)->finish() : Status{}};
 }
 
 ExitStatus run(const Options& options) {
@@ -203,7 +239,7 @@ ExitStatus run(const Options& options) {
         return usage_error("give either --backend ENDPOINT or --spawn 'COMMAND'");
     }
     if (!(options.timeout > 0) || options.timeout > 86400) {
-        return usage_error("--timeout needs seconds between 0 and 86400");
+        return usage_error("--timeout needs seconds, more than 0 and at most 86400");
     }
     for (const std::string& output : {options.recording, options.report}) {
         if (const auto kept = keep_input(options.trace, output); !kept) {
@@ -216,19 +252,21 @@ ExitStatus run(const Options& options) {
         return trace.error().code == ErrorCode::usage ? report(name, trace.error())
                                                       : report_input(name, options.trace, trace.error());
     }
+    auto report_file = ReportFile::create(options.report);
+    if (!report_file) {
+        return report(name, report_file.error());
+    }
     const milliseconds timeout(static_cast<std::int64_t>(options.timeout * 1000));
-    const auto result = drive(options, *trace, *time_scale, timeout);
-    if (!result) {
-        return report(name, result.error());
+    const auto outcome = drive(options, *trace, *time_scale, timeout);
+    if (!outcome) {
+        return report(name, outcome.error());
     }
-    const std::string json = replay::to_json(*result);
-    fmt::print("{}{}", options.json ? json : replay::to_text(*result), options.json ? "\n" : "");
-    if (!options.report.empty()) {
-        if (const auto written = write_file(options.report, json); !written) {
-            return report(name, written.error());
-        }
+    const std::string json = replay::to_json(outcome->result);
+    fmt::print("{}{}", options.json ? json : replay::to_text(outcome->result), options.json ? "\n" : "");
+    if (const auto written = report_file->write(json); !written) {
+        return report(name, written.error());
     }
-    return exit_status(*result);
+    return outcome->recorded ? exit_status(outcome->result) : report(name, outcome->recorded.error());
 }
 
 std::function<ExitStatus()> configure(CLI::App& app) {
@@ -247,7 +285,7 @@ std::function<ExitStatus()> configure(CLI::App& app) {
            "FACTORx: recorded distances times FACTOR, 0.5x is twice as fast")
         ->option_text("recorded|max|FACTORx");
     app.add_option("--session", options->session, "Number of the session to replay (default: the first)")
-        ->check(CLI::PositiveNumber)
+        ->check(whole_number_from(1))
         ->option_text("N");
     app.add_option("--timeout", options->timeout, "Seconds without progress after which the back-end counts as hung")
         ->option_text("SECONDS=10");

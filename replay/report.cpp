@@ -180,7 +180,7 @@ std::string to_text(const Report& report) {
                             divergence.subject, what);
     }
     if (report.divergence_count > shown) {
-        text += fmt::format("... and {} divergences more\n", report.divergence_count - shown);
+        text += fmt::format("... and {} more\n", report.divergence_count - shown);
     }
     text += fmt::format("back-end: {}\n", describe(report.back_end));
     return text;

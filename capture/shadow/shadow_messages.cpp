@@ -136,8 +136,8 @@ Replacement ShadowMessages::give_back(const HeldMessage& message, std::vector<Ou
         replacement.messages = return_.stop(queues_.running());
         (void)recorder_.record(
             session_, trace::NoteRecord{Severity::warning, trace::no_queue,
-                                        fmt::format("shadow: {} queues are stopped at the back-end before the next "
-                                                    "message of the front-end goes out: {}",
+                                        fmt::format("shadow: the queues with shadow rings ({}) are stopped at the "
+                                                    "back-end before the next message of the front-end goes out: {}",
                                                     queues_.running().size(), why_not_)});
     }
     replacement.ask_again = !return_.all_stopped();

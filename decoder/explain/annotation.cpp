@@ -250,8 +250,10 @@ void Annotator::annotate_chain(const trace::Record& record, const trace::ChainRe
             out.context = std::move(contexts[i]);
         }
         describe_buffers(entry.descriptors.empty() ? out.context.descriptors : entry.descriptors, out);
-        if (entry.state == trace::ChainEntry::State::used && out.context.available_sequence != 0) {
-            out.latency = elapsed(out.context.available_time, trace::time_of(record, i));
+        const std::int64_t time = trace::time_of(record, i);
+        const bool paired = entry.state == trace::ChainEntry::State::used && out.context.available_sequence != 0;
+        if (paired && time != out.context.available_time) {  // equal: one look saw both, and not how long it took
+            out.latency = elapsed(out.context.available_time, time);
         }
     }
     if (annotation_.device == 0) {

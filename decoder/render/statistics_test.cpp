@@ -57,6 +57,21 @@ TEST_F(StatisticsText, ShowsLatenciesByRequestAndTheirHistogram) {
     EXPECT_THAT(text(), Not(HasSubstr("lost")));
 }
 
+TEST_F(StatisticsText, TellsNoTimeOfWhatOneLookSawAvailableAndUsed) {
+    trace_.start_block_device();
+    trace::ChainEntry offered = block_write(0, 2048, 512);
+    trace::ChainEntry done = block_write_done(0, 0);
+    trace_.add(trace::ChainRecord{0, {}, {offered, done}});
+    for (const trace::Record& record : trace_.records) {
+        statistics_.add(annotator_.annotate(record), annotator_.tracker());
+    }
+    statistics_.finish();
+    EXPECT_THAT(text(), HasSubstr("not timed             1 of 1 chains: they were not seen before they were used"));
+    EXPECT_THAT(text(), HasSubstr("  OUT "));
+    EXPECT_THAT(text(), Not(HasSubstr("0ns")));
+    EXPECT_EQ(object()["sessions"][0]["queues"][0]["latency"]["count"], 0);
+}
+
 TEST_F(StatisticsText, OfATraceWithoutQueuesIsEmpty) {
     EXPECT_EQ(text(), "");
     EXPECT_EQ(object(), json({{"sessions", json::array()}}));

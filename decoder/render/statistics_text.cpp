@@ -134,14 +134,25 @@ void append_call_delay(Page& page, const QueueStatistics& queue) {
                           time_text(delays.percentile(0.99)), time_text(delays.largest())));
 }
 
+// Used before anybody had seen them, or in the look that saw them first.
+void append_untimed(Page& page, const ChainStatistics& all) {
+    if (const std::uint64_t timed = all.latency.count(); timed < all.used) {
+        page.line("not timed", fmt::format("{} of {} chains: they were not seen before they were used",
+                                           grouped(all.used - timed), grouped(all.used)));
+    }
+}
+
 void append_queue(Page& page, std::uint16_t number, const QueueStatistics& queue) {
     page.title(fmt::format("  queue {}", number));
     append_totals(page, queue);
     append_notifications(page, "kicks", queue.kicks);
     append_notifications(page, "calls", queue.calls);
     append_call_delay(page, queue);
-    if (!queue.all.latency.empty()) {
+    append_untimed(page, queue.all);
+    if (queue.all.used != 0) {
         append_latencies(page, queue);
+    }
+    if (!queue.all.latency.empty()) {
         append_histogram(page, queue.all.latency);
     }
 }

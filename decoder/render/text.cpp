@@ -148,7 +148,8 @@ void append_chain(std::string& out, const Style& style, const trace::ChainRecord
         fmt::format_to(end_of(out), "  {} buffers: {} readable, {} writable", known.buffers.size(),
                        known.readable_total, known.writable_total);
     } else {
-        style.append(out, Tone::doubtful, used ? "  made available before the trace saw it" : "  no descriptors known");
+        style.append(out, Tone::doubtful,
+                     used ? "  no such chain is open, as far as was seen" : "  no descriptors known");
     }
     if (used) {
         fmt::format_to(end_of(out), "  wrote {}", entry.used_length);

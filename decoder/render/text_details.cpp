@@ -216,8 +216,8 @@ void chain_details(Details& details, const trace::ChainRecord& record, std::size
         details.line("used length", fmt::format("{}", entry.used_length));
         const std::uint64_t available = known.context.available_sequence;
         details
-            .line("made available",
-                  available == 0 ? std::string("before the trace saw it") : fmt::format("record {}", available))
+            .line("made available", available == 0 ? std::string("not seen, or used by an earlier record")
+                                                   : fmt::format("record {}", available))
             .record = available;
     }
     if (known.descriptors_known) {

@@ -36,6 +36,18 @@ Result<FileDescriptor> stream_socket() {
     return socket;
 }
 
+// Follows links also where what they point to is still to be created.
+std::filesystem::path real_path(std::filesystem::path path) {
+    namespace fs = std::filesystem;
+    constexpr int most_links = 40;  // as the kernel has it
+    std::error_code error;
+    for (int i = 0; i < most_links && fs::is_symlink(fs::symlink_status(path, error)); ++i) {
+        path = path.parent_path() / fs::read_symlink(path, error);
+    }
+    const auto found = fs::weakly_canonical(path, error);
+    return error ? path.lexically_normal() : found;
+}
+
 // Left behind by a process that died: nobody answers there.
 Status remove_stale_socket(const std::string& path) {
     struct stat status {};
@@ -89,11 +101,6 @@ bool is_same_socket(const Endpoint& a, const Endpoint& b) {
     if (inherited || b.kind == Endpoint::Kind::inherited) {
         return a.kind == b.kind && a.number == b.number;
     }
-    const auto real_path = [](const std::string& path) {
-        std::error_code error;
-        const auto found = std::filesystem::weakly_canonical(path, error);
-        return error ? std::filesystem::path(path).lexically_normal() : found;
-    };
     return real_path(a.path) == real_path(b.path);
 }
 

@@ -35,6 +35,27 @@ TEST(Endpoint, RefusesASchemeThatItDoesNotKnow) {
     }
 }
 
+TEST(Endpoint, IsTheSameSocketByWhateverPath) {
+    namespace fs = std::filesystem;
+    const fs::path folder = fresh_path("vutrace-same-");
+    fs::create_directories(folder / "real");
+    fs::create_directory_symlink("real", folder / "link");
+    fs::create_symlink("socket", folder / "real/other");  // to what is still to be created
+    fs::create_symlink("other", folder / "real/another");
+    fs::create_symlink("round", folder / "real/round");
+    const auto listen = [&](const char* path) {
+        return Endpoint{Endpoint::Kind::listen, (folder / path).string(), -1};
+    };
+    const Endpoint socket = listen("real/socket");
+    for (const char* same : {"real/socket", "link/socket", "real/../link/socket", "real/other", "link/another"}) {
+        EXPECT_TRUE(is_same_socket(socket, listen(same))) << same;
+    }
+    for (const char* different : {"socket", "real/sockets", "real/round"}) {
+        EXPECT_FALSE(is_same_socket(socket, listen(different))) << different;
+    }
+    fs::remove_all(folder);
+}
+
 TEST(Listener, CreatesAPrivateSocketAndRemovesItAgain) {
     const std::string path = fresh_path("vutrace-listener-");
     {

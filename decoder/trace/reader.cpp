@@ -50,7 +50,16 @@ struct Assembly {
 };
 
 Error torn_header(std::uint64_t size) {
-    return {ErrorCode::torn, "the file ends inside its header", size, 0};
+    return {ErrorCode::torn, size == 0 ? "the file is empty" : "the file ends inside its header", size, 0};
+}
+
+Error not_a_trace(const std::string& what) {
+    return {ErrorCode::bad_input, fmt::format("this is no trace of vutrace: {}", what), 0, 0};
+}
+
+std::string name_of_link_type(int type) {
+    const char* const name = pcap_datalink_val_to_name(type);
+    return name == nullptr ? fmt::format("link type {}", type) : fmt::format("link type {}, {}", type, name);
 }
 
 }  // namespace
@@ -82,6 +91,13 @@ struct Reader::State {
 Status Reader::State::open() {
     const ByteView start = input->start();
     position = start.size();
+    if (start.empty() && input->problem()) {  // compressed, and broken or cut off before its first byte
+        if (input->problem()->code != ErrorCode::torn) {
+            return tl::unexpected(not_a_trace(input->problem()->text));
+        }
+        problems.torn = *input->problem();
+        return {};
+    }
     if (start.size() < file_header_size && std::equal(start.begin(), start.end(), file_header().begin())) {
         problems.torn = torn_header(start.size());
         return {};
@@ -95,12 +111,11 @@ Status Reader::State::open() {
     if (!pcap) {
         std::fclose(stream);
         return input->problem() ? Status(tl::unexpected(*input->problem()))
-                                : fail(ErrorCode::bad_input, fmt::format("not a trace: {}", text.data()), 0);
+                                : Status(tl::unexpected(not_a_trace(fmt::format("not even pcap ({})", text.data()))));
     }
     if (pcap_datalink(pcap.get()) != link_type) {
-        return fail(ErrorCode::bad_input,
-                    fmt::format("not a trace: the link type is {} instead of {}", pcap_datalink(pcap.get()), link_type),
-                    0);
+        return tl::unexpected(not_a_trace(
+            fmt::format("a pcap file of something else ({})", name_of_link_type(pcap_datalink(pcap.get())))));
     }
     position = tell();
     return {};

@@ -427,5 +427,28 @@ TEST_F(ReaderTest, ACompressedTraceThatEndsEarlyOrIsDamagedIsTorn) {
     EXPECT_EQ(damaged.records.size(), 2000U);
 }
 
+TEST_F(ReaderTest, SaysWhyThereIsNothingToRead) {
+    test::write_trace(path(), test::sample_bodies());
+    const Bytes compressed = compress(test::read_file(path()));
+    for (const auto& [bytes, why] : {std::pair{Bytes{}, "empty"},
+                                     std::pair{Bytes(compressed.begin(), compressed.begin() + 20), "inside a frame"}}) {
+        const auto contents = read(bytes);
+        ASSERT_TRUE(contents.problems.torn);
+        EXPECT_EQ(contents.problems.torn->code, ErrorCode::torn);
+        EXPECT_NE(contents.problems.torn->text.find(why), std::string::npos) << contents.problems.torn->text;
+    }
+    Bytes ethernet(file_header_size);
+    std::copy(file_header().begin(), file_header().end(), ethernet.begin());
+    store(MutableByteView(ethernet), 20, std::uint32_t{1});
+    for (const auto& [bytes, why] : {std::pair{Bytes(100, std::byte{'x'}), "zstd"}, std::pair{ethernet, "EN10MB"}}) {
+        test::write_file(folder_.file("other.pcap.zst"), bytes == ethernet ? compress(ethernet) : bytes);
+        const auto reader = Reader::open(folder_.file("other.pcap.zst"));
+        ASSERT_FALSE(reader);
+        EXPECT_EQ(reader.error().code, ErrorCode::bad_input);
+        EXPECT_NE(reader.error().text.find("no trace of vutrace"), std::string::npos) << reader.error().text;
+        EXPECT_NE(reader.error().text.find(why), std::string::npos) << reader.error().text;
+    }
+}
+
 }  // namespace
 }  // namespace vutrace::trace

@@ -56,13 +56,14 @@ TEST(DemoBackEnd, WaitsWhereItMayOpenNothingMoreAndServesWhenItMay) {
 TEST(Demo, WorksOnRingsOfBothLayouts) {
     for (const std::string& ring : {std::string("split"), std::string("packed")}) {
         const Folder folder;
-        const Outcome demo = run("demo -o " + folder.path("demo") + " --ring " + ring);
+        const std::string kept = folder.path("it's a demo");
+        const Outcome demo = run("demo -o \"" + kept + "\" --ring " + ring);
         EXPECT_EQ(demo.status, 0) << demo.errors;
         EXPECT_NE(demo.output.find("400 submitted, 400 completed, 0 diverged"), std::string::npos) << demo.output;
         EXPECT_NE(demo.output.find("are equal"), std::string::npos) << demo.output;
-        const Outcome info = run("info " + folder.path("demo/demo.pcap"));
+        const Outcome info = run("info \"" + kept + "/demo.pcap\"");
         EXPECT_EQ(info.output.find("RING_PACKED") != std::string::npos, ring == "packed") << info.output;
-        const Outcome check = run("check " + folder.path("demo/demo.pcap"));
+        const Outcome check = run("check \"" + kept + "/demo.pcap\"");
         EXPECT_EQ(check.status, 0) << check.output;
     }
 }

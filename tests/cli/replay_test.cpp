@@ -9,8 +9,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <sys/stat.h>
 
 #include <chrono>
+#include <filesystem>
 #include <optional>
 #include <thread>
 
@@ -106,6 +108,36 @@ TEST_F(ReplayTest, RefusesEndpointsThatMakeNoSense) {
     EXPECT_EQ(replay("--backend ./no:socket --timeout 0.05").status, 4) << "a path";
 }
 
+TEST_F(ReplayTest, RefusesNumbersInWordsThatHelp) {
+    EXPECT_THAT(replay("--session 0 --backend ./nobody").errors, HasSubstr("'0' is no whole number from 1 on"));
+    for (const std::string seconds : {"0", "-1", "86401", "nan"}) {
+        const Outcome outcome = replay("--backend ./nobody --timeout " + seconds);
+        EXPECT_EQ(outcome.status, 2) << seconds;
+        EXPECT_THAT(outcome.errors, HasSubstr("more than 0 and at most 86400")) << seconds;
+    }
+}
+
+TEST_F(ReplayTest, DoesNotBeginWhereItsReportCannotBeWritten) {
+    const Outcome outcome = replay_against(options(), "--report " + folder_.path("missing/report.json"));
+    EXPECT_EQ(outcome.status, 4);
+    EXPECT_THAT(outcome.errors, HasSubstr("cannot create the report"));
+    EXPECT_EQ(outcome.output, "") << "a replay took place";
+}
+
+TEST_F(ReplayTest, TellsItsResultWhereItsRecordingFails) {
+    const std::string pipe = folder_.path("pipe");
+    ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+    std::thread reader([&pipe] {  // goes away when the trace has begun
+        std::ifstream(pipe).get();
+    });
+    const Outcome outcome = replay_against(options(), "-w " + pipe + " --report " + folder_.path("report.json"));
+    reader.join();
+    EXPECT_EQ(outcome.status, 4) << outcome.errors;
+    EXPECT_THAT(outcome.errors, HasSubstr("cannot write to the trace"));
+    EXPECT_THAT(outcome.output, HasSubstr("50 completed, 0 diverged"));
+    EXPECT_EQ(json::parse(read_file(folder_.path("report.json")))["chains_completed"], 50);
+}
+
 TEST_F(ReplayTest, NamesTheFieldsThatDiffer) {
     auto other = options(4U << 20U);  // another capacity
     other.read_only = true;           // and another feature
@@ -114,6 +146,9 @@ TEST_F(ReplayTest, NamesTheFieldsThatDiffer) {
     EXPECT_THAT(outcome.output, HasSubstr("reply of GET_FEATURES: features: extra RO"));
     EXPECT_THAT(outcome.output, HasSubstr("reply of GET_CONFIG: configuration.capacity: expected 16384, got 8192"));
     const json report = json::parse(read_file(folder_.path("report.json")));
+    EXPECT_EQ(std::filesystem::status(folder_.path("report.json")).permissions(),
+              std::filesystem::perms::owner_read | std::filesystem::perms::owner_write)
+        << "it quotes guest memory";
     std::size_t named = 0;
     for (const json& divergence : report["divergences"]) {
         EXPECT_FALSE(divergence["expected"].get<std::string>().empty());
