@@ -30,8 +30,9 @@ struct Column {
     const char* hint;
 };
 constexpr std::array<Column, 3> columns{{
-    {"name", QT_TRANSLATE_NOOP("vutrace::gui::FilterBar",
-                               "the column Name is  request  of messages,  state  of chains and  fd  of notifications")},
+    {"name",
+     QT_TRANSLATE_NOOP("vutrace::gui::FilterBar",
+                       "the column Name is  request  of messages,  state  of chains and  fd  of notifications")},
     {"no", QT_TRANSLATE_NOOP("vutrace::gui::FilterBar", "the column No. is  seq")},
     {"number", QT_TRANSLATE_NOOP("vutrace::gui::FilterBar", "the column No. is  seq")},
 }};

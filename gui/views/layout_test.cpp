@@ -53,10 +53,8 @@ TEST_F(ColumnFitterTest, TheWidestColumnGivesWaySoThatAllAreInSight) {
 
 TEST_F(ColumnFitterTest, NamesComeFirst) {
     const QString name(20, QLatin1Char('m'));
-    model_.set_rows(rows_of({{{name, QString(90, QLatin1Char('m')), QString(30, QLatin1Char('m'))},
-                              render::Tone::plain,
-                              0,
-                              {}}}));
+    model_.set_rows(
+        rows_of({{{name, QString(90, QLatin1Char('m')), QString(30, QLatin1Char('m'))}, render::Tone::plain, 0, {}}}));
     show(500);
     const int whole = view_.fontMetrics().horizontalAdvance(name);
     EXPECT_LT(width(0), whole);

@@ -142,9 +142,8 @@ TEST_F(WindowTest, AFilterThatPicksNothingSaysSo) {
     open();
     type_filter("queue == 77");
     ASSERT_TRUE(wait([this] { return !model().is_filtering(); }));
-    EXPECT_TRUE(wait([this] {
-        return testing::painted_texts(records()).contains(QStringLiteral("No record matches the filter"));
-    }));
+    EXPECT_TRUE(wait(
+        [this] { return testing::painted_texts(records()).contains(QStringLiteral("No record matches the filter")); }));
     window_->filter_bar().edit()->clear();
     EXPECT_FALSE(testing::painted_texts(records()).contains(QStringLiteral("No record matches the filter")));
 }

@@ -27,10 +27,10 @@ constexpr std::array<int, RecordsModel::column_count> column_widths{2, 6, 14, 7,
 // Of the widest that the format gives in this trace, as far as it is read.
 int MainWindow::time_width() const {
     const auto overview = document_->overview();
-    const QString last = QString::fromStdString(
-        model_->time_format() == TimeFormat::absolute
-            ? render::absolute_time_text(overview->end_time)
-            : render::seconds_text(explain::elapsed(overview->start_time, overview->end_time)));
+    const QString last =
+        QString::fromStdString(model_->time_format() == TimeFormat::absolute
+                                   ? render::absolute_time_text(overview->end_time)
+                                   : render::seconds_text(explain::elapsed(overview->start_time, overview->end_time)));
     const int usual = column_widths[RecordsModel::time] * fontMetrics().averageCharWidth() + 14;
     return std::max(usual, fontMetrics().horizontalAdvance(last) + 20);
 }
