@@ -11,6 +11,7 @@ namespace vutrace::gui {
 namespace {
 
 constexpr int fewest_characters = 12;
+constexpr int fewest_beside_names = 8;  // of times and counts
 
 struct Width {
     int least{0};   // of the title and the beginning of a cell
@@ -61,7 +62,8 @@ void ColumnFitter::fit() {
     const bool stretches = header.stretchLastSection();
     header.setStretchLastSection(false);
     std::vector<Width> widths;
-    const int fewest = fewest_characters * view_.fontMetrics().averageCharWidth();
+    const int characters = kept_whole_ < 0 ? fewest_characters : fewest_beside_names;
+    const int fewest = characters * view_.fontMetrics().averageCharWidth();
     for (int column = 0; column < header.count(); ++column) {
         view_.resizeColumnToContents(column);
         const int wanted = header.isSectionHidden(column) ? 0 : header.sectionSize(column);

@@ -16,7 +16,8 @@ class ColumnFitter final : public QObject {
   public:
     explicit ColumnFitter(QTreeView& view);
 
-    // The others give way before this one does, which may take half of the view where even that is too little.
+    // The others give way before this one does, to eight characters and their titles; it may take half of the view
+    // where even that is too little.
     void keep_whole(int column);
     void fit();
 

@@ -165,6 +165,7 @@ void FilterBar::show_problem(const std::optional<filter::Problem>& problem) {
     } else {
         problem_->clear();
     }
+    pending_->setText(problem ? tr("Not applied") : tr("Not applied: press Return"));
     QInputMethodEvent event(QString(), attributes);
     edit_->event(&event);
     problem_->setVisible(problem.has_value());
