@@ -12,6 +12,7 @@
 #include <charconv>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 
@@ -82,6 +83,12 @@ class ReportFile {
     explicit ReportFile(const std::string& path) : path_(path) {
         if (!path.empty()) {
             file_.open(path);
+            std::error_code ignored;  // what is no file keeps its mode
+            if (std::filesystem::is_regular_file(path, ignored)) {
+                // It quotes bytes of the guest's memory, as the trace has them.
+                std::filesystem::permissions(
+                    path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, ignored);
+            }
         }
     }
     std::string path_;

@@ -211,13 +211,13 @@ std::vector<std::string> describe_doubts(const TracePreview& preview) {
     for (const Proof proof : {Proof::late, Proof::partial, Proof::absent}) {
         if (const auto chains = count(preview.available_by_proof, proof); chains != 0) {
             lines.push_back(
-                fmt::format("of {} offered chains, {} have content that is {}: the replay may send other "
+                fmt::format("of {} offered chains, {} with content that is {}: the replay may send other "
                             "bytes than the guest did",
                             total(preview.available_by_proof), chains, name_of(proof)));
         }
         if (const auto chains = count(preview.used_by_proof, proof); chains != 0) {
             lines.push_back(
-                fmt::format("of {} completions, {} have content that is {}: differences in their bytes are counted "
+                fmt::format("of {} completions, {} with content that is {}: differences in their bytes are counted "
                             "as doubtful, not as divergences",
                             total(preview.used_by_proof), chains, name_of(proof)));
         }

@@ -12,6 +12,11 @@ std::uint64_t depth_of(const session::SessionState& state, const session::QueueP
     return state.ended ? 0 : queue.open.size();
 }
 
+// 0 once the session is closed: nobody maps its regions any more.
+std::uint64_t epoch_of(const session::SessionState& state) noexcept {
+    return state.ended ? 0 : state.device.epoch();
+}
+
 LaneKind lane_of(Channel channel) noexcept {
     switch (channel) {
         case Channel::front_end:
@@ -46,7 +51,7 @@ void Observer::start_at(const explain::Annotator& before) {
     known_.clear();
     for (const auto& [number, state] : before.tracker().sessions()) {
         if (const auto group = lanes_->find({number, trace::no_queue})) {
-            known(*group).epoch = state.device.epoch();
+            known(*group).epoch = epoch_of(state);
         }
         for (const auto& [index, queue] : state.queues) {
             if (const auto group = lanes_->find({number, index})) {
@@ -143,10 +148,11 @@ void Observer::observe_chains(const explain::Annotation& annotation, const trace
 
 void Observer::observe_state(const trace::Record& record, const session::SessionState& state, Out& out) {
     const auto session = lanes_->find({record.session, trace::no_queue});
-    if (session && known(*session).epoch != state.device.epoch()) {
-        known(*session).epoch = state.device.epoch();
+    const std::uint64_t epoch = epoch_of(state);
+    if (session && known(*session).epoch != epoch) {
+        known(*session).epoch = epoch;
         out.push_back(mark_of(record, Lanes::lane(*session, LaneKind::memory)));
-        out.back().value = state.device.epoch();
+        out.back().value = epoch;
     }
     for (const auto& [index, queue] : state.queues) {
         const auto group = lanes_->find({record.session, index});

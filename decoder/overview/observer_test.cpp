@@ -129,12 +129,23 @@ TEST_F(ObserverTest, EpochsGapsAndNotificationsHaveTheirLanes) {
     EXPECT_TRUE(of(LaneKind::session).back().bad);
 }
 
+TEST_F(ObserverTest, TheMemoryEpochEndsWithTheSession) {
+    BlockSession::start(builder_);
+    builder_.add(trace::SessionRecord{trace::SessionRecord::Kind::closed, {}});
+    builder_.add(trace::NoteRecord{trace::NoteRecord::Severity::info, trace::no_queue, "still here"});
+    observe();
+    EXPECT_THAT(values(LaneKind::memory), ElementsAre(1, 2, 0));
+    EXPECT_EQ(of(LaneKind::memory).back().row, builder_.last_sequence() - 1);
+}
+
 TEST_F(ObserverTest, FromTheMiddleItSeesWhatItSeesFromTheBeginning) {
     BlockSession::start(builder_);
     builder_.chains(0, {offer(0), offer(1)});
     builder_.request(R::RESET_OWNER);
     BlockSession::add_regions(builder_);
     builder_.chains(0, {offer(2)});
+    builder_.add(trace::SessionRecord{trace::SessionRecord::Kind::closed, {}});
+    builder_.add(trace::NoteRecord{trace::NoteRecord::Severity::info, trace::no_queue, "still here"});
     observe();
     for (std::size_t from = 1; from < builder_.records().size(); ++from) {
         explain::Annotator annotator;

@@ -36,7 +36,7 @@ inline constexpr FieldLayout device_status[] = {
 };
 inline constexpr FieldLayout device_state_reply[] = {
     named_number(bits("error", 0, 8, "result of the request"), success, "failure"),
-    bits("no_descriptor", 8, 1, "1: the descriptor of the request is used"),
+    bits("no_descriptor", 8, 1, "set where the descriptor of the request is used"),
     reserved(bits("reserved", 9, 55, "must be 0")),
 };
 inline constexpr FieldLayout mac[] = {
@@ -44,16 +44,16 @@ inline constexpr FieldLayout mac[] = {
     padding(6, 2),
 };
 inline constexpr FieldLayout vring_descriptor[] = {
-    bits("index", 0, 8, "queue"),
-    bits("no_descriptor", 8, 1, "1: no descriptor comes along, the ring is polled"),
+    bits("index", 0, 8, "number of the queue"),
+    bits("no_descriptor", 8, 1, "set where no descriptor comes along: the ring is polled"),
     reserved(bits("reserved", 9, 55, "must be 0")),
 };
 inline constexpr FieldLayout vring_state[] = {
-    number("index", 0, 4, "queue"),
+    number("index", 0, 4, "number of the queue"),
     number("num", 4, 4, "size, base, enable or endianness, as the request says"),
 };
 inline constexpr FieldLayout vring_address[] = {
-    number("index", 0, 4, "queue"),
+    number("index", 0, 4, "number of the queue"),
     flags(number("flags", 4, 4, "bit 0: log writes to the used ring"), vring_flags),
     address("descriptor", 8, "descriptor table, or the packed ring"),
     address("used", 16, "used ring, or the device event suppression area"),

@@ -141,8 +141,17 @@ void judge_split_slots(RingView& view) {
     }
 }
 
-// What stands in the rings and cannot be meant. Slots that no entry of this session reached are not judged: they may
-// hold anything.
+// Indices are free-running: of what they leave open the fewest. A used index that lags behind the base, by what was in
+// flight when the queue started, tells of none.
+std::uint64_t used_since(std::uint16_t base, const RingView& view) {
+    const auto since = static_cast<std::uint16_t>(view.used_index.value_or(base) - base);
+    const std::uint64_t indices = std::uint64_t{1} << 16U;
+    return since > indices - view.layout->size ? 0
+                                               : std::min<std::uint64_t>({since, view.chains_used, view.layout->size});
+}
+
+// What stands in the rings and cannot be meant. Slots that no entry since the queue started reached are not judged:
+// they may hold anything.
 void find_problems(RingView& view) {
     const std::uint32_t size = view.layout->size;
     const auto add = [&](std::string text) {
@@ -159,8 +168,7 @@ void find_problems(RingView& view) {
                             chain_problem_text(chain.problem)));
         }
     }
-    const std::uint64_t seen = std::min<std::uint64_t>(view.chains_used, size);
-    for (std::uint64_t back = 1; view.used_index && back <= seen; ++back) {
+    for (std::uint64_t back = 1; view.used_index && back <= view.used_since_start; ++back) {
         const auto index = static_cast<std::uint16_t>(*view.used_index - back);
         const auto& used = view.used_ring[index & (size - 1)];
         if (used && used->id >= size) {
@@ -258,6 +266,8 @@ RingView view_ring(const session::SessionState& state, std::uint32_t queue) {
         judge_slots(view);
         find_packed_problems(view);
     } else if (view.layout) {
+        view.used_since_start =
+            view.started ? used_since(static_cast<std::uint16_t>(state.device.ring_base(queue)), view) : 0;
         judge_split_slots(view);
         find_problems(view);
     }

@@ -116,6 +116,74 @@ TEST(Details, FieldsKnowTheirBytesAndWhatTheyMean) {
     });
 }
 
+TEST(Details, TheNumberOfAQueueRequestMeansWhatTheRequestSays) {
+    const auto meaning = [](FrontEndRequest request, const Bytes& payload, std::string_view field) {
+        TraceBuilder trace;
+        trace.request(request, payload);
+        std::string found = "missing";
+        look_at_last(trace.records, [&](const explain::Annotation& annotation) {
+            for (const Detail& detail : details_of(annotation, 0)) {
+                found = detail.name == field ? detail.meaning : found;
+            }
+        });
+        return found;
+    };
+    const Bytes state = protocol::serialise(protocol::VringState{0, 1});
+    EXPECT_EQ(meaning(FrontEndRequest::SET_VRING_BASE, state, "num"), "base: ring index at which the queue starts");
+    EXPECT_EQ(meaning(FrontEndRequest::SET_VRING_ENABLE, state, "num"), "1 enables the queue, 0 disables it");
+    EXPECT_EQ(meaning(FrontEndRequest::SET_VRING_ENABLE, state, "index"), "number of the queue");
+    EXPECT_EQ(meaning(FrontEndRequest::NET_SET_MTU, protocol::serialise_u64(1500), "value"), "") << "not “value” again";
+}
+
+std::string value_of(const std::vector<Detail>& details, std::string_view name) {
+    const auto found = std::find_if(details.begin(), details.end(), [&](const Detail& d) { return d.name == name; });
+    return found == details.end() ? "missing" : found->value;
+}
+
+TEST(Details, OfMemoryAreWhatItIsPartOfAndHowMuchOfItIsThere) {
+    TraceBuilder trace;
+    trace::MemoryRecord memory;
+    memory.part = trace::MemoryRecord::Part::used;
+    memory.queue = 2;
+    memory.address = 0x3000;
+    memory.content.add_literal(Bytes(4, std::byte{7}));
+    memory.content.add_missing(4);
+    trace.add(memory);
+    look_at_last(trace.records, [](const explain::Annotation& annotation) {
+        const auto details = details_of(annotation, 0);
+        EXPECT_EQ(value_of(details, "part"), "used");
+        EXPECT_EQ(value_of(details, "queue"), "2");
+        EXPECT_EQ(value_of(details, "address"), "0x3000");
+        EXPECT_EQ(value_of(details, "length"), "8 bytes");
+        EXPECT_EQ(value_of(details, "captured"), "4 bytes");
+        EXPECT_EQ(value_of(details, "content"), "late");
+    });
+}
+
+TEST(Details, OfNotificationsGapsAndNotesAreAllTheirFields) {
+    TraceBuilder trace;
+    trace.add(trace::EventRecord{trace::EventRecord::Kind::kick, 1, 3});
+    look_at_last(trace.records, [](const explain::Annotation& annotation) {
+        const auto details = details_of(annotation, 0);
+        EXPECT_EQ(value_of(details, "notification"), "kick");
+        EXPECT_EQ(value_of(details, "queue"), "1");
+        EXPECT_EQ(value_of(details, "count"), "3");
+    });
+    trace.add(trace::GapRecord{0, 5, 2, 4096, "too fast"});
+    look_at_last(trace.records, [](const explain::Annotation& annotation) {
+        const auto details = details_of(annotation, 0);
+        EXPECT_EQ(value_of(details, "chains"), "5");
+        EXPECT_EQ(value_of(details, "bytes"), "4,096");
+        EXPECT_EQ(value_of(details, "reason"), "too fast");
+    });
+    trace.add(trace::NoteRecord{trace::NoteRecord::Severity::warning, trace::no_queue, "slow"});
+    look_at_last(trace.records, [](const explain::Annotation& annotation) {
+        const auto details = details_of(annotation, 0);
+        EXPECT_EQ(value_of(details, "severity"), "warning");
+        EXPECT_EQ(value_of(details, "queue"), "missing") << "it is about none";
+    });
+}
+
 TEST(Details, AUsedChainNamesTheRecordThatMadeItAvailable) {
     TraceBuilder trace;
     trace.chain(block_write(3, 2048, 4096));

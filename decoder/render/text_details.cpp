@@ -47,6 +47,24 @@ class Details {
     std::vector<Detail> lines_;
 };
 
+// One payload serves requests that mean different things by its second number.
+std::string_view meaning_of(const protocol::Field& field, const explain::MessageAnnotation& message) {
+    struct Number {
+        std::string_view request;
+        std::string_view meaning;
+    };
+    constexpr std::array<Number, 5> numbers{
+        {{"SET_VRING_NUM", "size: descriptors of the queue"},
+         {"SET_VRING_BASE", "base: ring index at which the queue starts"},
+         {"GET_VRING_BASE", "base: ring index at which the queue stopped, in the reply"},
+         {"SET_VRING_ENABLE", "1 enables the queue, 0 disables it"},
+         {"SET_VRING_ENDIAN", "byte order: 0 is little-endian, 1 is big-endian"}}};
+    const auto found = std::find_if(numbers.begin(), numbers.end(), [&](const Number& number) {
+        return field.name == "num" && number.request == message.request;
+    });
+    return found != numbers.end() ? found->meaning : field.meaning == field.name ? "" : std::string_view(field.meaning);
+}
+
 void Details::field(const protocol::Field& field, const explain::Annotation& annotation, std::size_t depth) {
     std::string value;
     if (field.format == protocol::FieldFormat::bytes) {
@@ -55,7 +73,7 @@ void Details::field(const protocol::Field& field, const explain::Annotation& ann
         append_field_value(value, field);
     }
     Detail& detail = line(field.name.empty() ? "-" : field.name, value, depth);
-    detail.meaning = field.meaning;
+    detail.meaning = meaning_of(field, annotation.message);
     if (field.size != 0) {
         detail.bytes = {protocol::header_size + std::uint64_t{field.offset}, field.size};
     }
@@ -232,6 +250,23 @@ void chain_details(Details& details, const trace::ChainRecord& record, std::size
     }
 }
 
+void queue_line(Details& details, std::uint16_t queue) {
+    if (queue != trace::no_queue) {
+        details.line("queue", fmt::format("{}", queue));
+    }
+}
+
+void memory_details(Details& details, const trace::MemoryRecord& memory) {
+    details.line("part", trace::name_of(memory.part));
+    queue_line(details, memory.queue);
+    Detail& address = details.line("address", fmt::format("0x{:x}", memory.address));
+    address.meaning = trace::is_guest_memory(memory.part) ? "guest physical" : "offset in that part";
+    const std::uint64_t length = memory.content.size();
+    details.line("length", count_text(length, "byte")).bytes = {0, length};
+    details.line("captured", count_text(length - memory.content.missing(), "byte"));
+    details.line("content", trace::name_of(memory.proof)).meaning = "how sure it is that it is the owner's";
+}
+
 // At most `most` bytes as bytes.
 void append_content(std::string& out, const Style& style, const trace::Content& content, std::size_t most = SIZE_MAX) {
     std::size_t at = 0;
@@ -314,10 +349,26 @@ std::vector<Detail> details_of(const explain::Annotation& annotation, std::size_
         for (const auto& [key, value] : session->attributes) {
             details.line(printable(key), printable(value));
         }
-    } else if (std::holds_alternative<trace::MemoryRecord>(body)) {
+    } else if (const auto* event = std::get_if<trace::EventRecord>(&body)) {
+        details.line("notification", trace::name_of(event->kind));
+        queue_line(details, event->queue);
+        details.line("count", fmt::format("{}", event->count)).meaning = "notifications seen as one";
+    } else if (const auto* memory = std::get_if<trace::MemoryRecord>(&body)) {
+        memory_details(details, *memory);
         for (const auto& [label, text] : shared_area_lines(annotation.area)) {
             details.line(label, text);
         }
+    } else if (const auto* gap = std::get_if<trace::GapRecord>(&body)) {
+        queue_line(details, gap->queue);
+        const std::string_view least = gap->at_least ? "at the least" : "";
+        details.line("chains", grouped(gap->chains)).meaning = least;
+        details.line("records", grouped(gap->records)).meaning = least;
+        details.line("bytes", grouped(gap->bytes)).meaning = least;
+        details.line("reason", printable(gap->reason));
+    } else if (const auto* note = std::get_if<trace::NoteRecord>(&body)) {
+        details.line("severity", trace::name_of(note->severity));
+        queue_line(details, note->queue);
+        details.line("text", printable(note->text));
     }
     return std::move(details).take();
 }

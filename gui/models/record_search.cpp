@@ -18,9 +18,11 @@ RecordSearch search_for_answer(std::uint64_t sequence) {
 
 RecordSearch search_for_text(const QString& text, index::Direction direction,
                              const std::optional<filter::Filter>& filter) {
-    const QString nothing = direction == index::Direction::forward
-                                ? QCoreApplication::translate("RecordSearch", "“%1” is not found behind this record")
-                                : QCoreApplication::translate("RecordSearch", "“%1” is not found before this record");
+    const QString nothing =
+        direction == index::Direction::forward
+            ? QCoreApplication::translate("RecordSearch",
+                                          "“%1” is not found after this record: Shift+F3 looks before it")
+            : QCoreApplication::translate("RecordSearch", "“%1” is not found before this record: F3 looks after it");
     return {direction,
             [text, filter](const explain::Annotation& annotation, std::size_t entry) {
                 if (filter && !filter->matches(annotation, entry)) {

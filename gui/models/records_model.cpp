@@ -123,6 +123,7 @@ void RecordsModel::set_time_format(TimeFormat format) {
     if (rows_ > 0) {
         Q_EMIT dataChanged(index(0, time), index(rows_ - 1, time), {Qt::DisplayRole});
     }
+    Q_EMIT headerDataChanged(Qt::Horizontal, time, time);
 }
 
 void RecordsModel::set_findings(const std::vector<check::Finding>& findings) {
@@ -371,6 +372,9 @@ QVariant RecordsModel::headerData(int section, Qt::Orientation orientation, int 
         return {};
     }
     const ColumnText& texts = column_texts[static_cast<std::size_t>(section)];
+    if (section == time && role == Qt::DisplayRole && time_format_ != TimeFormat::relative) {
+        return time_format_ == TimeFormat::delta ? tr("Time (delta)") : tr("Time (UTC)");
+    }
     return role == Qt::DisplayRole   ? QVariant(tr(texts.title))
            : role == Qt::ToolTipRole ? QVariant(tr(texts.meaning))
                                      : QVariant();

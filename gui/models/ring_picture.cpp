@@ -60,9 +60,7 @@ void draw_used(const RingView& ring, std::uint32_t size, DrawnRing& drawn) {
     for (std::size_t i = 0; i < std::min<std::size_t>(size, ring.used_ring.size()); ++i) {
         drawn.slots[i] = ring.used_ring[i] ? SlotLook::driver : SlotLook::unknown;
     }
-    // What the device wrote as far as the trace saw it; what is older may be of before the queue began.
-    const std::uint64_t seen = std::min<std::uint64_t>(ring.chains_used, size);
-    for (std::uint64_t back = 1; ring.used_index && back <= seen; ++back) {
+    for (std::uint64_t back = 1; ring.used_index && back <= ring.used_since_start; ++back) {
         const auto slot = static_cast<std::uint16_t>(*ring.used_index - back) % size;
         if (slot < ring.used_ring.size() && ring.used_ring[slot]) {
             drawn.slots[slot] = ring.used_ring[slot]->id < size ? SlotLook::used : SlotLook::bad;

@@ -259,6 +259,24 @@ TEST_F(StateModelsTest, FeaturesHaveWhatEachSideSaid) {
     EXPECT_EQ(feature_rows(std::make_shared<const render::StateView>()).count, 0);
 }
 
+TEST_F(StateModelsTest, FeaturesThatNobodyAnsweredYetAreCountedAsSuch) {
+    using R = protocol::FrontEndRequest;
+    builder_.add(trace::SessionRecord{trace::SessionRecord::Kind::opened, {}});
+    builder_.request(R::GET_FEATURES);
+    builder_.reply(R::GET_FEATURES, protocol::serialise_u64(7));
+    EXPECT_EQ(feature_summary(*view()), QStringLiteral("3 offered, not answered yet."));
+    builder_.request(R::GET_PROTOCOL_FEATURES);
+    builder_.reply(R::GET_PROTOCOL_FEATURES, protocol::serialise_u64(3));
+    builder_.set(R::SET_PROTOCOL_FEATURES, std::uint64_t{1});
+    EXPECT_EQ(feature_summary(*view()),
+              QStringLiteral("1 accepted, 1 offered and not accepted. 3 offered, not answered yet."));
+}
+
+TEST_F(StateModelsTest, FeaturesOfWhichTheOfferWasNotSeenAreAcceptedNonetheless) {
+    builder_.set(protocol::FrontEndRequest::SET_FEATURES, std::uint64_t{7});
+    EXPECT_EQ(feature_summary(*view()), QStringLiteral("3 accepted, 0 offered and not accepted."));
+}
+
 TEST_F(StateModelsTest, RegionRowsAndTheMapAgreeOnTheirKeys) {
     add_rounds(1, true);
     const auto state = view();
@@ -392,6 +410,39 @@ TEST_F(StateModelsTest, WhatStoodInTheUsedRingBeforeIsNotTheDevices) {
     EXPECT_EQ(picture.rings[2].slots[0], SlotLook::used);
     EXPECT_EQ(picture.rings[2].slots[1], SlotLook::driver);
     EXPECT_EQ(picture.rings[2].slots[127], SlotLook::driver);
+}
+
+// Firmware uses a queue before the system does, at the same place.
+TEST_F(StateModelsTest, OnlyWhatTheDevicePutThereSinceTheQueueBeganIsDrawnAsUsed) {
+    add_rounds(3, false);
+    BlockSession::stop_queue(builder_, 0, 3);
+    EXPECT_EQ(draw_rings(view()->queues[0].ring).rings[2].slots[2], SlotLook::driver) << "the queue does not run";
+    trace::MemoryRecord zeros;
+    zeros.part = trace::MemoryRecord::Part::used;
+    zeros.queue = 0;
+    zeros.address = BlockSession::used;
+    zeros.content.add_zeros(4 + 8 * BlockSession::queue_size);
+    builder_.add(zeros);
+    BlockSession::start_queue(builder_);
+    builder_.chains(0, {BlockSession::write_request(4, 0, 0, 0x100000, Bytes(8))});
+    const auto used_slots = [this] {
+        const RingPicture picture = draw_rings(view()->queues[0].ring);
+        const auto& slots = picture.rings[2].slots;
+        return std::count(slots.begin(), slots.end(), SlotLook::used);
+    };
+    EXPECT_EQ(used_slots(), 0);
+    builder_.chains(0, {used_entry(4, 0, literal(Bytes(1)))});
+    EXPECT_EQ(used_slots(), 1);
+    EXPECT_EQ(draw_rings(view()->queues[0].ring).rings[2].slots[0], SlotLook::used);
+}
+
+TEST_F(StateModelsTest, AUsedIndexBehindTheBaseTellsOfNothingUsedSince) {
+    add_rounds(3, false);
+    BlockSession::stop_queue(builder_, 0, 5);
+    BlockSession::start_queue(builder_, 0, 5);
+    builder_.chains(0, {BlockSession::write_request(4, 5, 0, 0x100000, Bytes(8))}, {6, 0, 0, 3, 0, 0});
+    const auto& slots = draw_rings(view()->queues[0].ring).rings[2].slots;
+    EXPECT_EQ(std::count(slots.begin(), slots.end(), SlotLook::used), 0);
 }
 
 TEST_F(StateModelsTest, AMalformedChainIsDrawnAsSuch) {

@@ -180,22 +180,29 @@ TableRows feature_rows(const StatePointer& view) {
 }
 
 QString feature_summary(const render::StateView& view) {
-    std::size_t accepted = 0;
-    std::size_t missing = 0;
-    std::size_t wrong = 0;
+    using render::FeatureStanding;
+    std::map<FeatureStanding, std::size_t> counts;
     for (const auto* bits : {&view.features, &view.protocol_features}) {
         for (const render::FeatureBit& bit : *bits) {
-            accepted += bit.standing == render::FeatureStanding::accepted ? 1 : 0;
-            missing += bit.standing == render::FeatureStanding::missing ? 1 : 0;
-            wrong += bit.standing == render::FeatureStanding::never_offered ? 1 : 0;
+            ++counts[bit.standing];
         }
     }
-    if (view.features.empty() && view.protocol_features.empty()) {
+    if (counts.empty()) {
         return Words::tr("No features were offered or accepted so far.");
     }
-    QString text = Words::tr("%1 accepted, %2 offered and not accepted.").arg(accepted).arg(missing);
-    return wrong == 0 ? text
-                      : Words::tr("!! %1 accepted that were never offered.").arg(wrong) + QLatin1Char(' ') + text;
+    QStringList parts;
+    if (const std::size_t wrong = counts[FeatureStanding::never_offered]; wrong != 0) {
+        parts += Words::tr("!! %1 accepted that were never offered.").arg(wrong);
+    }
+    const std::size_t accepted = counts[FeatureStanding::accepted] + counts[FeatureStanding::offer_unknown];
+    const std::size_t missing = counts[FeatureStanding::missing];
+    if (accepted + missing != 0) {
+        parts += Words::tr("%1 accepted, %2 offered and not accepted.").arg(accepted).arg(missing);
+    }
+    if (const std::size_t open = counts[FeatureStanding::offered]; open != 0) {
+        parts += Words::tr("%1 offered, not answered yet.").arg(open);
+    }
+    return parts.join(QLatin1Char(' '));
 }
 
 QStringList region_titles() {

@@ -169,6 +169,12 @@ int StatisticsModel::columnCount(const QModelIndex& /*parent*/) const {
     return column_count;
 }
 
+// Of chains that were made available one cannot say that they are none of a kind that only the device decides.
+bool StatisticsModel::told_when_used(const Node& node) {
+    const ChainStatistics* chains = node.subject.chains;
+    return !node.subject.request.isEmpty() && chains != nullptr && chains->available == 0 && chains->used != 0;
+}
+
 QString StatisticsModel::text(const Node& node, int column) const {
     if (column == name) {
         return node.title;
@@ -181,7 +187,7 @@ QString StatisticsModel::text(const Node& node, int column) const {
     const Histogram& latency = chains->latency;
     switch (column) {
         case available:
-            return grouped(chains->available);
+            return told_when_used(node) ? QStringLiteral("—") : grouped(chains->available);
         case used:
             return grouped(chains->used);
         case to_device:
@@ -215,6 +221,9 @@ QString StatisticsModel::text(const Node& node, int column) const {
 QVariant StatisticsModel::data(const QModelIndex& index, int role) const {
     if (!checkIndex(index, CheckIndexOption::IndexIsValid)) {
         return {};
+    }
+    if (role == Qt::ToolTipRole && index.column() == available && told_when_used(nodes_[index.internalId()])) {
+        return tr("What these are was known only when the device had used them, such as packets that came in");
     }
     if (role == Qt::TextAlignmentRole) {
         const Qt::Alignment side = index.column() == name ? Qt::AlignLeft : Qt::AlignRight;

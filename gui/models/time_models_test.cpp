@@ -281,6 +281,21 @@ TEST_F(TimeModelsTest, StatisticsAreATreeOfQueuesAndRequests) {
     }
 }
 
+TEST_F(TimeModelsTest, WhatOnlyTheDeviceKnowsIsNotCountedAsNeverMadeAvailable) {
+    TraceDocument document(QStringLiteral(VUTRACE_SAMPLES "/qemu-7.2-dpdk-22.11-packed.pcap.zst"));
+    ASSERT_TRUE(QTest::qWaitFor([&] { return document.progress().complete; }, patience));
+    StatisticsModel model(document);
+    QSignalSpy counted(&model, &StatisticsModel::counted);
+    model.count(std::nullopt);
+    ASSERT_TRUE(counted.wait(patience));
+    const QModelIndex queue = model.index(0, 0, model.index(0, 0));
+    const QModelIndex packets = model.index(0, 0, queue);
+    EXPECT_EQ(packets.data().toString(), QStringLiteral("PACKET"));
+    EXPECT_EQ(packets.siblingAtColumn(StatisticsModel::available).data().toString(), QStringLiteral("—"));
+    EXPECT_FALSE(packets.siblingAtColumn(StatisticsModel::available).data(Qt::ToolTipRole).toString().isEmpty());
+    EXPECT_NE(queue.siblingAtColumn(StatisticsModel::available).data().toString(), QStringLiteral("—"));
+}
+
 TEST_F(TimeModelsTest, StatisticsCountWhatAFilterPicks) {
     StatisticsModel model(*document_);
     QSignalSpy counted(&model, &StatisticsModel::counted);

@@ -114,7 +114,7 @@ void BookmarksDock::add_menu(QMenuBar& bar, QMenu& views) {
     const auto add = [&](const QString& text, const QKeySequence& keys, void (BookmarksDock::*act)()) {
         connect(menu.addAction(text, keys), &QAction::triggered, this, act);
     };
-    add(tr("&Mark the record, or not any more"), QKeySequence(tr("Ctrl+B")), &BookmarksDock::toggle);
+    add(tr("&Mark or unmark the record"), QKeySequence(tr("Ctrl+B")), &BookmarksDock::toggle);
     add(tr("&Comment on the record …"), QKeySequence(tr("Ctrl+Shift+B")), &BookmarksDock::comment);
     menu.addSeparator();
     add(tr("&Next bookmark"), QKeySequence(tr("Alt+PgDown")), &BookmarksDock::next);
@@ -181,7 +181,7 @@ void BookmarksDock::go(std::uint64_t sequence, const QString& nothing) {
 }
 
 void BookmarksDock::next() {
-    go(model_ == nullptr ? 0 : model_->after(current_), tr("No bookmark is behind this record"));
+    go(model_ == nullptr ? 0 : model_->after(current_), tr("No bookmark is after this record"));
 }
 
 void BookmarksDock::previous() {

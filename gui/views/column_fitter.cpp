@@ -11,6 +11,7 @@ namespace vutrace::gui {
 namespace {
 
 constexpr int fewest_characters = 12;
+constexpr int fewest_beside_names = 8;  // of times and counts
 
 struct Width {
     int least{0};   // of the title and the beginning of a cell
@@ -48,6 +49,10 @@ ColumnFitter::ColumnFitter(QTreeView& view) : QObject(&view), view_(view) {
     });
 }
 
+void ColumnFitter::keep_whole(int column) {
+    kept_whole_ = column;
+}
+
 void ColumnFitter::fit() {
     QHeaderView& header = *view_.header();
     if (moved_by_hand_ || view_.model() == nullptr) {
@@ -57,12 +62,23 @@ void ColumnFitter::fit() {
     const bool stretches = header.stretchLastSection();
     header.setStretchLastSection(false);
     std::vector<Width> widths;
-    const int fewest = fewest_characters * view_.fontMetrics().averageCharWidth();
+    const int characters = kept_whole_ < 0 ? fewest_characters : fewest_beside_names;
+    const int fewest = characters * view_.fontMetrics().averageCharWidth();
     for (int column = 0; column < header.count(); ++column) {
         view_.resizeColumnToContents(column);
         const int wanted = header.isSectionHidden(column) ? 0 : header.sectionSize(column);
         const int title = header.isSectionHidden(column) ? 0 : header.sectionSizeHint(column);
         widths.push_back({std::max(title, std::min(wanted, fewest)), wanted});
+    }
+    if (kept_whole_ >= 0 && kept_whole_ < header.count()) {
+        int others = 0;
+        for (const Width& width : widths) {
+            others += width.least;
+        }
+        Width& kept = widths[static_cast<std::size_t>(kept_whole_)];
+        const int room = view_.viewport()->width();
+        const int left = std::max(room - (others - kept.least), room / 2);
+        kept.least = std::max(kept.least, std::min(kept.wanted, left));
     }
     const int limit = limit_for(widths, view_.viewport()->width());
     for (int column = 0; column < header.count(); ++column) {

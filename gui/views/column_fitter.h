@@ -16,6 +16,9 @@ class ColumnFitter final : public QObject {
   public:
     explicit ColumnFitter(QTreeView& view);
 
+    // The others give way before this one does, to eight characters and their titles; it may take half of the view
+    // where even that is too little.
+    void keep_whole(int column);
     void fit();
 
   protected:
@@ -23,6 +26,7 @@ class ColumnFitter final : public QObject {
 
   private:
     QTreeView& view_;
+    int kept_whole_{-1};
     bool fitting_{false};
     bool moved_by_hand_{false};
 };

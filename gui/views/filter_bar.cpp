@@ -2,13 +2,16 @@
 
 #include <QAbstractItemView>
 #include <QCompleter>
+#include <QHBoxLayout>
 #include <QInputMethodEvent>
 #include <QKeyEvent>
 #include <QLabel>
 #include <QStandardItemModel>
 #include <QTextCharFormat>
+#include <QToolButton>
 #include <QVBoxLayout>
 #include <algorithm>
+#include <array>
 
 namespace vutrace::gui {
 namespace {
@@ -21,11 +24,26 @@ qsizetype characters(const QByteArray& text, std::size_t bytes) {
     return QString::fromUtf8(text.left(static_cast<qsizetype>(bytes))).size();
 }
 
+// What the filter calls otherwise than the table does.
+struct Column {
+    const char* title;
+    const char* hint;
+};
+constexpr std::array<Column, 3> columns{{
+    {"name",
+     QT_TRANSLATE_NOOP("vutrace::gui::FilterBar",
+                       "the column Name is  request  of messages,  state  of chains and  fd  of notifications")},
+    {"no", QT_TRANSLATE_NOOP("vutrace::gui::FilterBar", "the column No. is  seq")},
+    {"number", QT_TRANSLATE_NOOP("vutrace::gui::FilterBar", "the column No. is  seq")},
+}};
+
 }  // namespace
 
 FilterBar::FilterBar(QWidget* parent)
     : QWidget(parent),
       edit_(new QLineEdit(this)),
+      pending_(new QLabel(tr("Not applied: press Return"), this)),
+      back_(new QToolButton(this)),
       problem_(new QLabel(this)),
       completer_(new QCompleter(this)),
       candidates_(new QStandardItemModel(this)) {
@@ -41,9 +59,18 @@ FilterBar::FilterBar(QWidget* parent)
     completer_->setCompletionMode(QCompleter::UnfilteredPopupCompletion);
     completer_->setWidget(edit_);
 
+    back_->setText(tr("Back to the filter"));
+    back_->hide();
+    pending_->hide();
+    connect(back_, &QToolButton::clicked, this, [this] { apply(QString(dropped_)); });
+
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(6, 4, 6, 2);
-    layout->addWidget(edit_);
+    auto* line = new QHBoxLayout();
+    line->addWidget(edit_, 1);
+    line->addWidget(pending_);
+    line->addWidget(back_);
+    layout->addLayout(line);
     layout->addWidget(problem_);
 
     connect(edit_, &QLineEdit::returnPressed, this, &FilterBar::enter);
@@ -53,6 +80,7 @@ FilterBar::FilterBar(QWidget* parent)
         complete();
     });
     connect(edit_, &QLineEdit::textChanged, this, [this](const QString& text) {
+        show_pending();
         if (text.isEmpty()) {
             enter();  // also by the button that clears
         }
@@ -72,6 +100,13 @@ void FilterBar::apply(const QString& text) {
     }
 }
 
+void FilterBar::drop() {
+    dropped_ = edit_->text();
+    edit_->clear();
+    back_->setToolTip(dropped_);
+    back_->setVisible(!dropped_.isEmpty());
+}
+
 QString FilterBar::problem() const {
     return problem_->text();
 }
@@ -80,6 +115,8 @@ void FilterBar::enter() {
     const QByteArray text = edit_->text().trimmed().toUtf8();
     if (text.isEmpty()) {
         show_problem(std::nullopt);
+        applied_.clear();
+        show_pending();
         Q_EMIT filter_entered(std::nullopt);
         return;
     }
@@ -87,9 +124,16 @@ void FilterBar::enter() {
     const auto filter = filter::Filter::compile(edit_->text().toStdString());
     if (filter) {
         completer_->popup()->hide();
+        back_->hide();
+        applied_ = edit_->text().trimmed();
+        show_pending();
         remember();
         Q_EMIT filter_entered(*filter);
     }
+}
+
+void FilterBar::show_pending() {
+    pending_->setVisible(edit_->text().trimmed() != applied_);
 }
 
 void FilterBar::check() {
@@ -111,12 +155,17 @@ void FilterBar::show_problem(const std::optional<filter::Problem>& problem) {
         format.setUnderlineColor(QColor(0xd5, 0x5e, 0x00));
         attributes.append({QInputMethodEvent::TextFormat, static_cast<int>(begin - edit_->cursorPosition()),
                            static_cast<int>(end - begin), format});
-        const QString hint = QString::fromStdString(problem->hint);
+        const QString word = edit_->text().mid(begin, end - begin).trimmed();
+        const auto column = std::find_if(columns.begin(), columns.end(), [&](const Column& one) {
+            return word.compare(QLatin1String(one.title), Qt::CaseInsensitive) == 0;
+        });
+        const QString hint = column == columns.end() ? QString::fromStdString(problem->hint) : tr(column->hint);
         problem_->setText(tr("At character %1: %2").arg(begin + 1).arg(QString::fromStdString(problem->text)) +
                           (hint.isEmpty() ? QString() : QStringLiteral(" — ") + hint));
     } else {
         problem_->clear();
     }
+    pending_->setText(problem ? tr("Not applied") : tr("Not applied: press Return"));
     QInputMethodEvent event(QString(), attributes);
     edit_->event(&event);
     problem_->setVisible(problem.has_value());
@@ -175,6 +224,7 @@ void FilterBar::recall(int step) {
     recalled_ = wanted;
     const QSignalBlocker quiet(edit_);  // an empty line is not entered on the way
     edit_->setText(wanted == -1 ? QString() : history_[wanted]);
+    show_pending();
     check();
 }
 

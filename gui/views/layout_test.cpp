@@ -51,6 +51,19 @@ TEST_F(ColumnFitterTest, TheWidestColumnGivesWaySoThatAllAreInSight) {
     EXPECT_EQ(view_.horizontalScrollBar()->maximum(), 0);
 }
 
+TEST_F(ColumnFitterTest, NamesComeFirst) {
+    const QString name(20, QLatin1Char('m'));
+    model_.set_rows(
+        rows_of({{{name, QString(90, QLatin1Char('m')), QString(30, QLatin1Char('m'))}, render::Tone::plain, 0, {}}}));
+    show(500);
+    const int whole = view_.fontMetrics().horizontalAdvance(name);
+    EXPECT_LT(width(0), whole);
+    fitter_.keep_whole(0);
+    fitter_.fit();
+    EXPECT_GE(width(0), whole);
+    EXPECT_EQ(view_.horizontalScrollBar()->maximum(), 0);
+}
+
 TEST_F(ColumnFitterTest, TitlesStayReadableWhereNothingFits) {
     show(80);
     EXPECT_GE(width(1), view_.fontMetrics().horizontalAdvance(QStringLiteral("What was seen")));

@@ -125,6 +125,9 @@ void MainWindow::make_panes() {
             return;
         }
         wanted_ = current_;
+        if (filter) {
+            statusBar()->clearMessage();  // it may be about a filter before this one
+        }
         model_->set_filter(filter);
         time_docks_->set_filter(filter, filter_bar_->text());
         exports_->set_filter(filter ? filter_bar_->text() : QString());
@@ -295,6 +298,8 @@ void MainWindow::show_trace(const QString& path, bool grows) {
 
 void MainWindow::show_progress() {
     work_->show(*document_, *model_);
+    const bool none = model_->filter() && model_->rowCount() == 0 && !model_->is_filtering();
+    records_->set_empty_text(none ? tr("No record matches the filter") : QString());
     keep_at_end();
     if (document_->waits_for_more() && document_->progress().rows > last_checked_ &&
         document_->progress().bytes <= most_bytes_checked_unasked) {
@@ -323,6 +328,8 @@ void MainWindow::keep_at_end() {
 void MainWindow::show_end() {
     say(document_->trouble());
     if (!document_->failed()) {
+        QHeaderView& header = *records_->header();
+        header.resizeSection(RecordsModel::time, std::max(header.sectionSize(RecordsModel::time), time_width()));
         remember_file(document_->path());
         const index::Progress progress = document_->progress();
         if (progress.rows != 0 && progress.bytes <= most_bytes_checked_unasked) {

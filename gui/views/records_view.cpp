@@ -116,6 +116,13 @@ void RecordsView::go_to(int row) {
     scrollTo(index, seen ? EnsureVisible : PositionAtCenter);
 }
 
+void RecordsView::set_empty_text(const QString& text) {
+    if (text != empty_text_) {
+        empty_text_ = text;
+        viewport()->update();
+    }
+}
+
 bool RecordsView::is_at_end() const {
     return verticalScrollBar()->value() == verticalScrollBar()->maximum();
 }
@@ -181,6 +188,10 @@ void RecordsView::paintEvent(QPaintEvent* event) {
     }
     QPainter painter(viewport());
     const int rows = model()->rowCount();
+    if (rows == 0) {
+        painter.setPen(palette().color(QPalette::PlaceholderText));
+        painter.drawText(viewport()->rect(), Qt::AlignCenter | Qt::TextWordWrap, empty_text_);
+    }
     const int last = std::min(rows - 1, row_at(event->rect().bottom()));
     for (int row = std::max(0, row_at(event->rect().top())); row <= last; ++row) {
         paint_row(painter, row, (row - verticalScrollBar()->value()) * row_height());

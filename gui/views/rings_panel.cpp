@@ -58,8 +58,9 @@ RingsPanel::RingsPanel(QWidget* parent)
     clear();
 }
 
-QAction* RingsPanel::add_step(const QString& text, const QString& keys, const QString& meaning) {
+QAction* RingsPanel::add_step(const QString& text, const QString& button, const QString& keys, const QString& meaning) {
     auto* action = new QAction(text, this);
+    action->setIconText(button);
     action->setShortcut(QKeySequence(keys));
     action->setToolTip(QStringLiteral("%1 (%2)").arg(meaning, keys));
     steps_.append(action);
@@ -75,12 +76,14 @@ void RingsPanel::make_head(QVBoxLayout& layout) {
     line->addWidget(queue_);
     line->addStretch(1);
     layout.addLayout(line);
-    QAction* before =
-        add_step(tr("◀ Chain"), tr("Shift+F8"), tr("To the step of a chain in this queue that came before"));
-    QAction* next = add_step(tr("Chain ▶"), tr("F8"), tr("To the next step of a chain in this queue"));
-    QAction* back =
-        add_step(tr("◀ Follow"), tr("Shift+F7"), tr("Back along this chain: from the call to used to available"));
-    QAction* on = add_step(tr("Follow ▶"), tr("F7"), tr("Along this chain: from available to used to the call"));
+    QAction* before = add_step(tr("Step of a chain before"), tr("◀ Chain"), tr("Shift+F8"),
+                               tr("To the step of a chain in this queue that came before"));
+    QAction* next =
+        add_step(tr("Next step of a chain"), tr("Chain ▶"), tr("F8"), tr("To the next step of a chain in this queue"));
+    QAction* back = add_step(tr("Back along this chain"), tr("◀ Follow"), tr("Shift+F7"),
+                             tr("Back along this chain: from the call to used to available"));
+    QAction* on = add_step(tr("On along this chain"), tr("Follow ▶"), tr("F7"),
+                           tr("Along this chain: from available to used to the call"));
     connect(before, &QAction::triggered, this, [this] { step_chain(Direction::backward); });
     connect(next, &QAction::triggered, this, [this] { step_chain(Direction::forward); });
     connect(back, &QAction::triggered, this, [this] { follow(Direction::backward); });

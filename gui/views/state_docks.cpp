@@ -42,7 +42,7 @@ QDockWidget* StateDocks::make_dock(QMainWindow& window, QWidget* panel, const QS
 }
 
 void StateDocks::take_usual_width() {
-    constexpr int width = 400;  // of the features' columns
+    constexpr int width = 440;  // of the features' columns
     window_.resizeDocks({state_dock_}, {width}, Qt::Horizontal);
 }
 

@@ -36,7 +36,7 @@ StatePanel::StatePanel(QWidget* parent) : QWidget(parent), tabs_(new QTabWidget(
     feature_layout->setContentsMargins(0, 4, 0, 0);
     features_ = new QLabel(feature_page);
     features_->setWordWrap(true);
-    tables_[features] = make_table(feature_titles(), tr("Features"));
+    tables_[features] = make_table(feature_titles(), tr("Features"), feature_name_column);
     feature_layout->addWidget(features_);
     feature_layout->addWidget(tables_[features].view);
     tabs_->addTab(feature_page, tr("Features"));
@@ -51,7 +51,7 @@ StatePanel::StatePanel(QWidget* parent) : QWidget(parent), tabs_(new QTabWidget(
     clear();
 }
 
-StatePanel::Table StatePanel::make_table(const QStringList& titles, const QString& name) {
+StatePanel::Table StatePanel::make_table(const QStringList& titles, const QString& name, int kept_whole) {
     Table table{new SnapshotTable(titles, this), new QTreeView(this)};
     table.view->setModel(table.model);
     table.view->setItemDelegate(new ToneDelegate(SnapshotTable::tone_role, table.view));
@@ -67,6 +67,7 @@ StatePanel::Table StatePanel::make_table(const QStringList& titles, const QStrin
         }
     });
     auto* fitter = new ColumnFitter(*table.view);
+    fitter->keep_whole(kept_whole);
     connect(table.model, &QAbstractItemModel::modelReset, fitter, &ColumnFitter::fit);
     return table;
 }
@@ -176,8 +177,11 @@ void StatePanel::set_state(const std::shared_ptr<const StateAt>& state, std::int
     const std::string_view device = explain::device_name(view.device);
     text +=
         device.empty() ? QString() : tr("  device %1").arg(QString::fromUtf8(device.data(), qsizetype(device.size())));
-    text += view.ended ? tr("  ended") : QString();
-    headline_->setText(text);
+    // Room for the longest, so that nothing below it jumps where the session ends.
+    const QString ended = text + tr("  ended");
+    headline_->setText(ended);
+    headline_->setMinimumHeight(headline_->heightForWidth(headline_->width()));
+    headline_->setText(view.ended ? ended : text);
     features_->setText(feature_summary(view));
     const StatePointer pointer(state, &state->view);
     tables_[features].model->set_rows(feature_rows(pointer));

@@ -1,3 +1,4 @@
+#include "painted_texts.h"
 #include "vutrace/gui/views/hex_view.h"
 #include "vutrace/gui/views/main_window.h"
 #include "vutrace/gui/views/memory_map_view.h"
@@ -16,6 +17,7 @@
 #include <QDockWidget>
 #include <QLabel>
 #include <QPlainTextEdit>
+#include <QRegularExpression>
 #include <QSlider>
 #include <QStatusBar>
 #include <QTabWidget>
@@ -132,6 +134,46 @@ TEST_F(StateViewsTest, TheMapAndItsTableChooseTogether) {
     const MemoryMap::Mark* hit = map.map().mark_at(mark.place.center().toPoint());
     ASSERT_NE(hit, nullptr);
     EXPECT_EQ(table.currentIndex().row(), hit->key);
+}
+
+TEST_F(StateViewsTest, StepsAreSpelledOutInTheMenu) {
+    QStringList texts;
+    for (const QAction* step : rings().steps()) {
+        texts += step->text();
+        EXPECT_TRUE(step->iconText().contains(QRegularExpression(QStringLiteral("[◀▶]")))) << "of the button";
+    }
+    EXPECT_EQ(texts.filter(QRegularExpression(QStringLiteral("[◀▶]"))), QStringList());
+    EXPECT_TRUE(texts.contains(QStringLiteral("Next step of a chain"))) << texts.join(QLatin1Char('\n')).toStdString();
+}
+
+TEST_F(StateViewsTest, WithoutAQueueThatIsToldOnce) {
+    go_to(1);
+    show_rings();
+    EXPECT_EQ(rings().facts().text(), QStringLiteral("No queue was set up so far."));
+    EXPECT_EQ(testing::painted_texts(rings().diagram()), QStringList());
+}
+
+TEST(StatePanelTest, TheTabsStayInTheirPlaceWhereTheSessionEnds) {
+    StatePanel panel;
+    panel.show();
+    const auto place_at = [&](int width, bool ended) {
+        panel.resize(width, 600);
+        QCoreApplication::processEvents();
+        StateAt state;
+        state.whole = true;
+        state.view.session = 1;
+        state.view.sequence = 115;
+        state.view.device = 2;
+        state.view.ended = ended;
+        panel.set_state(std::make_shared<const StateAt>(state), 0);
+        QCoreApplication::processEvents();
+        EXPECT_EQ(panel.headline().text().contains(QStringLiteral("ended")), ended);
+        return panel.tabs().y();
+    };
+    for (int width = 300; width < 600; width += 10) {
+        const int before = place_at(width, false);
+        EXPECT_EQ(place_at(width, true), before) << width;
+    }
 }
 
 TEST_F(StateViewsTest, EpochsAreGoneThrough) {

@@ -72,6 +72,7 @@ StatisticsPanel::StatisticsPanel(QWidget* parent)
       count_(new QPushButton(tr("Count"), this)),
       to_filter_(new QPushButton(tr("Filter to what is marked"), this)),
       save_(new QPushButton(tr("Save plot …"), this)) {
+    fitter_->keep_whole(StatisticsModel::name);
     table_->setAccessibleName(tr("Statistics of the queues"));
     table_->setSelectionMode(QAbstractItemView::ExtendedSelection);
     table_->setUniformRowHeights(true);
@@ -235,7 +236,7 @@ void StatisticsPanel::table_menu(const QPoint& place) {
     QMenu menu(this);
     connect(menu.addAction(tr("Only  %1").arg(text)), &QAction::triggered, this,
             [this, text] { Q_EMIT filter_wanted(text, Joined::replace); });
-    connect(menu.addAction(tr("… and what is picked already")), &QAction::triggered, this,
+    connect(menu.addAction(tr("And  %1  (with the present filter)").arg(text)), &QAction::triggered, this,
             [this, text] { Q_EMIT filter_wanted(text, Joined::also); });
     menu.exec(table_->viewport()->mapToGlobal(place));
 }

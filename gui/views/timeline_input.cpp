@@ -253,8 +253,8 @@ void TimelineView::contextMenuEvent(QContextMenuEvent* event) {
         connect(menu.addAction(tr("Zoom to the range\tZ")), &QAction::triggered, this, &TimelineView::zoom_to_range);
         connect(menu.addAction(tr("Only the records in the range")), &QAction::triggered, this,
                 [this] { Q_EMIT filter_wanted(range_expression(), Joined::replace); });
-        connect(menu.addAction(tr("… and what is picked already\tF")), &QAction::triggered, this,
-                [this] { Q_EMIT filter_wanted(range_expression(), Joined::also); });
+        connect(menu.addAction(tr("Only the records in the range, with the present filter\tF")), &QAction::triggered,
+                this, [this] { Q_EMIT filter_wanted(range_expression(), Joined::also); });
         connect(menu.addAction(tr("No range\tEsc")), &QAction::triggered, this, [this] { set_range(std::nullopt); });
         menu.addSeparator();
     }

@@ -212,7 +212,7 @@ void TimelinePainter::paint_labels(std::span<const Column> columns, const QRectF
     painter_.restore();
 }
 
-// Neighbours differ in strength; the number stands in them where there is room.
+// Neighbours differ in strength; the number stands in them where there is room. None is 0: the session is closed.
 void TimelinePainter::paint_epochs(const Lane& lane, const QRectF& place) {
     painter_.save();
     painter_.setFont(small_);
@@ -220,7 +220,7 @@ void TimelinePainter::paint_epochs(const Lane& lane, const QRectF& place) {
     std::optional<std::uint64_t> value = lane.before;
     double since = left_;
     const auto end_at = [&](double x) {
-        if (value && x > since) {
+        if (value.value_or(0) != 0 && x > since) {
             const QRectF bar(since, place.top() + 2, x - since, place.height() - 4);
             painter_.fillRect(bar, with_alpha(ink(palette_, Ink::fourth), *value % 2 == 0 ? 0.28 : 0.5));
             painter_.fillRect(QRectF(since, place.top(), 1, place.height()), ink(palette_, Ink::fourth));
@@ -238,7 +238,7 @@ void TimelinePainter::paint_epochs(const Lane& lane, const QRectF& place) {
             value = lane.columns[i].summary.last;
         }
     }
-    // The last one holds to the trace's end.
+    // The last one of a session that is not closed holds to the trace's end.
     end_at(std::min(right_, left_ + std::max(0.0, window_.place_of(window_.trace_end()))));
     painter_.restore();
 }

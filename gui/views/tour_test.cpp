@@ -169,6 +169,13 @@ TEST_F(TourWindow, GoesOnWhereThePersonDoesWhatItAsksFor) {
     EXPECT_TRUE(wait([this] { return tour().step() == 6 && window_->current_sequence() == 29; }));
 }
 
+TEST_F(TourWindow, LeavesNothingInTheFilterHistory) {
+    start();
+    go_to_step(find(TourPlace::filter));
+    ASSERT_EQ(window_->filter_bar().text(), QStringLiteral("fd == call"));
+    EXPECT_EQ(window_->filter_bar().history(), QStringList());
+}
+
 TEST_F(TourWindow, GoesBackToWhatWasShownBefore) {
     start();
     go_to_step(find(TourPlace::filter));

@@ -1,3 +1,4 @@
+#include "painted_texts.h"
 #include "test_application.h"
 #include "vutrace/gui/views/filter_bar.h"
 #include "vutrace/gui/views/findings_dock.h"
@@ -12,8 +13,11 @@
 
 #include <QApplication>
 #include <QClipboard>
+#include <QDockWidget>
 #include <QInputDialog>
 #include <QLabel>
+#include <QMenu>
+#include <QMenuBar>
 #include <QMimeData>
 #include <QScrollBar>
 #include <QSettings>
@@ -22,6 +26,7 @@
 #include <QStatusBar>
 #include <QTest>
 #include <QTimer>
+#include <QToolButton>
 #include <QTreeView>
 #include <filesystem>
 #include <fstream>
@@ -101,6 +106,52 @@ TEST_F(WindowTest, AFilterIsTypedAndClearedAndThePlaceIsKept) {
     EXPECT_EQ(records().current_row(), static_cast<int>(builder_.last_sequence()) - 1);
 }
 
+TEST_F(WindowTest, AFilterThatIsTypedAndNotAppliedIsMarked) {
+    write_trace(5);
+    open();
+    const QLabel& pending = window_->filter_bar().pending();
+    QLineEdit* edit = window_->filter_bar().edit();
+    EXPECT_FALSE(pending.isVisible());
+    QTest::keyClicks(edit, QStringLiteral("state == used"));
+    EXPECT_TRUE(pending.isVisible());
+    QTest::keyClick(edit, Qt::Key_Escape);
+    QTest::keyClick(edit, Qt::Key_Return);
+    EXPECT_FALSE(pending.isVisible());
+    type_filter("quue == 0");
+    EXPECT_TRUE(pending.isVisible()) << "it is wrong: the rows are those of before";
+    edit->clear();
+    EXPECT_FALSE(pending.isVisible());
+    QTest::keyClick(edit, Qt::Key_Up);
+    EXPECT_TRUE(pending.isVisible()) << "one of before, which is not entered yet";
+}
+
+TEST_F(WindowTest, AFilterThatAJumpTookAwayIsOneClickAway) {
+    write_trace(5);
+    open();
+    type_filter("state == used");
+    ASSERT_TRUE(wait([this] { return !model().is_filtering(); }));
+    window_->go_to_sequence(1);
+    EXPECT_TRUE(window_->filter_bar().text().isEmpty());
+    EXPECT_TRUE(window_->statusBar()->currentMessage().contains(QLatin1String("record 1")));
+    ASSERT_TRUE(window_->filter_bar().way_back().isVisible());
+    window_->filter_bar().way_back().click();
+    EXPECT_EQ(window_->filter_bar().text(), QStringLiteral("state == used"));
+    EXPECT_TRUE(wait([this] { return model().rowCount() == 5; }));
+    EXPECT_FALSE(window_->filter_bar().way_back().isVisible());
+    EXPECT_TRUE(window_->statusBar()->currentMessage().isEmpty()) << "it was about another";
+}
+
+TEST_F(WindowTest, AFilterThatPicksNothingSaysSo) {
+    write_trace(5);
+    open();
+    type_filter("queue == 77");
+    ASSERT_TRUE(wait([this] { return !model().is_filtering(); }));
+    EXPECT_TRUE(wait(
+        [this] { return testing::painted_texts(records()).contains(QStringLiteral("No record matches the filter")); }));
+    window_->filter_bar().edit()->clear();
+    EXPECT_FALSE(testing::painted_texts(records()).contains(QStringLiteral("No record matches the filter")));
+}
+
 TEST_F(WindowTest, AWrongFilterIsExplainedAndChangesNothing) {
     write_trace(5);
     open();
@@ -111,6 +162,14 @@ TEST_F(WindowTest, AWrongFilterIsExplainedAndChangesNothing) {
     EXPECT_EQ(model().rowCount(), rows);
     type_filter("queue == 0");
     EXPECT_TRUE(window_->filter_bar().problem().isEmpty());
+}
+
+TEST_F(WindowTest, WhatAColumnIsCalledInTheFilterIsTold) {
+    write_trace(5);
+    open();
+    type_filter("name == GET_FEATURES");
+    EXPECT_TRUE(window_->filter_bar().problem().contains(QLatin1String("request  of messages")))
+        << window_->filter_bar().problem().toStdString();
 }
 
 TEST_F(WindowTest, FiltersThatWereUsedComeBackWithTheArrowKeys) {
@@ -264,6 +323,28 @@ TEST_F(WindowTest, TimesChangeTheirFormatAndSettingsKeepIt) {
     EXPECT_FALSE(QSettings().value(QStringLiteral("recent_files")).toStringList().isEmpty());
 }
 
+TEST_F(WindowTest, TheTimeColumnTellsItsFormatAndIsAsWideAsItsTexts) {
+    builder_.add(trace::SessionRecord{trace::SessionRecord::Kind::opened, {}});
+    builder_.pass(12'345'678'901'234);
+    builder_.add(trace::SessionRecord{trace::SessionRecord::Kind::closed, {}});
+    ASSERT_TRUE(builder_.write_to(path_));
+    open();
+    const auto title = [this] {
+        return model().headerData(RecordsModel::time, Qt::Horizontal, Qt::DisplayRole).toString();
+    };
+    const auto width = [this] { return records().header()->sectionSize(RecordsModel::time); };
+    EXPECT_EQ(title(), QStringLiteral("Time"));
+    const int wanted = records().fontMetrics().horizontalAdvance(QStringLiteral("12345.678901234"));
+    EXPECT_TRUE(wait([&] { return width() > wanted; }));
+    const int relative = width();
+    QTest::keyClick(window_, Qt::Key_T, Qt::ControlModifier);
+    EXPECT_EQ(title(), QStringLiteral("Time (UTC)"));
+    EXPECT_GT(width(), relative);
+    QTest::keyClick(window_, Qt::Key_T, Qt::ControlModifier);
+    EXPECT_EQ(title(), QStringLiteral("Time (delta)"));
+    EXPECT_EQ(width(), relative);
+}
+
 TEST_F(WindowTest, AFindingIsShownAndLeadsToItsRecord) {
     window_ = new MainWindow(QStringLiteral("test"));
     window_->show();
@@ -278,6 +359,38 @@ TEST_F(WindowTest, AFindingIsShownAndLeadsToItsRecord) {
     const auto record = findings.model()->index(last, FindingsModel::record).data().toULongLong();
     EXPECT_GT(record, 1U);
     EXPECT_EQ(window_->current_sequence(), record);
+}
+
+TEST_F(WindowTest, FindingsAndReplayAreShownAndHiddenByKey) {
+    write_trace(5);
+    open();
+    for (const auto& [key, name] : {std::pair{Qt::Key_6, "findings"}, std::pair{Qt::Key_7, "replay"}}) {
+        const auto* dock = window_->findChild<QDockWidget*>(QLatin1String(name));
+        ASSERT_NE(dock, nullptr);
+        const bool before = dock->isVisible();
+        QTest::keyClick(window_, key, Qt::ControlModifier);
+        EXPECT_NE(dock->isVisible(), before) << name;
+        QTest::keyClick(window_, key, Qt::ControlModifier);
+        EXPECT_EQ(dock->isVisible(), before) << name;
+    }
+}
+
+TEST_F(WindowTest, ColumnsAreChosenInTheViewMenu) {
+    write_trace(5);
+    open();
+    QMenu* columns = nullptr;
+    for (QMenu* menu : window_->menuBar()->findChildren<QMenu*>()) {
+        columns = menu->title() == QLatin1String("&Columns") ? menu : columns;
+    }
+    ASSERT_NE(columns, nullptr);
+    for (int twice = 0; twice < 2; ++twice) {
+        Q_EMIT columns->aboutToShow();
+        ASSERT_EQ(columns->actions().size(), RecordsModel::column_count);
+        const bool hidden = records().header()->isSectionHidden(RecordsModel::channel);
+        EXPECT_EQ(columns->actions()[RecordsModel::channel]->isChecked(), !hidden);
+        columns->actions()[RecordsModel::channel]->trigger();
+        EXPECT_NE(records().header()->isSectionHidden(RecordsModel::channel), hidden);
+    }
 }
 
 TEST_F(WindowTest, ATornTraceIsShownWithANotice) {

@@ -19,6 +19,7 @@
 #include <QClipboard>
 #include <QDialog>
 #include <QDialogButtonBox>
+#include <QDockWidget>
 #include <QFileDialog>
 #include <QLineEdit>
 #include <QMenu>
@@ -63,7 +64,7 @@ void MainWindow::make_file_menu() {
     add(menu, tr("&New window"), QKeySequence::New, &MainWindow::new_window);
     recent_ = menu.addMenu(tr("Open &recent"));
     connect(recent_, &QMenu::aboutToShow, this, &MainWindow::fill_recent_files);
-    add(menu, tr("Show what is &written to it"), QKeySequence(tr("Ctrl+Shift+F")), &MainWindow::follow);
+    add(menu, tr("Follo&w the file as it grows"), QKeySequence(tr("Ctrl+Shift+F")), &MainWindow::follow);
     add(menu, tr("Read it a&gain"), QKeySequence(tr("F5")), &MainWindow::read_again);
     menu.addSeparator();
     capture_and_replay_->add_actions(menu);
@@ -104,6 +105,11 @@ void MainWindow::make_view_menu() {
     QMenu& menu = *menuBar()->addMenu(tr("&View"));
     add(menu, tr("&Time: relative, absolute or since the row before"), QKeySequence(tr("Ctrl+T")),
         &MainWindow::next_time_format);
+    QMenu& columns = *menu.addMenu(tr("&Columns"));
+    connect(&columns, &QMenu::aboutToShow, this, [this, &columns] {
+        columns.clear();
+        add_columns(columns);
+    });
     state_docks_->add_views(menu);
     QMenu& themes = *menu.addMenu(tr("T&heme"));
     auto* group = new QActionGroup(this);
@@ -118,6 +124,10 @@ void MainWindow::make_view_menu() {
     }
     time_docks_->add_views(menu);
     bookmarks_->add_menu(*menuBar(), menu);
+    findings_->toggleViewAction()->setShortcut(QKeySequence(tr("Ctrl+6")));
+    QAction* replay = capture_and_replay_->replay_dock().toggleViewAction();
+    replay->setShortcut(QKeySequence(tr("Ctrl+7")));
+    menu.addActions({findings_->toggleViewAction(), replay});
 }
 
 void MainWindow::make_help_menu() {
@@ -225,20 +235,13 @@ void MainWindow::next_time_format() {
                            tr("Time since the row before")};
     const int next = (static_cast<int>(model_->time_format()) + 1) % static_cast<int>(names.size());
     model_->set_time_format(static_cast<TimeFormat>(next));
-    if (model_->time_format() == TimeFormat::absolute) {
-        QHeaderView& header = *records_->header();
-        const int width = fontMetrics().horizontalAdvance(QStringLiteral("2026-11-22 17:10:05.123456789Z")) + 20;
-        header.resizeSection(RecordsModel::time, std::max(header.sectionSize(RecordsModel::time), width));
-    }
+    records_->header()->resizeSection(RecordsModel::time, time_width());
     statusBar()->showMessage(names[static_cast<std::size_t>(next)], 4000);
 }
 
-void MainWindow::header_menu(const QPoint& place) {
-    if (model_ == nullptr) {
-        return;
-    }
-    QMenu menu(this);
-    for (int column = 0; column < RecordsModel::column_count; ++column) {
+// Without a trace there are none to choose from.
+void MainWindow::add_columns(QMenu& menu) {
+    for (int column = 0; model_ != nullptr && column < RecordsModel::column_count; ++column) {
         QAction* action = menu.addAction(model_->headerData(column, Qt::Horizontal, Qt::DisplayRole).toString());
         action->setCheckable(true);
         action->setChecked(!records_->header()->isSectionHidden(column));
@@ -246,6 +249,11 @@ void MainWindow::header_menu(const QPoint& place) {
         connect(action, &QAction::toggled, this,
                 [this, column](bool shown) { records_->header()->setSectionHidden(column, !shown); });
     }
+}
+
+void MainWindow::header_menu(const QPoint& place) {
+    QMenu menu(this);
+    add_columns(menu);
     menu.exec(records_->header()->mapToGlobal(place));
 }
 
@@ -259,7 +267,7 @@ void MainWindow::row_menu(const QPoint& place) {
     if (!text.isEmpty()) {
         connect(menu.addAction(tr("Only  %1").arg(text)), &QAction::triggered, this,
                 [this] { quick_filter(Joined::replace); });
-        connect(menu.addAction(tr("… and what is picked already")), &QAction::triggered, this,
+        connect(menu.addAction(tr("And  %1  (with the present filter)").arg(text)), &QAction::triggered, this,
                 [this] { quick_filter(Joined::also); });
         connect(menu.addAction(tr("Not  %1").arg(text)), &QAction::triggered, this,
                 [this] { quick_filter(Joined::except); });

@@ -25,7 +25,7 @@ void MainWindow::select(std::uint64_t sequence) {
     }
     if (!model_->shows(sequence) && model_->filter()) {
         wanted_ = sequence;
-        filter_bar_->edit()->clear();  // which takes the filter away
+        filter_bar_->drop();
         statusBar()->showMessage(tr("The filter hid record %1: it was cleared").arg(sequence), 8000);
     }
     records_->go_to(model_->row_of(sequence));

@@ -5,6 +5,9 @@
 #include "vutrace/gui/views/records_view.h"
 #include "vutrace/gui/views/state_docks.h"
 
+#include <vutrace/explain/annotation.h>
+#include <vutrace/render/phrases.h>
+
 #include <QFileInfo>
 #include <QSettings>
 #include <QSplitter>
@@ -20,6 +23,17 @@ constexpr int most_recent_files = 10;
 constexpr std::array<int, RecordsModel::column_count> column_widths{2, 6, 14, 7, 9, 9, 6, 8, 31, 20};
 
 }  // namespace
+
+// Of the widest that the format gives in this trace, as far as it is read.
+int MainWindow::time_width() const {
+    const auto overview = document_->overview();
+    const QString last =
+        QString::fromStdString(model_->time_format() == TimeFormat::absolute
+                                   ? render::absolute_time_text(overview->end_time)
+                                   : render::seconds_text(explain::elapsed(overview->start_time, overview->end_time)));
+    const int usual = column_widths[RecordsModel::time] * fontMetrics().averageCharWidth() + 14;
+    return std::max(usual, fontMetrics().horizontalAdvance(last) + 20);
+}
 
 void MainWindow::remember_file(const QString& path) {
     settings_thread_.start([absolute = QFileInfo(path).absoluteFilePath()] {

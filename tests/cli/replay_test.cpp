@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include <chrono>
+#include <filesystem>
 #include <optional>
 #include <thread>
 
@@ -145,6 +146,9 @@ TEST_F(ReplayTest, NamesTheFieldsThatDiffer) {
     EXPECT_THAT(outcome.output, HasSubstr("reply of GET_FEATURES: features: extra RO"));
     EXPECT_THAT(outcome.output, HasSubstr("reply of GET_CONFIG: configuration.capacity: expected 16384, got 8192"));
     const json report = json::parse(read_file(folder_.path("report.json")));
+    EXPECT_EQ(std::filesystem::status(folder_.path("report.json")).permissions(),
+              std::filesystem::perms::owner_read | std::filesystem::perms::owner_write)
+        << "it quotes guest memory";
     std::size_t named = 0;
     for (const json& divergence : report["divergences"]) {
         EXPECT_FALSE(divergence["expected"].get<std::string>().empty());

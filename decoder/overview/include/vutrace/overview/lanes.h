@@ -20,7 +20,7 @@ enum class LaneKind : std::uint8_t {
     front_end_channel,  // messages on the socket on which the front-end asks
     back_end_channel,   // … on which the back-end asks
     other_channel,      // … of a display
-    memory,             // the regions change; value: the memory epoch
+    memory,             // the regions change; value: the memory epoch, 0: the session is closed
     loss,               // gaps; value: chains and records that are missing
     available,          // chains made available
     used,               // chains used

@@ -60,8 +60,11 @@ struct RingView {
         std::uint32_t length{0};
     };
     std::vector<std::optional<Used>> used_ring;  // by slot, from captured memory
-    std::uint64_t chains_available{0}, chains_used{0}, chains_lost{0};
-    bool chains_lost_at_least{false};   // of `chains_lost`: may have been more
+    // How many slots before the used index the device certainly filled since the queue started, of a split ring; what
+    // stands in the others may be of an earlier life of the queue. 0 where it does not run.
+    std::uint64_t used_since_start{0};
+    std::uint64_t chains_available{0}, chains_used{0}, chains_lost{0};  // in the session
+    bool chains_lost_at_least{false};                                   // of `chains_lost`: may have been more
     std::vector<std::string> problems;  // what is wrong in the rings, with the values; bounded
 
     // The open chain that a descriptor belongs to; null where there is none. Of several the one offered last.

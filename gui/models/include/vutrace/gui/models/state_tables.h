@@ -15,6 +15,7 @@ namespace vutrace::gui {
 using StatePointer = std::shared_ptr<const render::StateView>;  // never null here
 
 [[nodiscard]] QStringList feature_titles();
+inline constexpr int feature_name_column = 2;
 // Virtio features first, then those of the protocol.
 [[nodiscard]] TableRows feature_rows(const StatePointer& view);
 // "8 accepted, 21 offered and not accepted"; what is wrong is named first.

@@ -79,6 +79,7 @@ class StatisticsModel final : public QAbstractItemModel {
     using Counted = std::shared_ptr<const statistics::Statistics>;
     void take(Counted&& statistics);
     std::size_t add_node(std::size_t parent, Subject subject, const QString& title);
+    [[nodiscard]] static bool told_when_used(const Node& node);
     [[nodiscard]] QString text(const Node& node, int column) const;
 
     TraceDocument& document_;

@@ -11,6 +11,7 @@
 class QCompleter;
 class QLabel;
 class QStandardItemModel;
+class QToolButton;
 
 namespace vutrace::gui {
 
@@ -24,6 +25,11 @@ class FilterBar final : public QWidget {
     // As if it was typed and Return pressed.
     void apply(const QString& text);
     void begin_typing();
+    // Takes the filter away and offers to go back to it, until another is entered.
+    void drop();
+    // Seen while the line says something else than what the table shows.
+    [[nodiscard]] QLabel& pending() const noexcept { return *pending_; }
+    [[nodiscard]] QToolButton& way_back() const noexcept { return *back_; }
     [[nodiscard]] QLineEdit* edit() const noexcept { return edit_; }
     [[nodiscard]] QString problem() const;  // as shown; empty where there is none
 
@@ -41,6 +47,7 @@ class FilterBar final : public QWidget {
   private:
     void enter();
     void check();
+    void show_pending();
     void complete();
     void take(const QString& candidate);
     void show_problem(const std::optional<filter::Problem>& problem);
@@ -48,6 +55,10 @@ class FilterBar final : public QWidget {
     void recall(int step);
 
     QLineEdit* edit_;
+    QLabel* pending_;
+    QString applied_;
+    QToolButton* back_;  // to the filter that was dropped
+    QString dropped_;
     QLabel* problem_;
     QCompleter* completer_;
     QStandardItemModel* candidates_;

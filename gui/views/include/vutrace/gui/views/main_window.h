@@ -135,6 +135,7 @@ class MainWindow final : public QMainWindow {
     void check_trace();
     void clear_filter();
     void next_time_format();
+    void add_columns(QMenu& menu);
     void header_menu(const QPoint& place);
     void row_menu(const QPoint& place);
 
@@ -150,6 +151,7 @@ class MainWindow final : public QMainWindow {
     void make_guidance();
 
     // window_settings.cpp
+    [[nodiscard]] int time_width() const;
     void restore_settings();
     void save_settings();
     void choose_theme(Theme theme);

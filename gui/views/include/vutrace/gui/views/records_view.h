@@ -19,6 +19,8 @@ class RecordsView final : public QAbstractItemView {
     void reset() override;
     // Selects the row, shows it, and puts it in the middle where it was not seen.
     void go_to(int row);
+    // What is written where there are no rows.
+    void set_empty_text(const QString& text);
     [[nodiscard]] int current_row() const { return currentIndex().isValid() ? currentIndex().row() : -1; }
     [[nodiscard]] bool is_at_end() const;
 
@@ -53,6 +55,7 @@ class RecordsView final : public QAbstractItemView {
     void paint_row(QPainter& painter, int row, int y);
 
     QHeaderView* header_;
+    QString empty_text_;
     int wheel_rest_{0};
 };
 

@@ -62,7 +62,7 @@ class RingsPanel final : public QWidget {
     void make_head(QVBoxLayout& layout);
     void make_tabs(QVBoxLayout& layout);
     QWidget* make_payload();
-    QAction* add_step(const QString& text, const QString& keys, const QString& meaning);
+    QAction* add_step(const QString& text, const QString& button, const QString& keys, const QString& meaning);
     void fill_queues();
     void show_queue();
     void show_event();

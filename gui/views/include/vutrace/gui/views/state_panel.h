@@ -53,7 +53,7 @@ class StatePanel final : public QWidget {
     void record_wanted(quint64 sequence);  // once: a jump
 
   private:
-    Table make_table(const QStringList& titles, const QString& name);
+    Table make_table(const QStringList& titles, const QString& name, int kept_whole = -1);
     void make_scrubber(QVBoxLayout& layout);
     void make_memory_tab();
     void show_epoch();
