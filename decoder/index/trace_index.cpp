@@ -51,6 +51,7 @@ Status TraceIndex::read(trace::Reader& reader, const std::stop_token& stop, cons
         checkpoints_.emplace(policy_, reader.position(), annotator);
         progress_.total_bytes = reader.file_size();
     }
+    bool started = false;  // the first look may have found nothing yet
     for (std::uint64_t count = 1;; ++count) {
         auto record = reader.next();
         if (!record) {
@@ -69,7 +70,7 @@ Status TraceIndex::read(trace::Reader& reader, const std::stop_token& stop, cons
         if (observer) {
             observer(annotation, annotator);
         }
-        if (count == 1) {
+        if (!std::exchange(started, true)) {
             start_time_.store((*record)->time, std::memory_order_relaxed);
         }
         {

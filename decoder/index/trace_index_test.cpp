@@ -251,5 +251,22 @@ TEST_F(TraceIndexTest, GoesOnWithWhatIsWrittenToATraceThatGrows) {
     EXPECT_FALSE(index->problems().torn);
 }
 
+// As a window that shows a capture before a front-end has come.
+TEST_F(TraceIndexTest, ATraceThatBeginsEmptyStartsWithItsFirstRecord) {
+    write_trace(3);
+    std::ifstream file(path_, std::ios::binary);
+    const std::string all{std::istreambuf_iterator<char>(file), {}};
+    constexpr std::size_t file_header_size = 24;
+    std::filesystem::resize_file(path_, file_header_size);
+    TraceIndex index(path_, TraceIndex::default_policy, TraceIndex::AtEnd::wait_for_more);
+    const std::jthread indexing([&](const std::stop_token& stop) { (void)index.build(stop); });
+    while (index.progress().total_bytes != file_header_size || index.progress().bytes != file_header_size) {
+        std::this_thread::yield();  // until it waits: bounded by the test's own deadline
+    }
+    std::ofstream(path_, std::ios::binary | std::ios::app) << all.substr(file_header_size);
+    EXPECT_GT(index.wait_for_more(0, {}).rows, 0U);
+    EXPECT_EQ(index.start_time(), builder_.records().front().time);
+}
+
 }  // namespace
 }  // namespace vutrace::index

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zstd.h>
@@ -10,15 +11,18 @@
 #include <array>
 #include <cerrno>
 #include <string_view>
+#include <utility>
 
 namespace vutrace::trace {
 namespace {
 
+constexpr int milliseconds_between_looks = 50;                // at whether to stop, while a pipe is empty
 constexpr std::size_t buffer_size = std::size_t{256} << 10U;  // stays in a second-level cache
 
 class PlainInput final : public Input {
   public:
-    PlainInput(FileDescriptor file, bool regular) : file_(std::move(file)), regular_(regular) {}
+    PlainInput(FileDescriptor file, bool regular, std::stop_token stop)
+        : file_(std::move(file)), regular_(regular), stop_(std::move(stop)) {}
 
     [[nodiscard]] bool can_seek() const noexcept override { return regular_; }
     [[nodiscard]] std::uint64_t file_size() const noexcept override {
@@ -28,7 +32,7 @@ class PlainInput final : public Input {
 
   protected:
     std::size_t read_some(MutableByteView out) override {
-        for (;;) {
+        while (regular_ || wait_for_bytes()) {
             const ssize_t count = regular_
                                       ? ::pread(file_.number(), out.data(), out.size(), static_cast<off_t>(offset_))
                                       : ::read(file_.number(), out.data(), out.size());
@@ -36,17 +40,37 @@ class PlainInput final : public Input {
                 offset_ += static_cast<std::uint64_t>(count);
                 return static_cast<std::size_t>(count);
             }
-            if (errno != EINTR) {
+            if (errno != EINTR && errno != EAGAIN) {
                 problem_ = fail_errno("cannot read the trace").value();
                 return 0;
             }
         }
+        return 0;
     }
     void go_to(std::uint64_t offset) override { offset_ = offset; }
 
   private:
+    // For a pipe: until there are some, or its other end was closed, having been open.
+    bool wait_for_bytes() {
+        const int patience = stop_.stop_possible() ? milliseconds_between_looks : -1;
+        pollfd wanted{file_.number(), POLLIN, 0};
+        while (!stop_.stop_requested()) {
+            const int ready = ::poll(&wanted, 1, patience);
+            if (ready > 0) {
+                return true;
+            }
+            if (ready < 0 && errno != EINTR) {
+                problem_ = fail_errno("cannot wait for the trace").value();
+                return false;
+            }
+        }
+        problem_ = Error{ErrorCode::limit, "stopped", std::nullopt, 0};
+        return false;
+    }
+
     FileDescriptor file_;
     bool regular_;
+    std::stop_token stop_;
     std::uint64_t offset_{0};
 };
 
@@ -150,8 +174,8 @@ struct Cookie {
     }
 };
 
-Result<std::unique_ptr<Input>> Input::open(const std::string& path) {
-    FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+Result<std::unique_ptr<Input>> Input::open(const std::string& path, const std::stop_token& stop) {
+    FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
     if (!file) {
         return fail_errno(fmt::format("cannot open '{}'", path));
     }
@@ -159,8 +183,12 @@ Result<std::unique_ptr<Input>> Input::open(const std::string& path) {
     if (::fstat(file.number(), &status) != 0) {
         return fail_errno(fmt::format("cannot look at '{}'", path));
     }
+    if (S_ISDIR(status.st_mode)) {
+        errno = EISDIR;
+        return fail_errno(fmt::format("cannot read '{}' as a trace", path));
+    }
     const bool regular = S_ISREG(status.st_mode);
-    std::unique_ptr<Input> input = std::make_unique<PlainInput>(std::move(file), regular);
+    std::unique_ptr<Input> input = std::make_unique<PlainInput>(std::move(file), regular, stop);
     input->read_start();
     const bool compressed = is_compressed(*input, path);
     if (input->problem()) {

@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 
 namespace vutrace::trace {
@@ -20,8 +21,9 @@ namespace vutrace::trace {
 // and seeking go through the FILE (ftello, fseeko), for compressed input ftello only.
 class Input {
   public:
-    // Error: system.
-    [[nodiscard]] static Result<std::unique_ptr<Input>> open(const std::string& path);
+    // Waits for the first bytes of a pipe, also for somebody to open its other end; here and later, `stop` ends that.
+    // Errors: system (a folder, too), limit (stopped).
+    [[nodiscard]] static Result<std::unique_ptr<Input>> open(const std::string& path, const std::stop_token& stop = {});
     virtual ~Input() = default;
     Input(const Input&) = delete;
     Input& operator=(const Input&) = delete;
@@ -35,7 +37,8 @@ class Input {
 
     // Bytes of the file now, compressed ones of a compressed file; 0 for a pipe.
     [[nodiscard]] virtual std::uint64_t file_size() const noexcept = 0;
-    // system for a read error, torn or bad_input for a compressed file that ends early or is damaged.
+    // system for a read error, limit for one that was stopped, torn or bad_input for a compressed file that ends early
+    // or is damaged.
     [[nodiscard]] const std::optional<Error>& problem() const noexcept { return problem_; }
 
   protected:

@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <thread>
 
 namespace vutrace::trace {
 namespace {
@@ -94,6 +95,49 @@ TEST_F(SeekableFileTest, AStopEndsDecompressing) {
     const auto file = SeekableFile::open(write_compressed(compressed_.size()), stop.get_token());
     ASSERT_FALSE(file);
     EXPECT_EQ(file.error().code, ErrorCode::limit);
+}
+
+TEST_F(SeekableFileTest, AStopEndsTheWaitForAPipeThatNobodyWritesTo) {
+    const std::string path = folder_.file("pipe");
+    ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+    std::stop_source stop;
+    ErrorCode code = ErrorCode::system;
+    std::jthread opening([&] { code = SeekableFile::open(path, stop.get_token()).error().code; });
+    stop.request_stop();
+    opening.join();
+    EXPECT_EQ(code, ErrorCode::limit);
+}
+
+TEST_F(SeekableFileTest, APipeThatHasAWriterIsCopied) {
+    const std::string path = folder_.file("pipe");
+    ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+    const std::jthread writing([&] { std::ofstream(path, std::ios::binary) << std::ifstream(plain_).rdbuf(); });
+    auto file = SeekableFile::open(path);
+    ASSERT_TRUE(file) << describe(file.error());
+    auto reader = Reader::open(file->path());
+    ASSERT_TRUE(reader) << describe(reader.error());
+    EXPECT_EQ(count_records(*reader), record_count);
+}
+
+TEST_F(SeekableFileTest, WhatNeverEndsAndIsNoTraceIsRefusedAtOnce) {
+    const auto file = SeekableFile::open("/dev/zero");
+    ASSERT_FALSE(file);
+    EXPECT_EQ(file.error().code, ErrorCode::bad_input);
+}
+
+TEST_F(SeekableFileTest, RoomIsLeftOnTheDisk) {
+    const auto file = SeekableFile::open(write_compressed(compressed_.size()), {}, {}, UINT64_MAX);
+    ASSERT_FALSE(file);
+    EXPECT_EQ(file.error().code, ErrorCode::limit);
+    EXPECT_NE(file.error().text.find("TMPDIR"), std::string::npos);
+}
+
+TEST_F(SeekableFileTest, AFolderIsNamedInTheError) {
+    const std::string path = std::filesystem::path(plain_).parent_path();
+    const auto file = SeekableFile::open(path);
+    ASSERT_FALSE(file);
+    EXPECT_EQ(file.error().code, ErrorCode::system);
+    EXPECT_NE(describe(file.error()).find(path), std::string::npos);
 }
 
 TEST_F(SeekableFileTest, WhatIsNotThereCannotBeOpened) {

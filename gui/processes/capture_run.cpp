@@ -1,15 +1,20 @@
 #include "vutrace/gui/processes/capture_run.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <QCoreApplication>
+#include <QDir>
 #include <QFile>
 #include <QFileInfo>
 #include <QProcess>
 #include <QSocketNotifier>
 #include <array>
+#include <cerrno>
 #include <csignal>
+#include <cstring>
 
 namespace vutrace::gui {
 namespace {
@@ -80,6 +85,15 @@ QStringList capture_warnings(const CaptureOptions& options) {
     return texts;
 }
 
+QString free_trace_name(const QString& folder) {
+    const QDir place(folder);
+    QString name = place.filePath(QStringLiteral("session.pcap"));
+    for (int number = 2; QFileInfo::exists(name); ++number) {
+        name = place.filePath(QStringLiteral("session-%1.pcap").arg(number));
+    }
+    return name;
+}
+
 CaptureRun::CaptureRun(QObject* parent) : QObject(parent) {
     connect(&timer_, &QTimer::timeout, this, &CaptureRun::look_at_log);
 }
@@ -96,6 +110,12 @@ bool CaptureRun::start(const QString& program, const CaptureOptions& options) {
     process.setArguments(capture_arguments(options));
     process.setStandardInputFile(QProcess::nullDevice());
     process.setStandardOutputFile(QProcess::nullDevice());
+    // As the trace: for its owner only, from birth.
+    const FileDescriptor log(::open(QFile::encodeName(log_).constData(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    if (!log || ::fchmod(log.number(), 0600) != 0) {
+        problem_ = QString::fromLocal8Bit(std::strerror(errno));
+        return false;
+    }
     process.setStandardErrorFile(log_);
     if (!process.startDetached(&process_)) {
         problem_ = process.errorString();

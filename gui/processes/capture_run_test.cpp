@@ -73,12 +73,24 @@ TEST_F(CaptureRunTest, WarnsOfWhatAModeCosts) {
     EXPECT_TRUE(warnings("tap", "rings", 0).join(QString()).contains(QLatin1String("overwritten")));
 }
 
+TEST_F(CaptureRunTest, SuggestsNamesThatNoFileHas) {
+    for (const char* name : {"session.pcap", "session-2.pcap", "session-3.pcap"}) {
+        const QString path = folder_.filePath(QString::fromLatin1(name));
+        EXPECT_EQ(free_trace_name(folder_.path()), path);
+        QFile file(path);
+        ASSERT_TRUE(file.open(QIODevice::WriteOnly));
+    }
+}
+
 TEST_F(CaptureRunTest, RunsUntilItIsStopped) {
     CaptureRun run;
     ASSERT_TRUE(run.start(program_, options())) << run.problem().toStdString();
     ASSERT_TRUE(QTest::qWaitFor([&] { return run.said().join(QString()).contains(QLatin1String("ready")); }, patience));
     EXPECT_TRUE(run.is_running());
     EXPECT_TRUE(QFileInfo::exists(options().trace));
+    EXPECT_FALSE(QFileInfo(options().trace + QStringLiteral(".log")).permissions() &
+                 (QFile::ReadGroup | QFile::ReadOther))
+        << "it is as secret as the trace";
     run.stop();
     ASSERT_TRUE(wait_for_end(run));
     EXPECT_TRUE(run.said().last().contains(QLatin1String("0 sessions"))) << run.said().last().toStdString();

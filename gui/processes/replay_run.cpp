@@ -6,6 +6,7 @@
 #include <QJsonObject>
 #include <QProcessEnvironment>
 #include <QRegularExpression>
+#include <algorithm>
 #include <utility>
 
 namespace vutrace::gui {
@@ -165,6 +166,9 @@ void ReplayRun::end() {
         report_ = parse_replay_report(file.readAll());
     }
     if (!report_) {
+        // What ended it first: notes were said before.
+        std::stable_partition(said_.begin(), said_.end(),
+                              [](const QString& line) { return !line.contains(QLatin1String(": note: ")); });
         problem_ = stopped_ ? tr("The replay was stopped.") : said_.join(QLatin1Char('\n'));
         if (problem_.isEmpty()) {
             problem_ = tr("vutrace replay ended without a report (status %1).").arg(process_.exitCode());

@@ -145,6 +145,26 @@ TEST_F(ReplayRunTest, SaysHowABackEndFailedThatNeverListens) {
     EXPECT_FALSE(run_.problem().isEmpty());
 }
 
+// What the person must know first: notes on the trace were said before it.
+TEST_F(ReplayRunTest, SaysWhatEndedItBeforeItsNotes) {
+    const QString program = folder_.filePath(QStringLiteral("refuses"));
+    QFile file(program);
+    ASSERT_TRUE(file.open(QIODevice::WriteOnly));
+    file.write(
+        "#!/bin/sh\n"
+        "echo 'vutrace replay: note: 1 is late' >&2\n"
+        "echo 'vutrace replay: cannot connect' >&2\n"
+        "exit 1\n");
+    file.setPermissions(QFile::ReadOwner | QFile::WriteOwner | QFile::ExeOwner);
+    file.close();
+    bool ended = false;
+    QObject::connect(&run_, &ReplayRun::ended, [&] { ended = true; });
+    run_.start(program, options_);
+    EXPECT_TRUE(QTest::qWaitFor([&] { return ended; }, patience));
+    EXPECT_TRUE(run_.problem().startsWith(QLatin1String("vutrace replay: cannot connect")))
+        << run_.problem().toStdString();
+}
+
 TEST_F(ReplayRunTest, SaysWhyItCouldNotBegin) {
     options_.trace = folder_.filePath(QStringLiteral("none.pcap"));
     options_.back_end = folder_.filePath(QStringLiteral("none.sock"));

@@ -28,6 +28,9 @@ struct CaptureOptions {
 // What the chosen modes cost the session and the disk, as one who chooses must know; one sentence each.
 [[nodiscard]] QStringList capture_warnings(const CaptureOptions& options);
 
+// A name in the folder that no file has: session.pcap, session-2.pcap, …
+[[nodiscard]] QString free_trace_name(const QString& folder);
+
 // Lives on the window's thread. The process outlives the object.
 class CaptureRun final : public QObject {
     Q_OBJECT
