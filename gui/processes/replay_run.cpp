@@ -30,6 +30,25 @@ QString text(const QJsonValue& value) {
     return value.toVariant().toString();
 }
 
+// Field by field where the report knows the fields: "value: expected 2, got 1". Otherwise both stay as they are.
+void take_differences(const QJsonArray& differences, Divergence& divergence) {
+    static const QRegularExpression form(QStringLiteral("^(.*): expected (.*), got (.*)$"));
+    QStringList expected;
+    QStringList actual;
+    for (const QJsonValue& value : differences) {
+        const QRegularExpressionMatch match = form.match(value.toString());
+        if (!match.hasMatch()) {
+            return;
+        }
+        expected += match.captured(1) + QLatin1Char(' ') + match.captured(2);
+        actual += match.captured(1) + QLatin1Char(' ') + match.captured(3);
+    }
+    if (!expected.isEmpty()) {
+        divergence.expected = expected.join(QStringLiteral("; "));
+        divergence.actual = actual.join(QStringLiteral("; "));
+    }
+}
+
 }  // namespace
 
 QStringList replay_arguments(const ReplayOptions& options, const QString& report) {
@@ -73,6 +92,7 @@ std::optional<ReplayReport> parse_replay_report(const QByteArray& json) {
         report.divergences.push_back({number(one, "seq"), text(one.value(QLatin1String("kind"))),
                                       text(one.value(QLatin1String("expected"))),
                                       text(one.value(QLatin1String("actual")))});
+        take_differences(one.value(QLatin1String("differences")).toArray(), report.divergences.back());
     }
     report.back_end = object.value(QLatin1String("backend")).toObject().value(QLatin1String("state")).toString();
     return report;

@@ -98,6 +98,16 @@ TEST_F(ReplayRunTest, ReadsAReport) {
     }
 }
 
+TEST(ReplayReport, DifferencesAreTakenFieldByField) {
+    const auto report = parse_replay_report(R"({"messages_sent": 1, "divergences": [
+        {"expected": "0200", "actual": "0100", "differences": ["value: expected 2, got 1", "size: expected 8, got 4"]},
+        {"expected": "0200", "actual": "0100", "differences": ["something else"]}]})");
+    ASSERT_TRUE(report);
+    EXPECT_EQ(report->divergences[0].expected, QStringLiteral("value 2; size 8"));
+    EXPECT_EQ(report->divergences[0].actual, QStringLiteral("value 1; size 4"));
+    EXPECT_EQ(report->divergences[1].expected, QStringLiteral("0200"));
+}
+
 TEST_F(ReplayRunTest, ReplaysATraceAndKeepsItsOwn) {
     make_trace();
     fresh_back_end();

@@ -27,6 +27,7 @@
 #include <QPushButton>
 #include <QSettings>
 #include <QSignalSpy>
+#include <QSpinBox>
 #include <QStatusBar>
 #include <QTemporaryDir>
 #include <QTest>
@@ -79,6 +80,11 @@ TEST_F(CaptureAndReplayTest, TheReplayIsOfTheTraceThatIsOpen) {
     QTest::keyClicks(&replay().back_end(), QStringLiteral("/run/b.sock"));
     EXPECT_TRUE(replay().start_button().isEnabled());
     EXPECT_EQ(replay().options().trace, path_);
+    EXPECT_EQ(replay().options().session, 0U) << "the first";
+    replay().session().setValue(2);
+    EXPECT_TRUE(
+        replay_arguments(replay().options(), {}).join(QLatin1Char(' ')).contains(QStringLiteral("--session 2")));
+    replay().session().setValue(0);
     EXPECT_EQ(replay().options().back_end, QStringLiteral("/run/b.sock"));
     EXPECT_EQ(replay().options().own_trace, folder_.filePath(QStringLiteral("session.replay.pcap")));
     replay().way().setCurrentIndex(1);

@@ -20,6 +20,7 @@
 #include <QSpinBox>
 #include <QTreeView>
 #include <QVBoxLayout>
+#include <climits>
 
 namespace vutrace::gui {
 namespace {
@@ -71,6 +72,10 @@ void ReplayPane::make_form() {
     timing_->setToolTip(
         tr("recorded: steps keep their distances in time; max: as fast as their order allows; 2x: slower "
            "by that factor"));
+    session_ = new QSpinBox(this);
+    session_->setRange(0, INT_MAX);
+    session_->setSpecialValueText(tr("first"));
+    session_->setToolTip(tr("Which session of the trace is repeated: its number"));
     timeout_ = new QSpinBox(this);
     timeout_->setRange(1, 3600);
     timeout_->setValue(10);
@@ -84,6 +89,7 @@ void ReplayPane::make_form() {
     auto* form = qobject_cast<QFormLayout*>(layout()->itemAt(0)->widget()->layout());
     form->addRow(tr("&Back-end"), way_);
     add_path_row(*form, QString(), *back_end_, tr("Choose the socket or program of the back-end"));
+    form->addRow(tr("&Session"), session_);
     form->addRow(tr("&Timing"), timing_);
     form->addRow(tr("&Hung after"), timeout_);
     form->addRow(QString(), stop_first_);
@@ -95,6 +101,7 @@ void ReplayPane::make_form() {
     connect(way_, &QComboBox::currentIndexChanged, this, &ReplayPane::look_at_form);
     connect(timing_, &QComboBox::currentTextChanged, this, &ReplayPane::look_at_form);
     connect(timeout_, &QSpinBox::valueChanged, this, &ReplayPane::look_at_form);
+    connect(session_, &QSpinBox::valueChanged, this, &ReplayPane::look_at_form);
     connect(stop_first_, &QCheckBox::toggled, this, &ReplayPane::look_at_form);
     for (const QLineEdit* line : {back_end_, own_trace_}) {
         connect(line, &QLineEdit::textChanged, this, &ReplayPane::look_at_form);
@@ -137,6 +144,7 @@ void ReplayPane::make_results() {
 
 void ReplayPane::set_trace(const QString& path) {
     trace_ = path;
+    session_->setValue(0);
     own_trace_->setText(path.isEmpty() ? QString() : own_trace_beside(path));
     model_.set_divergences({});
     open_own_->hide();
@@ -152,6 +160,7 @@ ReplayOptions ReplayPane::options() const {
     const QString text = back_end_->text().trimmed();
     options.back_end = way_->currentIndex() == listen_on && !text.isEmpty() ? QStringLiteral("listen:") + text : text;
     options.timing = timing_->currentText();
+    options.session = static_cast<std::uint32_t>(session_->value());
     options.timeout_seconds = timeout_->value();
     options.stop_on_divergence = stop_first_->isChecked();
     options.own_trace = own_trace_->text().trimmed();

@@ -35,6 +35,7 @@ class ReplayPane final : public QWidget {
     [[nodiscard]] ReplayOptions options() const;
     [[nodiscard]] QLineEdit& back_end() const noexcept { return *back_end_; }
     [[nodiscard]] QComboBox& way() const noexcept { return *way_; }
+    [[nodiscard]] QSpinBox& session() const noexcept { return *session_; }
     [[nodiscard]] QComboBox& timing() const noexcept { return *timing_; }
     [[nodiscard]] QTreeView& divergences() const noexcept { return *divergences_; }
     [[nodiscard]] QLabel& outcome() const noexcept { return *outcome_; }
@@ -56,6 +57,7 @@ class ReplayPane final : public QWidget {
     QComboBox* way_;
     QLineEdit* back_end_;
     QComboBox* timing_;
+    QSpinBox* session_;
     QSpinBox* timeout_;
     QCheckBox* stop_first_;
     QLineEdit* own_trace_;
