@@ -7,8 +7,8 @@
 namespace vutrace::gui {
 
 void give_way() noexcept {
-    constexpr int less_urgent = 5;
-    (void)!::nice(less_urgent);  // of the calling thread, on Linux; that it fails only makes the window slower
+    constexpr int less_urgent = 10;  // of 19: a tenth of what the window gets, where processors are short
+    (void)!::nice(less_urgent);      // of the calling thread, on Linux; that it fails only makes the window slower
 }
 
 ReaderThread::ReaderThread(std::shared_ptr<const index::TraceIndex> index, std::size_t most_waiting)
