@@ -150,8 +150,10 @@ std::size_t SplitRingTap::pass() {
     return std::max<std::size_t>(entries, moved ? 1 : 0);
 }
 
-// More went by than the rings hold: on from what the device has not used yet. True where completions were lost: which
-// of those chains are among them is not known, so this once nothing proves that they are still the device's.
+// More went by than the rings hold: on from what the device has not used yet. Offers before that, whose completions are
+// among the lost, would be taken for what is in flight, and a later completion of the same head for theirs. True where
+// completions were lost: which of the chains are among them is not known for sure, so this once nothing proves that
+// they are still the device's.
 bool SplitRingTap::catch_up() {
     const std::uint32_t size = ring_.layout().size;
     const bool lost = used_ - next_used_ > size;
@@ -159,9 +161,13 @@ bool SplitRingTap::catch_up() {
         ran_ahead(false, used_ - next_used_);
         steps_.in_flight().clear();
     }
-    if (const Position pending = published_ - next_available_; pending > size) {
-        const std::uint16_t in_ring = distance(fields_.used_index, fields_.available_index);
-        ran_ahead(true, in_ring <= size ? pending - in_ring : pending);
+    const Position pending = published_ - next_available_;
+    const std::uint16_t in_ring = distance(fields_.used_index, fields_.available_index);
+    const bool known = in_ring <= size;
+    if (pending > size) {
+        ran_ahead(true, known ? pending - in_ring : pending);
+    } else if (lost && known && pending > in_ring && !ended_) {
+        lose_offers(pending - in_ring, "they were completed before they were looked at");
     }
     return lost;
 }

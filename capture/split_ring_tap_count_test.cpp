@@ -266,5 +266,33 @@ TEST_F(SplitRingTapCountTest, GoesOnFromWhatTheDeviceStillHas) {
     EXPECT_GE(recorder.counts().verified, 1U) << "from then on everything is followed again";
 }
 
+// The tap has taken what the ring held; then more completions go by than it holds, and fewer offers wait.
+TEST_F(SplitRingTapCountTest, OffersWhoseCompletionsWereLostAreNotTakenForTheDevices) {
+    start_polled();
+    const auto size = static_cast<std::uint16_t>(ring.layout().size);
+    const auto offer = [this](std::uint16_t head) {
+        ring.describe_chain(head, {{buffer, 4, false}});
+        ring.offer(head);
+    };
+    for (std::uint16_t head = 0; head < size; ++head) {
+        offer(head);
+    }
+    (void)tap->scan();
+    ASSERT_EQ(recorder.counts().offers, size);
+    for (std::uint16_t head = 0; head < size; ++head) {
+        ring.use(head, 0);
+    }
+    offer(0);
+    offer(1);
+    offer(2);
+    ring.use(0, 0);
+    (void)tap->scan();
+    const auto counts = recorder.counts();
+    EXPECT_EQ(counts.completions_lost, size + 1U);
+    EXPECT_EQ(counts.chains_lost, 1U) << "the first of the three is done";
+    EXPECT_EQ(counts.offers, size + 2U);
+    EXPECT_EQ(recorder.entries().back().head, 2);
+}
+
 }  // namespace
 }  // namespace vutrace::capture
