@@ -441,7 +441,8 @@ TEST_F(StateModelsTest, AUsedIndexBehindTheBaseTellsOfNothingUsedSince) {
     BlockSession::stop_queue(builder_, 0, 5);
     BlockSession::start_queue(builder_, 0, 5);
     builder_.chains(0, {BlockSession::write_request(4, 5, 0, 0x100000, Bytes(8))}, {6, 0, 0, 3, 0, 0});
-    const auto& slots = draw_rings(view()->queues[0].ring).rings[2].slots;
+    const RingPicture picture = draw_rings(view()->queues[0].ring);
+    const auto& slots = picture.rings[2].slots;
     EXPECT_EQ(std::count(slots.begin(), slots.end(), SlotLook::used), 0);
 }
 
