@@ -13,7 +13,6 @@ class OwnAnswers {
     void front_end_asked() noexcept { ++(own_ == 0 ? before_ : behind_); }
     // None of the front-end's may go out between two of ours.
     void we_asked() noexcept { ++own_; }
-    [[nodiscard]] bool waiting() const noexcept { return own_ != 0; }
     // The next answer. True where it is ours. One that nobody asked for is the front-end's to judge.
     [[nodiscard]] bool answered() noexcept {
         if (before_ != 0 || own_ == 0) {

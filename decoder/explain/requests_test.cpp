@@ -35,6 +35,12 @@ trace::ChainEntry entry_of(const DeviceSample& sample, bool used) {
     return entry;
 }
 
+// A chain goes to the device and comes back.
+void pass(SessionBuilder& session, const DeviceSample& sample) {
+    session.chains(0, {entry_of(sample, false)});
+    session.chains(0, {entry_of(sample, true)});
+}
+
 // The request types that an annotator sees in the chains of some records, "-" where there is none.
 std::string types_in(const std::vector<trace::Record>& records, std::optional<std::uint32_t> device = std::nullopt) {
     Annotator annotator(device);
@@ -135,14 +141,10 @@ TEST(DecodedRequest, TheRestOfAPacketWhoseBeginningWasLostIsNoPacket) {
     for (const std::uint16_t lost_of : {std::uint16_t{0}, std::uint16_t{2}, trace::no_queue}) {
         SessionBuilder session;
         session.set(SessionBuilder::Request::SET_FEATURES, 1ULL << virtio::network::MRG_RXBUF);
-        const auto received = [&session](const DeviceSample& sample) {
-            session.chains(0, {entry_of(sample, false)});
-            session.chains(0, {entry_of(sample, true)});
-        };
-        received(packet);
+        pass(session, packet);
         session.add(trace::GapRecord{lost_of, 1, 0, 0, "seen too late"});
         for (const DeviceSample* sample : {&rest, &rest, &packet, &rest}) {
-            received(*sample);
+            pass(session, *sample);
         }
         EXPECT_EQ(types_in(session.records(), virtio::network::device_id),
                   lost_of == 2 ? "- PACKET - PACKET - CONTINUATION - CONTINUATION - CONTINUATION"
@@ -180,8 +182,7 @@ TEST(DecodedRequest, OfAPacketInSeveralChainsGoesOnOverMessages) {
         SessionBuilder session;
         session.set(Request::SET_FEATURES, 1ULL << virtio::network::MRG_RXBUF);
         session.set(Request::SET_VRING_KICK, 0);
-        session.chains(0, {entry_of(first, false)});
-        session.chains(0, {entry_of(first, true)});
+        pass(session, first);
         if (stopped) {
             session.set(Request::GET_VRING_BASE, 0, 0);
             session.reply(Request::GET_VRING_BASE, protocol::serialise(protocol::VringState{0, 1}));
@@ -189,8 +190,7 @@ TEST(DecodedRequest, OfAPacketInSeveralChainsGoesOnOverMessages) {
             session.request(Request::GET_QUEUE_NUM);
         }
         const DeviceSample& next = stopped ? first : rest;
-        session.chains(0, {entry_of(next, false)});
-        session.chains(0, {entry_of(next, true)});
+        pass(session, next);
         EXPECT_EQ(types_in(session.records(), virtio::network::device_id),
                   stopped ? "- PACKET - PACKET" : "- PACKET - CONTINUATION");
     }
@@ -203,8 +203,7 @@ TEST(DecodedRequest, OfTheFirstPacketOfAQueueMayBeTheRestOfOneThatWasLost) {
     session.set(SessionBuilder::Request::SET_FEATURES, 1ULL << virtio::network::MRG_RXBUF);
     session.set(SessionBuilder::Request::SET_VRING_KICK, 0);
     session.add(trace::GapRecord{trace::no_queue, 1, 0, 0, "the disk was full"});
-    session.chains(0, {entry_of(rest, false)});
-    session.chains(0, {entry_of(rest, true)});
+    pass(session, rest);
     EXPECT_EQ(types_in(session.records(), virtio::network::device_id), "- CONTINUATION");
 }
 
@@ -217,8 +216,7 @@ TEST(DecodedRequest, BehindACompletionOfNothingThatWasSeenMayBeTheRestOfAPacket)
     SessionBuilder session;
     session.set(SessionBuilder::Request::SET_FEATURES, 1ULL << virtio::network::MRG_RXBUF);
     session.chains(0, {entry_of(first, true)});  // never made available, in the trace
-    session.chains(0, {entry_of(rest, false)});
-    session.chains(0, {entry_of(rest, true)});
+    pass(session, rest);
     EXPECT_EQ(types_in(session.records(), virtio::network::device_id), "- - CONTINUATION");
 }
 
@@ -226,18 +224,14 @@ TEST(DecodedRequest, OfAPacketInSeveralChainsEndsWithALoss) {
     DeviceSample first;
     first.written.resize(12 + 60);
     store<std::uint16_t>(first.written, 10, 3);  // num_buffers
-    const auto received = [&](SessionBuilder& session) {
-        session.chains(0, {entry_of(first, false)});
-        session.chains(0, {entry_of(first, true)});
-    };
     for (const bool lost : {false, true}) {
         SessionBuilder session;
         session.set(SessionBuilder::Request::SET_FEATURES, 1ULL << virtio::network::MRG_RXBUF);
-        received(session);
+        pass(session, first);
         if (lost) {
             session.add(trace::GapRecord{0, 1, 0, 0, "seen too late"});
         }
-        received(session);
+        pass(session, first);
         EXPECT_EQ(types_in(session.records(), virtio::network::device_id),
                   lost ? "- PACKET - PACKET" : "- PACKET - CONTINUATION");
     }
