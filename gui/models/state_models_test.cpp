@@ -1,5 +1,4 @@
 #include "vutrace/gui/models/history_reader.h"
-#include "vutrace/gui/models/latest_job.h"
 #include "vutrace/gui/models/memory_map.h"
 #include "vutrace/gui/models/payload_text.h"
 #include "vutrace/gui/models/ring_geometry.h"
@@ -15,10 +14,8 @@
 #include <QAbstractItemModelTester>
 #include <QSignalSpy>
 #include <QTest>
-#include <atomic>
 #include <cmath>
 #include <filesystem>
-#include <latch>
 #include <set>
 
 namespace vutrace::gui {
@@ -32,60 +29,14 @@ using session::testing::used_entry;
 
 constexpr int patience = 20000;  // milliseconds
 
-TEST(LatestJob, RunsOnlyTheNewestOfThoseThatWait) {
-    std::latch began(1);
-    std::latch hold(1);
-    std::latch ended(1);
-    std::atomic<int> between{0};
-    LatestJob jobs;
-    jobs.post([&](const std::stop_token&) {
-        began.count_down();
-        hold.wait();
-    });
-    began.wait();
-    for (int i = 0; i < 10; ++i) {
-        jobs.post([&](const std::stop_token&) { ++between; });
-    }
-    jobs.post([&](const std::stop_token&) { ended.count_down(); });
-    hold.count_down();
-    ended.wait();
-    EXPECT_EQ(between, 0);
-}
-
-TEST(LatestJob, TellsWhatRunsThatItIsNotWantedAnyMore) {
-    std::latch began(1);
-    std::latch ended(1);
-    LatestJob jobs;
-    jobs.post([&](const std::stop_token& stop) {
-        began.count_down();
-        while (!stop.stop_requested()) {
-            std::this_thread::yield();
-        }
-    });
-    began.wait();
-    jobs.post([&](const std::stop_token& stop) {
-        EXPECT_FALSE(stop.stop_requested());
-        ended.count_down();
-    });
-    ended.wait();
-}
-
-TEST(LatestJob, EndsWithWhatRunsAndForgetsWhatWaits) {
-    std::latch began(1);
-    std::latch hold(1);
-    std::atomic<bool> ran{false};
-    {
-        LatestJob jobs;
-        jobs.post([&](const std::stop_token&) {
-            began.count_down();
-            hold.wait();
-        });
-        began.wait();
-        jobs.post([&](const std::stop_token&) { ran = true; });
-        jobs.forget();
-        hold.count_down();
-    }
-    EXPECT_FALSE(ran);
+// Nothing is used in it, and all of it is known.
+trace::MemoryRecord cleared_used_ring() {
+    trace::MemoryRecord zeros;
+    zeros.part = trace::MemoryRecord::Part::used;
+    zeros.queue = 0;
+    zeros.address = BlockSession::used;
+    zeros.content.add_zeros(4 + 8 * BlockSession::queue_size);
+    return zeros;
 }
 
 // A trace of a block device, whose rings are 128 long.
@@ -398,12 +349,7 @@ TEST_F(StateModelsTest, ASplitRingIsDrawnAsThree) {
 
 TEST_F(StateModelsTest, WhatStoodInTheUsedRingBeforeIsNotTheDevices) {
     BlockSession::start(builder_);
-    trace::MemoryRecord zeros;
-    zeros.part = trace::MemoryRecord::Part::used;
-    zeros.queue = 0;
-    zeros.address = BlockSession::used;
-    zeros.content.add_zeros(4 + 8 * BlockSession::queue_size);
-    builder_.add(zeros);
+    builder_.add(cleared_used_ring());
     builder_.chains(0, {BlockSession::write_request(4, 0, 0, 0x100000, Bytes(8))});
     builder_.chains(0, {used_entry(4, 0, literal(Bytes(1)))});
     const RingPicture picture = draw_rings(view()->queues[0].ring);
@@ -417,12 +363,7 @@ TEST_F(StateModelsTest, OnlyWhatTheDevicePutThereSinceTheQueueBeganIsDrawnAsUsed
     add_rounds(3, false);
     BlockSession::stop_queue(builder_, 0, 3);
     EXPECT_EQ(draw_rings(view()->queues[0].ring).rings[2].slots[2], SlotLook::driver) << "the queue does not run";
-    trace::MemoryRecord zeros;
-    zeros.part = trace::MemoryRecord::Part::used;
-    zeros.queue = 0;
-    zeros.address = BlockSession::used;
-    zeros.content.add_zeros(4 + 8 * BlockSession::queue_size);
-    builder_.add(zeros);
+    builder_.add(cleared_used_ring());
     BlockSession::start_queue(builder_);
     builder_.chains(0, {BlockSession::write_request(4, 0, 0, 0x100000, Bytes(8))});
     const auto used_slots = [this] {
