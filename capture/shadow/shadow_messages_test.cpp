@@ -167,6 +167,24 @@ TEST_F(ShadowPeersTest, ABackEndThatRefusesTheRegionKeepsTheRingsItIsGiven) {
     EXPECT_THAT(notes(), Contains(HasSubstr("refused the memory of shadow rings")));
 }
 
+// The front-end must get its own all the same.
+TEST_F(ShadowPeersTest, AnAnswerOfAnotherSizeIsARefusal) {
+    const RingPair ring(16);
+    begin();
+    expect_passes(Request::SET_PROTOCOL_FEATURES, serialise_u64(with_slots));
+    (void)pass(Request::GET_MAX_MEM_SLOTS, {});
+    (void)answer(Request::GET_MAX_MEM_SLOTS, serialise_u64(32));
+    const FileDescriptor file = ring.file();
+    (void)pass(Request::ADD_MEM_REG, serialise_region(region_of(ring), false), {file.number()}, need_reply);
+    (void)read(back_end_);
+    send(back_end_, Request::ADD_MEM_REG, Bytes(4), {}, reply);
+    EXPECT_EQ(answer(Request::ADD_MEM_REG, serialise_u64(0)).payload, serialise_u64(0));
+    expect_passes(Request::SET_VRING_NUM, state(0, 16));
+    expect_passes(Request::SET_VRING_ADDR, serialise(addresses_of(ring)));
+    stop();
+    EXPECT_THAT(notes(), Contains(HasSubstr("refused the memory of shadow rings")));
+}
+
 TEST_F(ShadowPeersTest, ABackEndThatHasNotSaidHowManySlotsItHasIsNotTried) {
     const RingPair ring(16);
     begin();
