@@ -225,14 +225,14 @@ Replacement ShadowMessages::added_region(const HeldMessage& message) {
             replacement = add_own_region(message);
         }
     }
-    if (message.header.needs_reply() && !replacement.ask_again) {
+    if (message.header.needs_reply() && acknowledges() && !replacement.ask_again) {
         region_answers_.front_end_asked();
     }
     return replacement;
 }
 
 Replacement ShadowMessages::add_own_region(const HeldMessage& message) {
-    const bool acknowledged = state_.has_protocol_feature(protocol::protocol_feature::REPLY_ACK);
+    const bool acknowledged = acknowledges();
     protocol::Header header = message.header;
     header.flags = protocol::version_1 | (acknowledged ? protocol::need_reply_flag : 0U);
     const protocol::MemoryRegion region = memory_->region();
@@ -248,6 +248,11 @@ Replacement ShadowMessages::add_own_region(const HeldMessage& message) {
          fmt::format("shadow: before this an ADD_MEM_REG of vutrace's own went to the back-end: {} bytes at {:#x}",
                      region.size, region.guest_address));
     return all;
+}
+
+// Without that an answer to who sets NEED_REPLY is not due, and ours must not be taken for it later.
+bool ShadowMessages::acknowledges() const noexcept {
+    return state_.has_protocol_feature(protocol::protocol_feature::REPLY_ACK);
 }
 
 bool ShadowMessages::is_own_region_answer(const protocol::Header& /*header*/) {

@@ -61,6 +61,7 @@ class ShadowMessages {
     Replacement device_status(const HeldMessage& message);
     Replacement host_notifier(const HeldMessage& message);
 
+    [[nodiscard]] bool acknowledges() const noexcept;
     [[nodiscard]] bool have_memory();
     [[nodiscard]] bool can_give_back() const;
     [[nodiscard]] bool place_memory(const std::vector<virtio::Region>& regions);
