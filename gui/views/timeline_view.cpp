@@ -18,6 +18,7 @@ namespace {
 constexpr int beside_title = 24;  // pixels
 constexpr double most_columns = 16384;
 constexpr int bookmark_height = 11;
+constexpr int current_width = 16;  // of the current record's line and sign
 
 }  // namespace
 
@@ -57,17 +58,22 @@ void TimelineView::set_source(TimelineSource* source) {
     set_range(std::nullopt);
     if (source_ != nullptr) {
         connect(source_, &TimelineSource::grew, this, &TimelineView::rebuild);
-        connect(source_, &TimelineSource::marks_read, viewport(), qOverload<>(&QWidget::update));
+        connect(source_, &TimelineSource::marks_read, this, [this] {
+            columns_are_old_ = true;
+            viewport()->update();
+        });
         connect(source_, &TimelineSource::time_found, this, [this](quint64 sequence, double time) {
             if (sequence != current_) {
                 return;
             }
+            update_around(current_time_);
             current_time_ = time;
-            if (std::exchange(bring_into_view_, false)) {
+            update_around(current_time_);
+            if (std::exchange(bring_into_view_, false) && !window_.contains(time)) {
                 window_.bring_into_view(time);
+                moved();
             }
             setAccessibleDescription(tr("Record %1 at %2").arg(sequence).arg(window_.text_of(time)));
-            moved();
         });
     }
     rebuild();
@@ -102,6 +108,7 @@ void TimelineView::rebuild() {
     }
     tracks_.build(overview, with_findings, folded_, fontMetrics().height());
     slots_.clear();
+    columns_are_old_ = true;
     chosen_track_ = std::min(chosen_track_, std::max<std::size_t>(tracks_.tracks().size(), 1) - 1);
     window_.set_width(viewport()->width() - left());
     window_.set_end(static_cast<double>(explain::elapsed(overview.start_time, overview.end_time)));
@@ -113,6 +120,14 @@ void TimelineView::rebuild() {
 
 void TimelineView::moved() {
     viewport()->update();
+}
+
+// Only where the current record is marked: with each step through the table all would take too long.
+void TimelineView::update_around(const std::optional<double>& time) {
+    if (time && window_.contains(*time)) {
+        const int x = left() + static_cast<int>(window_.place_of(*time));
+        viewport()->update(x - current_width / 2, 0, current_width, viewport()->height());
+    }
 }
 
 QRect TimelineView::rect_of(const Track& track) const {
@@ -173,9 +188,12 @@ void TimelineView::fill(const std::vector<const Track*>& seen, double pixel_rati
     }
     pixel_ratio_ = pixel_ratio;
     const double columns = std::clamp(std::ceil(window_.width() * pixel_ratio), 0.0, most_columns);
-    columns_.fill(source_->overview(),
-                  {window_.begin(), window_.nanoseconds_per_pixel() / pixel_ratio, static_cast<std::size_t>(columns)},
-                  std::move(lanes), source_->marks());
+    const overview::TimeView view{window_.begin(), window_.nanoseconds_per_pixel() / pixel_ratio,
+                                  static_cast<std::size_t>(columns)};
+    if (!std::exchange(columns_are_old_, false) && columns_.are_of(view, lanes)) {
+        return;
+    }
+    columns_.fill(source_->overview(), view, std::move(lanes), source_->marks());
     source_->want(columns_.unread());
 }
 

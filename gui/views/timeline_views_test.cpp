@@ -15,6 +15,7 @@
 #include <QComboBox>
 #include <QDockWidget>
 #include <QLabel>
+#include <QPaintEvent>
 #include <QProgressBar>
 #include <QScrollBar>
 #include <QSemaphore>
@@ -133,6 +134,56 @@ TEST_F(TimelineTest, ShowsTheLanesOfTheSessionAndItsQueue) {
     EXPECT_NE(track(TrackKind::latency, ""), nullptr);
     EXPECT_EQ(track(TrackKind::marks, "Back-end channel"), nullptr) << "nothing was said there";
     EXPECT_TRUE(timeline().window().shows_all());
+}
+
+// What a widget was asked to paint while it lives.
+class PaintedRegion : public QObject {
+  public:
+    explicit PaintedRegion(QWidget& widget) { widget.installEventFilter(this); }
+    [[nodiscard]] const QRegion& region() const { return region_; }
+
+  protected:
+    bool eventFilter(QObject* /*watched*/, QEvent* event) override {
+        if (event->type() == QEvent::Paint) {
+            region_ += static_cast<QPaintEvent*>(event)->region();
+        }
+        return false;
+    }
+
+  private:
+    QRegion region_;
+};
+
+TEST_F(TimelineTest, WhereTheCurrentRecordIsOnlyItsOwnPlacesArePaintedAgain) {
+    open_chains(300);
+    const int width = timeline().viewport()->width();
+    const auto row_at = [&](int part) { return window_->model()->rowCount() * part / 4; };
+    window_->records().go_to(row_at(1));
+    ASSERT_TRUE(wait([&] { return timeline().current_time() == time_of(window_->current_sequence()); }));
+    settle();
+    const double before = *timeline().current_time();
+    const QImage marked = timeline().viewport()->grab().toImage();
+    const PaintedRegion painted(*timeline().viewport());
+    window_->records().go_to(row_at(3));
+    ASSERT_TRUE(wait([&] { return timeline().current_time() == time_of(window_->current_sequence()); }));
+    ASSERT_TRUE(wait([&] {
+        return painted.region().contains(QPoint(timeline().left(), 0) +
+                                         QPoint(static_cast<int>(timeline().window().place_of(before)), 1));
+    }));
+    const QRegion region = painted.region();  // before a picture is taken, for which all is painted
+    int columns = 0;
+    for (int x = 0; x < width; ++x) {
+        columns += region.intersects(QRect(x, 0, 1, timeline().viewport()->height())) ? 1 : 0;
+    }
+    EXPECT_LT(columns, width / 10);
+    // Outside of what was painted there is nothing that should have been.
+    const QImage now = timeline().viewport()->grab().toImage();
+    ASSERT_EQ(now.size(), marked.size());
+    for (int y = 0; y < now.height(); ++y) {
+        for (int x = 0; x < now.width(); ++x) {
+            ASSERT_TRUE(region.contains(QPoint(x, y)) || now.pixel(x, y) == marked.pixel(x, y)) << x << ", " << y;
+        }
+    }
 }
 
 TEST_F(TimelineTest, AClickOnAMarkGoesToItsRecordAndTheTableToTheTimeline) {

@@ -102,6 +102,7 @@ class TimelineView final : public QAbstractScrollArea {
 
     void rebuild();
     void moved();
+    void update_around(const std::optional<double>& time);
     void fill(const std::vector<const Track*>& seen, double pixel_ratio);
     void paint_tracks(TimelinePainter& painter, QSize size, int scrolled, double pixel_ratio);
     void paint(QPainter& painter, QSize size, int scrolled, double pixel_ratio);
@@ -127,6 +128,7 @@ class TimelineView final : public QAbstractScrollArea {
     std::vector<FindingMark> findings_;
     std::vector<BookmarkMark> bookmarks_;
     overview::Columns columns_;                                // as painted last
+    bool columns_are_old_{true};                               // what they were made of has changed
     std::vector<std::pair<const Track*, std::size_t>> slots_;  // of `columns_`: where a track's lanes begin
     double pixel_ratio_{1};
     std::size_t chosen_track_{0};
