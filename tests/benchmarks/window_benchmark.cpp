@@ -1,6 +1,6 @@
 // The window on a trace of ten million records: time to the first rows, how fast the rest is indexed, a filter over
-// all, scrolling, the timeline zoomed and moved, how long the event loop was held up in each, and memory. Its --help
-// tells how to make a larger one.
+// all, jumps, scrolling, the timeline zoomed and moved, how long the event loop was held up in each, and memory. Its
+// --help tells how to make a larger one.
 #include "loop_probe.h"
 #include "render_fixture.h"
 
@@ -18,6 +18,8 @@
 #include <QCommandLineParser>
 #include <QDockWidget>
 #include <QElapsedTimer>
+#include <QKeyEvent>
+#include <QScrollBar>
 #include <QSettings>
 #include <QStandardPaths>
 #include <QTimer>
@@ -85,6 +87,41 @@ long resident_megabytes(const char* which) {
         }
     }
     return 0;
+}
+
+// As with a wheel that is turned, a key that is held down and a scroll bar that is dragged from one end to the other:
+// what comes next comes when the step before it is painted.
+void measure_scrolling(MainWindow& window, LoopProbe& probe) {
+    constexpr int steps = 300;
+    RecordsView& records = window.records();
+    const auto scroll = [&](const char* what, const std::function<void(int)>& step) {
+        (void)probe.take();
+        QElapsedTimer all;
+        all.start();
+        for (int i = 0; i < steps; ++i) {
+            step(i);
+            QApplication::processEvents();
+        }
+        std::printf("scrolling, %-11s %6.2f ms a step\n", what, static_cast<double>(all.nsecsElapsed()) / 1e6 / steps);
+        probe.print();
+    };
+    records.go_to(0);
+    probe.pause(200);
+    scroll("by wheel", [&](int) {
+        const QPoint at = records.viewport()->rect().center();
+        QWheelEvent event(at, records.viewport()->mapToGlobal(at), {}, {0, -120}, Qt::NoButton, Qt::NoModifier,
+                          Qt::NoScrollPhase, false);
+        QApplication::sendEvent(records.viewport(), &event);
+    });
+    scroll("by page", [&](int) {
+        QKeyEvent event(QEvent::KeyPress, Qt::Key_PageDown, Qt::NoModifier);
+        QApplication::sendEvent(&records, &event);
+    });
+    scroll("by its bar", [&](int i) {
+        QScrollBar& bar = *records.verticalScrollBar();
+        bar.setValue(static_cast<int>(std::int64_t{bar.maximum()} * i / steps));
+    });
+    (void)probe.wait_for([&] { return window.model()->row_at(window.records().current_row()) != nullptr; }, patience);
 }
 
 // Frames follow each other as fast as they are painted, each at another zoom or place.
@@ -183,6 +220,7 @@ void measure(const std::string& path) {
     std::printf("jump anywhere, shown   %6.1f ms on average, at most %lld ms\n",
                 static_cast<double>(clock.elapsed()) / steps, static_cast<long long>(slowest));
     probe.print();
+    measure_scrolling(*window, probe);
     measure_timeline(*window, probe);
     std::printf("resident memory        %6ld MB, at most %ld MB\n", resident_megabytes("VmRSS"),
                 resident_megabytes("VmHWM"));
