@@ -21,8 +21,9 @@ class SeekableFile {
 
     // Opens a regular file, or decompresses one into a file without a name, mode 0600, in $TMPDIR, /var/tmp or /tmp:
     // it is gone with this object, however the process ends. A pipe is copied there, too. What does not begin as a
-    // capture file is not copied. `keep_free`: bytes of that disk that stay free; without it a twentieth, 1 GiB at
-    // most. Errors: system (cannot open or write), bad_input (no trace), limit (stopped, no room).
+    // capture file is not copied, and a capture file only as far as it can be read: a few kilobytes may hold any number
+    // of zeros. `keep_free`: bytes of that disk that stay free; without it a twentieth, 1 GiB at most. Errors: system
+    // (cannot open or write), bad_input (no trace), limit (stopped, no room).
     [[nodiscard]] static Result<SeekableFile> open(const std::string& path, const std::stop_token& stop = {},
                                                    const Progress& progress = {},
                                                    const std::optional<std::uint64_t>& keep_free = {});
