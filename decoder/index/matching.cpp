@@ -20,8 +20,13 @@ constexpr std::uint64_t search_step = 4096;  // between two looks at whether to 
 class Work {
   public:
     Work(std::shared_ptr<const TraceIndex> index, const filter::Filter& filter, std::stop_token stop,
-         const std::function<void(Matches&&)>& found)
-        : index_(std::move(index)), filter_(filter), stop_(std::move(stop)), found_(found) {}
+         const std::function<void(Matches&&)>& found, std::uint64_t first)
+        : index_(std::move(index)),
+          filter_(filter),
+          stop_(std::move(stop)),
+          found_(found),
+          next_row_(first),
+          next_to_give_(first) {}
 
     void run() {
         Cursor cursor(index_);
@@ -45,7 +50,7 @@ class Work {
             return tl::unexpected(*failed_);
         }
         if (stop_.stop_requested()) {
-            return fail(ErrorCode::limit, "stopped");
+            return fail(ErrorCode::limit, "filtering was stopped");
         }
         return {};
     }
@@ -111,19 +116,19 @@ class Work {
     const std::function<void(Matches&&)>& found_;
 
     std::mutex taking_;  // held while waiting for the index, too: who comes later waits for the same
-    std::uint64_t next_row_{1};
+    std::uint64_t next_row_;
 
     std::mutex mutex_;
     std::map<std::uint64_t, Matches> done_;  // by first row: at most one for each thread waits
-    std::uint64_t next_to_give_{1};
+    std::uint64_t next_to_give_;
     std::optional<Error> failed_;
 };
 
 }  // namespace
 
 Status match_rows(const std::shared_ptr<const TraceIndex>& index, const filter::Filter& filter, unsigned threads,
-                  const std::stop_token& stop, const std::function<void(Matches&&)>& found) {
-    Work work(index, filter, stop, found);
+                  const std::stop_token& stop, const std::function<void(Matches&&)>& found, std::uint64_t first) {
+    Work work(index, filter, stop, found, first);
     {
         std::vector<std::jthread> others;
         for (unsigned i = 1; i < threads; ++i) {
@@ -145,7 +150,7 @@ Result<std::optional<std::uint64_t>> find_row(
     std::uint64_t last = from == 0 ? 0 : std::min(from - 1, rows);  // going backward
     while (forward ? first <= rows : last > 0) {
         if (stop.stop_requested()) {
-            return fail(ErrorCode::limit, "stopped");
+            return fail(ErrorCode::limit, "the search was stopped");
         }
         const std::uint64_t begin = forward ? first : last - std::min(last, search_step) + 1;
         const std::uint64_t end = forward ? std::min(rows, first + search_step - 1) : last;

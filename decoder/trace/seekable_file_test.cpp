@@ -155,6 +155,7 @@ TEST_F(SeekableFileTest, APipeThatHasAWriterIsCopied) {
     auto reader = Reader::open(file->path());
     ASSERT_TRUE(reader) << describe(reader.error());
     EXPECT_EQ(count_records(*reader), record_count);
+    EXPECT_TRUE(file->still_holds(file->known_to(bytes_.size()))) << "nobody can read the pipe again";
 }
 
 TEST_F(SeekableFileTest, WhatNeverEndsAndIsNoTraceIsRefusedAtOnce) {
@@ -261,6 +262,43 @@ TEST_F(SeekableFileTest, RoomIsLeftOnTheDisk) {
     ASSERT_FALSE(file);
     EXPECT_EQ(file.error().code, ErrorCode::limit);
     EXPECT_NE(file.error().text.find("TMPDIR"), std::string::npos);
+}
+
+TEST_F(SeekableFileTest, AFileThatGrewStillHoldsWhatWasRead) {
+    const auto file = SeekableFile::open(plain_);
+    ASSERT_TRUE(file);
+    const SeekableFile::Known known = file->known_to(bytes_.size() - 100);
+    EXPECT_TRUE(file->still_holds(known));
+    std::ofstream(plain_, std::ios::binary | std::ios::app) << bytes_.substr(file_header_size);
+    EXPECT_TRUE(file->still_holds(known));
+}
+
+TEST_F(SeekableFileTest, AFileThatWasReplacedOrWrittenAnewDoesNotHoldWhatWasRead) {
+    const auto file = SeekableFile::open(plain_);
+    ASSERT_TRUE(file);
+    const SeekableFile::Known known = file->known_to(bytes_.size() - 100);
+    std::filesystem::rename(plain_, plain_ + ".old");
+    EXPECT_FALSE(file->still_holds(known)) << "it is gone";
+    std::ofstream(plain_, std::ios::binary) << bytes_;
+    EXPECT_FALSE(file->still_holds(known)) << "the same bytes in another file";
+    std::filesystem::rename(plain_ + ".old", plain_);
+    EXPECT_TRUE(file->still_holds(known));
+    std::string others = bytes_;
+    others[others.size() - 200] ^= 1;
+    std::ofstream(plain_, std::ios::binary) << others;
+    EXPECT_FALSE(file->still_holds(known)) << "other bytes in the same file";
+    std::ofstream(plain_, std::ios::binary) << bytes_.substr(0, bytes_.size() - 101);
+    EXPECT_FALSE(file->still_holds(known)) << "fewer bytes";
+}
+
+TEST_F(SeekableFileTest, ACopyHoldsWhatWasReadWhileItsSourceIsAsItWas) {
+    const std::string path = write_compressed(compressed_.size());
+    const auto file = SeekableFile::open(path);
+    ASSERT_TRUE(file);
+    const SeekableFile::Known known = file->known_to(bytes_.size() / 2);
+    EXPECT_TRUE(file->still_holds(known));
+    std::ofstream(path, std::ios::binary | std::ios::app) << "more";
+    EXPECT_FALSE(file->still_holds(known));
 }
 
 TEST_F(SeekableFileTest, AFolderIsNamedInTheError) {

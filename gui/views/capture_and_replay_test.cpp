@@ -211,6 +211,14 @@ TEST_F(CaptureAndReplayTest, WhatIsWrittenToATraceThatGrowsIsShownAndTheLastReco
     QTest::keyClick(window_, Qt::Key_Escape);
     EXPECT_TRUE(QTest::qWaitFor([&] { return window_->document()->progress().complete; }, patience));
     EXPECT_FALSE(window_->notice().isVisible()) << window_->notice().text().toStdString();
+    EXPECT_TRUE(std::any_of(labels.begin(), labels.end(), [](const QLabel* label) {
+        return label->text().contains(QLatin1String("Following was stopped; F5 reads on"));
+    }));
+    const TraceDocument* before = window_->document();
+    QTest::keyClick(window_, Qt::Key_F, Qt::ControlModifier | Qt::ShiftModifier);
+    EXPECT_TRUE(QTest::qWaitFor([&] { return window_->document()->waits_for_more(); }, patience));
+    EXPECT_EQ(window_->document(), before) << "not from its beginning";
+    EXPECT_EQ(window_->model()->rowCount(), rows);
 }
 
 // With what it writes, and without an end to it.

@@ -232,19 +232,36 @@ MainWindow* MainWindow::open(const QString& path, bool grows) {
     return other->open(path, grows);
 }
 
-// The same trace from its beginning, and on with what is written to it.
+// The same trace from its beginning or where it was stopped, and on with what is written to it.
 void MainWindow::follow() {
-    if (document_ != nullptr) {
+    if (document_ != nullptr && !go_on(TraceDocument::AtEnd::wait_for_more)) {
         const QString path = document_->path();  // the document goes on the way
         show_trace(path, true);
     }
 }
 
-// From its beginning to its end, as where reading was stopped. The place and the filter are kept.
+// To its end: from where reading or filtering was stopped, otherwise from its beginning.
 void MainWindow::read_again() {
-    if (document_ == nullptr) {
-        return;
+    if (document_ != nullptr && !go_on(TraceDocument::AtEnd::stop)) {
+        read_from_beginning();
     }
+}
+
+// False: nothing was stopped.
+bool MainWindow::go_on(TraceDocument::AtEnd at_end) {
+    const bool filtering = model_->filtering_was_stopped();
+    const bool reading = document_->was_stopped();
+    model_->go_on_filtering();
+    document_->go_on(at_end);
+    if (reading) {
+        say({});
+    }
+    show_progress();
+    return reading || filtering;
+}
+
+// The place and the filter are kept.
+void MainWindow::read_from_beginning() {
     const QString path = document_->path();
     const std::uint64_t current = current_;
     const std::optional<filter::Filter> filter = model_->filter();
@@ -289,6 +306,14 @@ void MainWindow::show_trace(const QString& path, bool grows) {
     restore_settings();
     connect(document_.get(), &TraceDocument::progressed, this, &MainWindow::show_progress);
     connect(document_.get(), &TraceDocument::finished, this, &MainWindow::show_end);
+    // Not at once: the document that says so goes on the way.
+    connect(
+        document_.get(), &TraceDocument::replaced, this,
+        [this] {
+            read_from_beginning();
+            statusBar()->showMessage(tr("The file is another one by now: it is read from its beginning"), 8000);
+        },
+        Qt::QueuedConnection);
     connect(document_.get(), &TraceDocument::searched, this, &MainWindow::end_search);
     connect(model_.get(), &RecordsModel::filter_progressed, this, &MainWindow::show_progress);
     connect(model_.get(), &RecordsModel::read_failed, this, &MainWindow::say);
@@ -370,7 +395,8 @@ void MainWindow::cancel() {
         document_->stop_searching();
     } else if (model_->is_filtering()) {
         model_->stop_filtering();
-        statusBar()->showMessage(tr("Stopped: only the records that were found so far are shown"), 8000);
+        statusBar()->showMessage(
+            tr("Filtering was stopped: only the records found so far are shown. F5 looks through the rest"), 8000);
     } else if (!document_->progress().complete) {
         document_->stop_indexing();
     }

@@ -262,6 +262,83 @@ TEST_F(WindowTest, ATraceIsReadAgainAndThePlaceIsKept) {
     EXPECT_TRUE(wait([this] { return window_->current_sequence() == 30; }));
 }
 
+TEST_F(WindowTest, ATraceIsReadAgainWithItsFilter) {
+    write_trace(50);
+    open();
+    type_filter("state == used");
+    ASSERT_TRUE(wait([this] { return model().rowCount() == 50 && !model().is_filtering(); }));
+    window_->go_to_sequence(model().sequence_at(20));
+    const std::uint64_t place = window_->current_sequence();
+    write_trace(30);  // longer by now
+    const TraceDocument* before = window_->document();
+    QTest::keyClick(window_, Qt::Key_F5);
+    EXPECT_NE(window_->document(), before) << "from its beginning";
+    EXPECT_TRUE(wait([this] { return model().rowCount() == 80 && !model().is_filtering(); }));
+    EXPECT_TRUE(wait([&] { return window_->current_sequence() == place; }));
+    EXPECT_EQ(window_->filter_bar().text(), QStringLiteral("state == used"));
+    EXPECT_FALSE(window_->filter_bar().pending().isVisible());
+}
+
+class StoppedTraceTest : public WindowTest {
+  protected:
+    static constexpr int rounds = 30000;
+    // By Esc, while it was read, with a filter and a place behind its first record.
+    void open_and_stop() {
+        write_trace(rounds);
+        window_ = new MainWindow(QStringLiteral("test"));
+        window_->resize(1280, 800);
+        window_->show();
+        activate();
+        window_->open(path());
+        QTest::keyClick(window_, Qt::Key_Escape);
+        ASSERT_TRUE(wait([this] { return window_->document()->was_stopped(); }));
+        type_filter("state == used");
+        ASSERT_TRUE(wait([this] { return model().rowCount() > 10 && !model().is_filtering(); }));
+        ASSERT_LT(model().rowCount(), rounds);
+        window_->go_to_sequence(model().sequence_at(7));
+    }
+};
+
+TEST_F(StoppedTraceTest, IsReadOnWithItsFilterAndItsPlace) {
+    open_and_stop();
+    EXPECT_TRUE(window_->notice().isVisible());
+    EXPECT_TRUE(window_->notice().text().contains(QLatin1String("stopped"))) << window_->notice().text().toStdString();
+    EXPECT_TRUE(window_->notice().text().contains(QLatin1String("F5")));
+    const std::uint64_t place = window_->current_sequence();
+    const TraceDocument* before = window_->document();
+    QTest::keyClick(window_, Qt::Key_F5);
+    EXPECT_FALSE(window_->notice().isVisible());
+    EXPECT_EQ(window_->document(), before) << "not from its beginning";
+    EXPECT_TRUE(wait([this] { return model().rowCount() == rounds && !model().is_filtering(); }));
+    EXPECT_EQ(window_->current_sequence(), place);
+    EXPECT_TRUE(records().selectionModel()->isRowSelected(7));
+    EXPECT_TRUE(wait([this] { return window_->findings_dock().model()->has_checked(); })) << "as any that is read";
+}
+
+TEST_F(StoppedTraceTest, IsReadFromItsBeginningWhereTheFileIsAnotherOne) {
+    open_and_stop();
+    std::filesystem::remove(path_);
+    write_trace(10);  // longer
+    QTest::keyClick(window_, Qt::Key_F5);
+    EXPECT_TRUE(wait([this] { return model().rowCount() == rounds + 10 && !model().is_filtering(); }));
+    EXPECT_TRUE(window_->document()->progress().complete);
+    EXPECT_FALSE(window_->notice().isVisible());
+}
+
+TEST_F(WindowTest, AFilterThatWasStoppedLooksAtTheRest) {
+    write_trace(30000);
+    open();
+    window_->apply_filter(QStringLiteral("state == used"));
+    QTest::keyClick(window_, Qt::Key_Escape);
+    EXPECT_LT(model().rowCount(), 30000);
+    const QString said = window_->statusBar()->currentMessage();
+    EXPECT_TRUE(said.contains(QLatin1String("Filtering was stopped")) && said.contains(QLatin1String("F5")));
+    const TraceDocument* before = window_->document();
+    QTest::keyClick(window_, Qt::Key_F5);
+    EXPECT_EQ(window_->document(), before);
+    EXPECT_TRUE(wait([this] { return model().rowCount() == 30000 && !model().is_filtering(); }));
+}
+
 TEST_F(WindowTest, TextIsFoundForwardAndBackward) {
     write_trace(50);
     open();

@@ -65,7 +65,7 @@ void MainWindow::make_file_menu() {
     recent_ = menu.addMenu(tr("Open &recent"));
     connect(recent_, &QMenu::aboutToShow, this, &MainWindow::fill_recent_files);
     add(menu, tr("Follo&w the file as it grows"), QKeySequence(tr("Ctrl+Shift+F")), &MainWindow::follow);
-    add(menu, tr("Read it a&gain"), QKeySequence(tr("F5")), &MainWindow::read_again);
+    add(menu, tr("Read on, or a&gain"), QKeySequence(tr("F5")), &MainWindow::read_again);
     menu.addSeparator();
     capture_and_replay_->add_actions(menu);
     menu.addSeparator();

@@ -22,10 +22,10 @@ struct Matches {
 
 // Looks at every row with `threads` threads (at least one) and returns when all of them were, also those that are not
 // indexed yet. `found` is called stretch by stretch in the order of the trace, by one thread at a time, any of them.
-// Errors: system (read error), limit (stopped).
+// `first`: the row to begin with. Errors: system (read error), limit (stopped).
 [[nodiscard]] Status match_rows(const std::shared_ptr<const TraceIndex>& index, const filter::Filter& filter,
                                 unsigned threads, const std::stop_token& stop,
-                                const std::function<void(Matches&&)>& found);
+                                const std::function<void(Matches&&)>& found, std::uint64_t first = 1);
 
 enum class Direction : std::uint8_t { forward, backward };
 

@@ -104,6 +104,8 @@ class MainWindow final : public QMainWindow {
     void make_status();
     void follow();
     void read_again();
+    void read_from_beginning();
+    [[nodiscard]] bool go_on(TraceDocument::AtEnd at_end);
     void show_trace(const QString& path, bool grows);
     void show_progress();
     void keep_at_end();
