@@ -8,6 +8,7 @@
 #include "vutrace/gui/models/visited_records.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <QAbstractItemModelTester>
 #include <QCoreApplication>
@@ -343,6 +344,40 @@ TEST_F(ModelsTest, ADocumentDoesNotGoOnInAnotherFile) {
     EXPECT_TRUE(replaced.wait(patience));
     EXPECT_TRUE(document.progress().complete) << "nobody waits for more";
     std::filesystem::remove(path_ + ".old");
+}
+
+TEST_F(ModelsTest, WhatCannotBeOpenedSaysWhatItIsAndWhatToDo) {
+    const std::string ethernet("\xd4\xc3\xb2\xa1\2\0\4\0\0\0\0\0\0\0\0\0\0\0\4\0\1\0\0\0", 24);
+    const QString folder = QString::fromStdString(::testing::TempDir());
+    struct Case {
+        std::string bytes;
+        QString path, what, advice;
+    };
+    for (const Case& one :
+         {Case{"this is not a trace, and long enough to be told from one", path(),
+               QStringLiteral("no trace of vutrace"), QStringLiteral("vutrace capture has written")},
+          Case{ethernet, path(), QStringLiteral("EN10MB"), QStringLiteral("vutrace capture")},
+          Case{"", folder, folder, QStringLiteral("Open a file in it")},
+          Case{"", path() + QStringLiteral(".none"), QStringLiteral(".none"), QStringLiteral("may have been moved")}}) {
+        std::ofstream(path_, std::ios::binary) << one.bytes;
+        const TraceDocument document(one.path);
+        ASSERT_TRUE(wait_for_end(document));
+        const QString said = document.trouble();
+        EXPECT_TRUE(document.failed());
+        EXPECT_TRUE(said.contains(one.what)) << said.toStdString();
+        EXPECT_TRUE(said.endsWith(QLatin1Char('.')) && said.contains(one.advice)) << said.toStdString();
+    }
+}
+
+TEST_F(ModelsTest, WhatIsStoppedBeforeItsFirstRecordSaysWhatToDo) {
+    const std::string pipe = path_ + ".pipe";
+    ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+    TraceDocument document(QString::fromStdString(pipe));
+    document.stop_indexing();
+    ASSERT_TRUE(wait_for_end(document));
+    std::filesystem::remove(pipe);
+    EXPECT_FALSE(document.was_stopped()) << "there is nothing to go on from";
+    EXPECT_EQ(document.trouble(), QStringLiteral("Reading was stopped before the first record: F5 begins again."));
 }
 
 TEST_F(ModelsTest, WhatRowsCannotBeReadSaysWhatToDo) {
