@@ -142,18 +142,21 @@ Status match_rows(const std::shared_ptr<const TraceIndex>& index, const filter::
 Result<std::optional<std::uint64_t>> find_row(
     const std::shared_ptr<const TraceIndex>& index, std::uint64_t from, Direction direction,
     const std::function<bool(const explain::Annotation&, std::size_t)>& wanted, const std::stop_token& stop,
-    const std::function<void(std::uint64_t)>& progress) {
+    std::uint64_t until) {
     const bool forward = direction == Direction::forward;
     const std::uint64_t rows = index->progress().rows;
+    // Of what is left; going forward the first of them changes, going backward the last.
+    std::uint64_t first = forward ? from + 1 : std::max<std::uint64_t>(until, 1);
+    std::uint64_t last =
+        forward ? std::min(until == 0 ? rows : until, rows) : std::min(from - std::min<std::uint64_t>(from, 1), rows);
     Cursor cursor(index);
-    std::uint64_t first = from + 1;                                 // of what is left, going forward
-    std::uint64_t last = from == 0 ? 0 : std::min(from - 1, rows);  // going backward
-    while (forward ? first <= rows : last > 0) {
+    while (first <= last) {
         if (stop.stop_requested()) {
             return fail(ErrorCode::limit, "the search was stopped");
         }
-        const std::uint64_t begin = forward ? first : last - std::min(last, search_step) + 1;
-        const std::uint64_t end = forward ? std::min(rows, first + search_step - 1) : last;
+        const std::uint64_t step = std::min(last - first, search_step - 1);
+        const std::uint64_t begin = forward ? first : last - step;
+        const std::uint64_t end = forward ? first + step : last;
         std::optional<std::uint64_t> found;
         Status looked = cursor.visit(begin, end, [&](const explain::Annotation& annotation, std::size_t entry) {
             if (wanted(annotation, entry)) {
@@ -167,13 +170,23 @@ Result<std::optional<std::uint64_t>> find_row(
         if (found) {
             return found;
         }
-        first = end + 1;
-        last = begin - 1;
-        if (progress) {
-            progress(forward ? end : begin);
-        }
+        first = forward ? end + 1 : first;
+        last = forward ? last : begin - 1;
     }
     return std::nullopt;
+}
+
+Result<FoundAround> find_row_around(const std::shared_ptr<const TraceIndex>& index, std::uint64_t from,
+                                    Direction direction,
+                                    const std::function<bool(const explain::Annotation&, std::size_t)>& wanted,
+                                    const std::stop_token& stop) {
+    const auto found = find_row(index, from, direction, wanted, stop);
+    if (!found || *found || from == 0) {
+        return found ? Result<FoundAround>(FoundAround{*found, false}) : tl::unexpected(found.error());
+    }
+    const std::uint64_t end = direction == Direction::forward ? 0 : index->progress().rows + 1;
+    const auto around = find_row(index, end, direction, wanted, stop, from);
+    return around ? Result<FoundAround>(FoundAround{*around, around->has_value()}) : tl::unexpected(around.error());
 }
 
 }  // namespace vutrace::index

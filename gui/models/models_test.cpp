@@ -224,6 +224,10 @@ TEST_F(ModelsTest, SearchesTellWhatTheyFound) {
     document.search(5, index::Direction::backward, is_used);
     ASSERT_TRUE(searched.wait(patience));
     EXPECT_EQ(searched.takeFirst().at(0).toULongLong(), 0U);
+    document.search(5, index::Direction::backward, is_used, true);
+    ASSERT_TRUE(searched.wait(patience));
+    EXPECT_EQ(searched.first().at(0).toULongLong(), builder_.last_sequence());
+    EXPECT_TRUE(searched.first().at(1).toBool()) << "it went around";
 }
 
 TEST_F(ModelsTest, EveryQuickFilterIsOneAndPicksItsOwnRow) {

@@ -176,25 +176,32 @@ QString TraceDocument::reading_problem(const Error& error) {
     return tr("%1 The trace changed under this window, or its disk fails: F5 reads it again.").arg(sentence(error));
 }
 
-void TraceDocument::search(std::uint64_t from, index::Direction direction, Predicate wanted) {
+void TraceDocument::search(std::uint64_t from, index::Direction direction, Predicate wanted, bool around) {
     stop_searching();
     searching_ = true;
-    const std::uint64_t number = ++search_number_;
-    searching_thread_ = std::jthread(
-        [this, from, direction, number, index = shared_, wanted = std::move(wanted)](const std::stop_token& stop) {
-            give_way();
-            auto found = index::find_row(index, from, direction, wanted, stop);
-            QMetaObject::invokeMethod(
-                this, [this, number, found = std::move(found)] { end_search(number, found); }, Qt::QueuedConnection);
-        });
+    searching_thread_ = std::jthread([this, from, direction, around, number = ++search_number_, index = shared_,
+                                      wanted = std::move(wanted)](const std::stop_token& stop) {
+        give_way();
+        const auto look = [&]() -> Result<index::FoundAround> {
+            if (around) {
+                return index::find_row_around(index, from, direction, wanted, stop);
+            }
+            return index::find_row(index, from, direction, wanted, stop).map([](const auto& row) {
+                return index::FoundAround{row};
+            });
+        };
+        QMetaObject::invokeMethod(
+            this, [this, number, found = look()] { end_search(number, found); }, Qt::QueuedConnection);
+    });
 }
 
-void TraceDocument::end_search(std::uint64_t number, const Result<std::optional<std::uint64_t>>& found) {
+void TraceDocument::end_search(std::uint64_t number, const Result<index::FoundAround>& found) {
     if (number != search_number_ || !searching_) {
         return;  // nobody waits for it any more
     }
     searching_ = false;
-    Q_EMIT searched(found ? found->value_or(0) : 0, found ? QString() : reading_problem(found.error()));
+    Q_EMIT searched(found ? found->row.value_or(0) : 0, found && found->went_around,
+                    found ? QString() : reading_problem(found.error()));
 }
 
 void TraceDocument::stop_searching() {

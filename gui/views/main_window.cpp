@@ -392,7 +392,7 @@ void MainWindow::cancel() {
         return;
     }
     if (document_->is_searching()) {
-        document_->stop_searching();
+        stop_search();
     } else if (model_->is_filtering()) {
         model_->stop_filtering();
         statusBar()->showMessage(
@@ -430,7 +430,7 @@ void MainWindow::keyPressEvent(QKeyEvent* event) {
         }
         return;
     }
-    if (find_bar_->isVisible()) {
+    if (find_bar_->isVisible() && (document_ == nullptr || !document_->is_searching())) {
         find_bar_->hide();
     } else {
         cancel();

@@ -47,8 +47,9 @@ class TraceDocument final : public QObject {
     [[nodiscard]] bool waits_for_more() const noexcept;
 
     using Predicate = std::function<bool(const explain::Annotation&, std::size_t)>;
-    // Looks for the nearest row from `from` on; `searched` tells the end of it. A search that runs is stopped first.
-    void search(std::uint64_t from, index::Direction direction, Predicate wanted);
+    // Looks for the nearest row from `from` on, `around` also on its other side where there is none; `searched` tells
+    // the end of it. A search that runs is stopped first.
+    void search(std::uint64_t from, index::Direction direction, Predicate wanted, bool around = false);
     void stop_searching();
     [[nodiscard]] bool is_searching() const noexcept { return searching_; }
 
@@ -57,13 +58,13 @@ class TraceDocument final : public QObject {
     void finished();    // there will be no more rows, unless it goes on
     void replaced();    // the file is not the one any more that was read: open it again
     // The row, or 0 where there is none; `problem` where the search could not be ended.
-    void searched(quint64 row, const QString& problem);
+    void searched(quint64 row, bool went_around, const QString& problem);
 
   private:
     void begin_indexing();
     void end_indexing(std::optional<Error> error, bool stopped);
     void look_at_index();
-    void end_search(std::uint64_t number, const Result<std::optional<std::uint64_t>>& found);
+    void end_search(std::uint64_t number, const Result<index::FoundAround>& found);
 
     const QString path_;
     AtEnd at_end_;

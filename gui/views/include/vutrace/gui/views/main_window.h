@@ -147,7 +147,8 @@ class MainWindow final : public QMainWindow {
     void go_to_number();
     void go_back();
     void go_forward();
-    void end_search(std::uint64_t row, const QString& problem);
+    void end_search(std::uint64_t row, bool went_around, const QString& problem);
+    void stop_search();
 
     // window_guidance.cpp
     void make_guidance();
@@ -188,7 +189,7 @@ class MainWindow final : public QMainWindow {
     std::uint64_t last_checked_{0};  // rows, of a trace that grows, when a check was asked for last
     int last_row_{0};                // when it was looked at last
     VisitedRecords visited_;
-    QString search_was_for_;
+    RecordSearch search_;  // the last one
     QThreadPool settings_thread_;  // one: settings are written to the disk there, which takes as long as the disk does
 };
 
