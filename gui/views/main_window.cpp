@@ -47,7 +47,6 @@ MainWindow::MainWindow(const QString& version, QWidget* parent) : QMainWindow(pa
     make_exports();
     make_guidance();
     make_actions();
-    settings_thread_.setMaxThreadCount(1);
     resize(1280, 800);
     restore_settings();
     say(tr("Open a trace with Ctrl+O, or drop one here."));
@@ -134,7 +133,7 @@ void MainWindow::make_panes() {
         records_->setFocus();
     });
     connect(find_bar_, &FindBar::find_wanted, this, &MainWindow::find);
-    connect(filter_bar_, &FilterBar::history_changed, this, &MainWindow::remember_filters);
+    connect(filter_bar_, &FilterBar::filter_used, this, &MainWindow::remember_filter);
 }
 
 void MainWindow::make_findings() {

@@ -46,6 +46,9 @@ class WindowTest : public testing::WindowFixture {
     }
     [[nodiscard]] RecordsModel& model() const { return *window_->model(); }
     [[nodiscard]] RecordsView& records() const { return window_->records(); }
+    [[nodiscard]] static QStringList kept_filters() {
+        return QSettings().value(QStringLiteral("filter_history")).toStringList();
+    }
     [[nodiscard]] bool row_known() const {
         return wait([this] { return model().row_at(records().current_row()) != nullptr; });
     }
@@ -186,8 +189,31 @@ TEST_F(WindowTest, FiltersThatWereUsedComeBackWithTheArrowKeys) {
     QTest::keyClick(edit, Qt::Key_Down);
     QTest::keyClick(edit, Qt::Key_Down);
     EXPECT_EQ(edit->text(), QString());
+    EXPECT_TRUE(wait([] { return kept_filters().size() == 2; })) << "they are written in the background";
     const MainWindow next(QStringLiteral("test"));
-    EXPECT_EQ(next.filter_bar().history().size(), 2) << "settings keep them";
+    EXPECT_EQ(next.filter_bar().history(), kept_filters());
+}
+
+TEST_F(WindowTest, AFilterStaysAmongThoseOfBeforeWhereTheTraceIsReadAgainAtOnce) {
+    write_trace(5);
+    open();
+    type_filter("state == used");
+    QTest::keyClick(window_, Qt::Key_F5);
+    EXPECT_EQ(window_->filter_bar().history(), QStringList{QStringLiteral("state == used")});
+}
+
+TEST_F(WindowTest, WindowsKeepEachOthersFilters) {
+    write_trace(5);
+    open();
+    auto other = std::make_unique<MainWindow>(QStringLiteral("test"));
+    type_filter("state == used");
+    other->filter_bar().apply(QStringLiteral("queue == 0"));
+    type_filter("queue == 1");
+    const QStringList all{QStringLiteral("queue == 1"), QStringLiteral("queue == 0"), QStringLiteral("state == used")};
+    EXPECT_TRUE(wait([&] { return kept_filters() == all; })) << kept_filters().join(u';').toStdString();
+    other->setAttribute(Qt::WA_DeleteOnClose, false);
+    other->close();
+    EXPECT_EQ(kept_filters(), all) << "closing one takes nothing away";
 }
 
 TEST_F(WindowTest, ReturnGoesToTheRequestAndBackToItsReply) {

@@ -11,7 +11,6 @@
 #include <vutrace/gui/models/visited_records.h>
 
 #include <QMainWindow>
-#include <QThreadPool>
 #include <cstdint>
 #include <memory>
 
@@ -159,7 +158,7 @@ class MainWindow final : public QMainWindow {
     void save_settings();
     void choose_theme(Theme theme);
     void remember_file(const QString& path);
-    void remember_filters();
+    void remember_filter(const QString& text);
 
     const QString version_;
     std::unique_ptr<TraceDocument> document_;
@@ -190,7 +189,6 @@ class MainWindow final : public QMainWindow {
     int last_row_{0};                // when it was looked at last
     VisitedRecords visited_;
     RecordSearch search_;  // the last one
-    QThreadPool settings_thread_;  // one: settings are written to the disk there, which takes as long as the disk does
 };
 
 }  // namespace vutrace::gui
