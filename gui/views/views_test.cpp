@@ -8,6 +8,7 @@
 #include "window_fixture.h"
 
 #include <vutrace/gui/models/findings_model.h>
+#include <vutrace/trace/versions.h>
 
 #include <gtest/gtest.h>
 
@@ -18,6 +19,7 @@
 #include <QLabel>
 #include <QMenu>
 #include <QMenuBar>
+#include <QMessageBox>
 #include <QMimeData>
 #include <QScrollBar>
 #include <QSettings>
@@ -259,6 +261,39 @@ TEST_F(WindowTest, NothingIsSaidToBeCheckedWhereThereIsNoRecord) {
     QTest::keyClick(window_, Qt::Key_E, Qt::ControlModifier);
     EXPECT_TRUE(window_->statusBar()->currentMessage().contains(QLatin1String("no record")));
     EXPECT_FALSE(window_->findings_dock().model()->has_checked());
+}
+
+TEST_F(WindowTest, AboutTellsTheVersionsAndCopiesThemForAReport) {
+    write_trace(1);
+    open();
+    QString text;
+    QTimer::singleShot(0, window_, [&] {
+        auto* about = qobject_cast<QMessageBox*>(QApplication::activeModalWidget());
+        ASSERT_NE(about, nullptr);
+        text = about->text();
+        for (QAbstractButton* button : about->buttons()) {
+            if (about->buttonRole(button) == QMessageBox::ActionRole) {
+                button->click();
+            }
+        }
+    });
+    QAction* about = nullptr;
+    for (QAction* action : window_->findChildren<QAction*>()) {
+        about = action->text() == QLatin1String("&About vutrace") ? action : about;
+    }
+    ASSERT_NE(about, nullptr);
+    about->trigger();
+    const QString copied = QApplication::clipboard()->text();
+    QStringList lines{QStringLiteral("vutrace test")};
+    for (const trace::Version& one : trace::versions()) {
+        lines += QString::fromStdString(one.name + ' ' + one.version);
+    }
+    lines += QStringLiteral("Qt ") + QString::fromLatin1(qVersion());
+    EXPECT_EQ(copied, lines.join(u'\n'));
+    EXPECT_TRUE(text.endsWith(copied)) << text.toStdString();
+    EXPECT_TRUE(text.contains(QLatin1String("vhost-user")));
+    EXPECT_TRUE(
+        window_->statusBar()->currentMessage().startsWith(QLatin1String("Copied: vutrace test, trace format ")));
 }
 
 TEST_F(WindowTest, TheKeysFitOnASmallScreen) {
