@@ -29,8 +29,9 @@ struct Matches {
 
 enum class Direction : std::uint8_t { forward, backward };
 
-// The nearest row behind (before) `from` that `wanted` says yes to; empty where there is none among those indexed, or up
-// to row `until`, which is looked at, too (0: up to the end that it comes to). On the calling thread. Errors as above.
+// The nearest row behind (before) `from` that `wanted` says yes to; empty where there is none among those indexed, or
+// up to row `until`, which is looked at, too (0: up to the end that it comes to). On the calling thread. Errors as
+// above.
 [[nodiscard]] Result<std::optional<std::uint64_t>> find_row(
     const std::shared_ptr<const TraceIndex>& index, std::uint64_t from, Direction direction,
     const std::function<bool(const explain::Annotation&, std::size_t)>& wanted, const std::stop_token& stop,
