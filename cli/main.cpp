@@ -1,5 +1,7 @@
 #include "commands.h"
 
+#include <vutrace/trace/versions.h>
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -27,7 +29,7 @@ bool known_command_among(int argument_count, char** arguments) {
 
 int run(int argument_count, char** arguments) {
     CLI::App app{"Capture, decode and replay vhost-user sessions.", "vutrace"};
-    app.set_version_flag("--version", "vutrace " VUTRACE_VERSION);
+    app.set_version_flag("--version", trace::versions_text({"vutrace", VUTRACE_VERSION}));
     app.require_subcommand(1);
     std::function<ExitStatus()> chosen;
     for (const Command* command : commands) {

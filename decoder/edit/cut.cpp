@@ -51,7 +51,7 @@ class Watch {
             return {};
         }
         if (stop_.stop_requested()) {
-            return fail(ErrorCode::limit, "stopped");
+            return fail(ErrorCode::limit, "cutting was stopped");
         }
         if (progress_ && reader.file_size() != 0) {
             const double share =

@@ -20,8 +20,13 @@ constexpr std::uint64_t search_step = 4096;  // between two looks at whether to 
 class Work {
   public:
     Work(std::shared_ptr<const TraceIndex> index, const filter::Filter& filter, std::stop_token stop,
-         const std::function<void(Matches&&)>& found)
-        : index_(std::move(index)), filter_(filter), stop_(std::move(stop)), found_(found) {}
+         const std::function<void(Matches&&)>& found, std::uint64_t first)
+        : index_(std::move(index)),
+          filter_(filter),
+          stop_(std::move(stop)),
+          found_(found),
+          next_row_(first),
+          next_to_give_(first) {}
 
     void run() {
         Cursor cursor(index_);
@@ -45,7 +50,7 @@ class Work {
             return tl::unexpected(*failed_);
         }
         if (stop_.stop_requested()) {
-            return fail(ErrorCode::limit, "stopped");
+            return fail(ErrorCode::limit, "filtering was stopped");
         }
         return {};
     }
@@ -111,19 +116,19 @@ class Work {
     const std::function<void(Matches&&)>& found_;
 
     std::mutex taking_;  // held while waiting for the index, too: who comes later waits for the same
-    std::uint64_t next_row_{1};
+    std::uint64_t next_row_;
 
     std::mutex mutex_;
     std::map<std::uint64_t, Matches> done_;  // by first row: at most one for each thread waits
-    std::uint64_t next_to_give_{1};
+    std::uint64_t next_to_give_;
     std::optional<Error> failed_;
 };
 
 }  // namespace
 
 Status match_rows(const std::shared_ptr<const TraceIndex>& index, const filter::Filter& filter, unsigned threads,
-                  const std::stop_token& stop, const std::function<void(Matches&&)>& found) {
-    Work work(index, filter, stop, found);
+                  const std::stop_token& stop, const std::function<void(Matches&&)>& found, std::uint64_t first) {
+    Work work(index, filter, stop, found, first);
     {
         std::vector<std::jthread> others;
         for (unsigned i = 1; i < threads; ++i) {
@@ -137,18 +142,21 @@ Status match_rows(const std::shared_ptr<const TraceIndex>& index, const filter::
 Result<std::optional<std::uint64_t>> find_row(
     const std::shared_ptr<const TraceIndex>& index, std::uint64_t from, Direction direction,
     const std::function<bool(const explain::Annotation&, std::size_t)>& wanted, const std::stop_token& stop,
-    const std::function<void(std::uint64_t)>& progress) {
+    std::uint64_t until) {
     const bool forward = direction == Direction::forward;
     const std::uint64_t rows = index->progress().rows;
+    // Of what is left; going forward the first of them changes, going backward the last.
+    std::uint64_t first = forward ? from + 1 : std::max<std::uint64_t>(until, 1);
+    std::uint64_t last =
+        forward ? std::min(until == 0 ? rows : until, rows) : std::min(from - std::min<std::uint64_t>(from, 1), rows);
     Cursor cursor(index);
-    std::uint64_t first = from + 1;                                 // of what is left, going forward
-    std::uint64_t last = from == 0 ? 0 : std::min(from - 1, rows);  // going backward
-    while (forward ? first <= rows : last > 0) {
+    while (first <= last) {
         if (stop.stop_requested()) {
-            return fail(ErrorCode::limit, "stopped");
+            return fail(ErrorCode::limit, "the search was stopped");
         }
-        const std::uint64_t begin = forward ? first : last - std::min(last, search_step) + 1;
-        const std::uint64_t end = forward ? std::min(rows, first + search_step - 1) : last;
+        const std::uint64_t step = std::min(last - first, search_step - 1);
+        const std::uint64_t begin = forward ? first : last - step;
+        const std::uint64_t end = forward ? first + step : last;
         std::optional<std::uint64_t> found;
         Status looked = cursor.visit(begin, end, [&](const explain::Annotation& annotation, std::size_t entry) {
             if (wanted(annotation, entry)) {
@@ -162,13 +170,23 @@ Result<std::optional<std::uint64_t>> find_row(
         if (found) {
             return found;
         }
-        first = end + 1;
-        last = begin - 1;
-        if (progress) {
-            progress(forward ? end : begin);
-        }
+        first = forward ? end + 1 : first;
+        last = forward ? last : begin - 1;
     }
     return std::nullopt;
+}
+
+Result<FoundAround> find_row_around(const std::shared_ptr<const TraceIndex>& index, std::uint64_t from,
+                                    Direction direction,
+                                    const std::function<bool(const explain::Annotation&, std::size_t)>& wanted,
+                                    const std::stop_token& stop) {
+    const auto found = find_row(index, from, direction, wanted, stop);
+    if (!found || *found || from == 0) {
+        return found ? Result<FoundAround>(FoundAround{*found, false}) : tl::unexpected(found.error());
+    }
+    const std::uint64_t end = direction == Direction::forward ? 0 : index->progress().rows + 1;
+    const auto around = find_row(index, end, direction, wanted, stop, from);
+    return around ? Result<FoundAround>(FoundAround{*around, around->has_value()}) : tl::unexpected(around.error());
 }
 
 }  // namespace vutrace::index

@@ -106,9 +106,52 @@ TEST_F(MatchingTest, FindsTheNearestRowBothWays) {
     }
     EXPECT_EQ(*find_row(index, UINT64_MAX - 1, Direction::backward, wanted, {}), rows.back());
     EXPECT_EQ(*find_row(index, 0, Direction::backward, wanted, {}), std::nullopt);
+    EXPECT_EQ(*find_row(index, 0, Direction::forward, wanted, {}, rows[3]), rows[0]);
+    EXPECT_EQ(*find_row(index, rows[3], Direction::forward, wanted, {}, rows[4] - 1), std::nullopt);
+    EXPECT_EQ(*find_row(index, rows[3], Direction::forward, wanted, {}, rows[4]), rows[4]);
+    EXPECT_EQ(*find_row(index, rows[3], Direction::backward, wanted, {}, rows[2] + 1), std::nullopt);
+    EXPECT_EQ(*find_row(index, rows[3], Direction::backward, wanted, {}, rows[2]), rows[2]);
     std::stop_source stop;
     stop.request_stop();
     EXPECT_FALSE(find_row(index, 0, Direction::forward, wanted, stop.get_token()));
+}
+
+TEST_F(MatchingTest, GoesOnAtTheOtherEndWhereThereIsNoneBothWays) {
+    write_trace(3000);
+    const auto index = make_index(128);
+    ASSERT_TRUE(index->build({}));
+    const std::uint64_t all = index->progress().rows;
+    const auto search = [&](std::uint64_t from, Direction direction, const std::vector<std::uint64_t>& rows) {
+        std::uint64_t looked_at = 0;
+        const auto found = find_row_around(index, from, direction,
+                                           [&](const explain::Annotation& annotation, std::size_t entry) {
+                                               ++looked_at;
+                                               return std::find(rows.begin(), rows.end(),
+                                                                annotation.record->sequence + entry) != rows.end();
+                                           },
+                                           {});
+        EXPECT_TRUE(found);
+        EXPECT_LE(looked_at, all) << "none twice";
+        EXPECT_TRUE(found->row || looked_at == all || from == 0) << "not found is said when all were looked at";
+        return std::pair(found->row.value_or(0), found->went_around);
+    };
+    using Found = std::pair<std::uint64_t, bool>;
+    EXPECT_EQ(search(500, Direction::forward, {40, 7000}), Found(7000, false));
+    EXPECT_EQ(search(7000, Direction::forward, {40, 7000}), Found(40, true));
+    EXPECT_EQ(search(all, Direction::forward, {40, 7000}), Found(40, true));
+    EXPECT_EQ(search(500, Direction::backward, {40, 7000}), Found(40, false));
+    EXPECT_EQ(search(40, Direction::backward, {40, 7000}), Found(7000, true));
+    EXPECT_EQ(search(1, Direction::backward, {40, 7000}), Found(7000, true));
+    for (const Direction direction : {Direction::forward, Direction::backward}) {
+        EXPECT_EQ(search(40, direction, {40}), Found(40, true)) << "it is the only one";
+        EXPECT_EQ(search(40, direction, {}), Found(0, false));
+        EXPECT_EQ(search(1, direction, {}), Found(0, false));
+        EXPECT_EQ(search(all, direction, {}), Found(0, false));
+    }
+    EXPECT_EQ(search(0, Direction::forward, {40}), Found(40, false));
+    std::stop_source stop;
+    stop.request_stop();
+    EXPECT_FALSE(find_row_around(index, 40, Direction::forward, {}, stop.get_token()));
 }
 
 }  // namespace

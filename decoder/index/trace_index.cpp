@@ -31,29 +31,49 @@ Status TraceIndex::open(const std::stop_token& stop) {
     return {};
 }
 
+Status TraceIndex::begin(const std::stop_token& stop) {
+    if (Status opened = open(stop); !opened) {
+        return opened;
+    }
+    auto reader = trace::Reader::open(readable_path());
+    if (!reader) {
+        return tl::unexpected(reader.error());
+    }
+    reading_.emplace(std::move(*reader));
+    const std::lock_guard lock(mutex_);
+    checkpoints_.emplace(policy_, reading_->reader.position(), reading_->annotator);
+    return {};
+}
+
 Status TraceIndex::build(const std::stop_token& stop, const Observer& observer,
                          const std::function<void()>& caught_up) {
-    Status done = open(stop);
+    // A second time: an end that was met there is forgotten.
+    Status done = reading_ ? reading_->reader.seek(reading_->reader.position()) : begin(stop);
     if (done) {
-        if (auto reader = trace::Reader::open(readable_path()); reader) {
-            done = read(*reader, stop, observer, caught_up);
-        } else {
-            done = tl::unexpected(reader.error());
-        }
+        done = read(stop, observer, caught_up);
+    }
+    const bool stopped = done ? at_end_ == AtEnd::wait_for_more : done.error().code == ErrorCode::limit;
+    if (reading_ && stopped && reading_->reader.position().next_sequence > 1) {
+        reading_->known = file_->known_to(reading_->reader.position().offset);
+    } else {
+        reading_.reset();
     }
     end();
     return done;
 }
 
-Status TraceIndex::read(trace::Reader& reader, const std::stop_token& stop, const Observer& observer,
-                        const std::function<void()>& caught_up) {
-    explain::Annotator annotator;
+bool TraceIndex::can_go_on() const {
+    return reading_ && file_->still_holds(reading_->known);
+}
+
+Status TraceIndex::read(const std::stop_token& stop, const Observer& observer, const std::function<void()>& caught_up) {
+    trace::Reader& reader = reading_->reader;
+    explain::Annotator& annotator = reading_->annotator;
     {
         const std::lock_guard lock(mutex_);
-        checkpoints_.emplace(policy_, reader.position(), annotator);
+        progress_.complete = false;
         progress_.total_bytes = reader.file_size();
     }
-    bool started = false;  // the first look may have found nothing yet
     for (std::uint64_t count = 1;; ++count) {
         auto record = reader.next();
         if (!record) {
@@ -75,7 +95,7 @@ Status TraceIndex::read(trace::Reader& reader, const std::stop_token& stop, cons
         if (observer) {
             observer(annotation, annotator);
         }
-        if (!std::exchange(started, true)) {
+        if (!std::exchange(reading_->started, true)) {
             start_time_.store((*record)->time, std::memory_order_relaxed);
         }
         {
@@ -85,7 +105,7 @@ Status TraceIndex::read(trace::Reader& reader, const std::stop_token& stop, cons
         if (count % records_between_publishing == 0) {
             publish(reader, false);
             if (stop.stop_requested()) {
-                return fail(ErrorCode::limit, "indexing was stopped: the rows behind this place are not shown",
+                return fail(ErrorCode::limit, "reading was stopped: the records behind this place are not shown",
                             reader.position().offset);
             }
         }

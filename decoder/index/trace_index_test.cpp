@@ -177,6 +177,73 @@ TEST_F(TraceIndexTest, AStopKeepsWhatIsIndexed) {
     EXPECT_EQ(visit(cursor, 1, UINT64_MAX).size(), progress.rows);
 }
 
+TEST_F(TraceIndexTest, GoesOnWhereItWasStopped) {
+    write_trace(2000);
+    const std::vector<Seen> expected = single_pass();
+    const auto index = make_index();
+    std::uint64_t observed = 0;
+    const auto observer = [&](const explain::Annotation& annotation, const auto&) {
+        EXPECT_EQ(annotation.record->sequence, observed + 1) << "none twice, none left out";
+        observed += trace::sequence_count(*annotation.record);
+    };
+    std::stop_source stop;
+    stop.request_stop();
+    EXPECT_FALSE(index->is_stopped());
+    Cursor cursor(index);
+    int stops = 0;
+    while (!index->build(stop.get_token(), observer)) {
+        ++stops;
+        ASSERT_TRUE(index->is_stopped());
+        ASSERT_TRUE(index->can_go_on());
+        const std::uint64_t rows = index->progress().rows;
+        ASSERT_EQ(visit(cursor, rows, rows), std::vector{expected[rows - 1]});
+    }
+    EXPECT_GT(stops, 5);
+    EXPECT_FALSE(index->is_stopped()) << "it came to the end";
+    EXPECT_EQ(observed, expected.size());
+    EXPECT_EQ(visit(cursor, 1, UINT64_MAX), expected);
+    EXPECT_EQ(index->start_time(), builder_.records().front().time);
+}
+
+TEST_F(TraceIndexTest, DoesNotGoOnInAnotherFile) {
+    write_trace(2000);
+    const auto index = make_index();
+    std::stop_source stop;
+    stop.request_stop();
+    ASSERT_FALSE(index->build(stop.get_token()));
+    ASSERT_TRUE(index->can_go_on());
+    std::filesystem::resize_file(path_, 100);
+    EXPECT_TRUE(index->is_stopped());
+    EXPECT_FALSE(index->can_go_on());
+}
+
+// As where somebody stops to follow, and looks at it again later.
+TEST_F(TraceIndexTest, GoesOnWithWhatWasWrittenSinceNobodyWaitedForMore) {
+    write_trace(100);
+    const std::vector<Seen> expected = single_pass();
+    std::ifstream file(path_, std::ios::binary);
+    const std::string all{std::istreambuf_iterator<char>(file), {}};
+    const std::size_t half = all.size() / 2 + 1;  // in the middle of a record
+    std::filesystem::resize_file(path_, half);
+    auto index = std::make_shared<TraceIndex>(path_, session::CheckpointPolicy{32, UINT64_MAX, 1024, UINT64_MAX},
+                                              TraceIndex::AtEnd::wait_for_more);
+    std::stop_source stop;
+    stop.request_stop();
+    ASSERT_TRUE(index->build(stop.get_token()));
+    EXPECT_TRUE(index->problems().torn);
+    ASSERT_TRUE(index->can_go_on());
+    const std::uint64_t rows = index->progress().rows;
+    EXPECT_LT(rows, expected.size());
+    std::ofstream(path_, std::ios::binary | std::ios::app) << all.substr(half);
+    index->set_at_end(TraceIndex::AtEnd::stop);
+    ASSERT_TRUE(index->can_go_on());
+    ASSERT_TRUE(index->build({}));
+    EXPECT_FALSE(index->problems().torn);
+    EXPECT_FALSE(index->is_stopped());
+    Cursor cursor(index);
+    EXPECT_EQ(visit(cursor, 1, UINT64_MAX), expected);
+}
+
 TEST_F(TraceIndexTest, RowsCanBeReadWhileTheRestIsIndexed) {
     write_trace(5000);
     const std::vector<Seen> expected = single_pass();

@@ -42,7 +42,7 @@ Result<Tracker> Timeline::state_after(std::uint64_t sequence, const Progress& pr
 Result<Tracker> Timeline::advance(std::uint64_t sequence, const Progress& progress, const std::stop_token& stop) {
     for (;;) {
         if (stop.stop_requested()) {
-            return fail(ErrorCode::limit, "stopped");
+            return fail(ErrorCode::limit, "going to the record was stopped");
         }
         const trace::Position before = reader_.position();
         auto record = reader_.next();
@@ -122,7 +122,7 @@ Result<Tracker> Timeline::read_again(std::uint64_t sequence, const std::stop_tok
     Tracker tracker = *from.state;
     while (again_->position().next_sequence <= sequence) {
         if (stop.stop_requested()) {
-            return fail(ErrorCode::limit, "stopped");
+            return fail(ErrorCode::limit, "going to the record was stopped");
         }
         const trace::Position before = again_->position();
         auto record = again_->next();

@@ -64,7 +64,7 @@ class PlainInput final : public Input {
                 return false;
             }
         }
-        problem_ = Error{ErrorCode::limit, "stopped", std::nullopt, 0};
+        problem_ = Error{ErrorCode::limit, "stopped while the trace was waited for", std::nullopt, 0};
         return false;
     }
 

@@ -43,7 +43,8 @@ class Input {
 
   protected:
     Input() noexcept = default;
-    friend class CompressedInput;  // reads from another one
+    friend class CompressedInput;  // they read from another one
+    friend class CopiedInput;
     // Some bytes into `out`, which is not empty; 0 at the end and after an error, which goes to `problem_`.
     virtual std::size_t read_some(MutableByteView out) = 0;
     // The next `read_some` gives the bytes from there on.

@@ -299,7 +299,7 @@ Status Reader::seek(const Position& position) {
         return fail(ErrorCode::usage, "this trace can only be read from front to back");
     }
     if (position.offset < file_header_size || position.offset > state.input->file_size()) {
-        return fail(ErrorCode::usage, fmt::format("no record begins at {}", position.offset), position.offset);
+        return fail(ErrorCode::usage, "the trace is shorter than when a record began here", position.offset);
     }
     if (::fseeko(state.stream, static_cast<off_t>(position.offset), SEEK_SET) != 0) {
         return fail_errno("cannot go to another place in the trace");

@@ -36,7 +36,7 @@ HistoryReader::HistoryReader(TraceDocument& document, QObject* parent) : QObject
 }
 
 void HistoryReader::begin() {
-    if (document_.failed() || thread_.joinable()) {
+    if (document_.failed()) {
         return;
     }
     thread_ = std::jthread([this, path = document_.index()->readable_path()](const std::stop_token& stop) {

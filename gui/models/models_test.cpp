@@ -9,6 +9,7 @@
 #include "vutrace/gui/models/visited_records.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <QAbstractItemModelTester>
 #include <QCoreApplication>
@@ -250,6 +251,10 @@ TEST_F(ModelsTest, SearchesTellWhatTheyFound) {
     document.search(5, index::Direction::backward, is_used);
     ASSERT_TRUE(searched.wait(patience));
     EXPECT_EQ(searched.takeFirst().at(0).toULongLong(), 0U);
+    document.search(5, index::Direction::backward, is_used, true);
+    ASSERT_TRUE(searched.wait(patience));
+    EXPECT_EQ(searched.first().at(0).toULongLong(), builder_.last_sequence());
+    EXPECT_TRUE(searched.first().at(1).toBool()) << "it went around";
 }
 
 TEST_F(ModelsTest, EveryQuickFilterIsOneAndPicksItsOwnRow) {
@@ -294,6 +299,130 @@ TEST_F(ModelsTest, FindingsAreThoseOfCheckAndNameTheirRecords) {
     EXPECT_LE(model.sequence_at(row), document.progress().rows);
     EXPECT_FALSE(model.data(model.index(row, 0), Qt::ToolTipRole).toString().isEmpty());
     EXPECT_EQ(model.sequence_at(model.rowCount()), 0U);
+}
+
+TEST_F(ModelsTest, ADocumentThatWasStoppedGoesOnWithTheRowsThatItHas) {
+    write_trace(30000);
+    const auto rows = static_cast<int>(builder_.last_sequence());
+    TraceDocument document(path());
+    document.stop_indexing();
+    RecordsModel model(document);
+    const QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::Fatal);
+    QSignalSpy resets(&model, &QAbstractItemModel::modelReset);
+    ASSERT_TRUE(wait_for_end(document));
+    ASSERT_TRUE(document.was_stopped());
+    EXPECT_TRUE(document.trouble().contains(QLatin1String("F5"))) << document.trouble().toStdString();
+    const int first = model.rowCount();
+    EXPECT_GT(first, 0);
+    EXPECT_LT(first, rows);
+    const QString name = cell(model, first - 1, RecordsModel::summary);
+    document.go_on(TraceDocument::AtEnd::stop);
+    EXPECT_FALSE(document.progress().complete);
+    EXPECT_TRUE(document.trouble().isEmpty());
+    ASSERT_TRUE(wait_for_end(document));
+    EXPECT_FALSE(document.was_stopped());
+    EXPECT_EQ(model.rowCount(), rows);
+    EXPECT_EQ(document.overview()->last_row, builder_.last_sequence());
+    EXPECT_EQ(cell(model, first - 1, RecordsModel::summary), name);
+    EXPECT_FALSE(cell(model, rows - 1, RecordsModel::summary).isEmpty());
+    EXPECT_EQ(resets.count(), 0);
+}
+
+TEST_F(ModelsTest, AFilterLooksAtWhatIsReadLater) {
+    write_trace(30000);
+    TraceDocument document(path());
+    document.stop_indexing();
+    RecordsModel model(document);
+    const QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::Fatal);
+    ASSERT_TRUE(wait_for_end(document));
+    const int first = filter_and_wait(model, "state == used");
+    EXPECT_GT(first, 0);
+    EXPECT_LT(first, 30000);
+    EXPECT_FALSE(model.filtering_was_stopped());
+    const std::uint64_t last = model.sequence_at(first - 1);
+    QSignalSpy resets(&model, &QAbstractItemModel::modelReset);
+    document.go_on(TraceDocument::AtEnd::stop);
+    EXPECT_TRUE(QTest::qWaitFor([&] { return model.rowCount() == 30000 && !model.is_filtering(); }, patience))
+        << model.rowCount();
+    EXPECT_EQ(model.sequence_at(first - 1), last);
+    EXPECT_EQ(resets.count(), 0);
+}
+
+TEST_F(ModelsTest, AFilterThatWasStoppedLooksAtTheRestWhenItIsToGoOn) {
+    write_trace(30000);
+    TraceDocument document(path());
+    RecordsModel model(document);
+    ASSERT_TRUE(wait_for_end(document));
+    model.set_filter(*filter::Filter::compile("state == used"));
+    EXPECT_FALSE(model.filtering_was_stopped());
+    model.stop_filtering();
+    EXPECT_TRUE(model.filtering_was_stopped());
+    EXPECT_LT(model.rowCount(), 30000);
+    model.go_on_filtering();
+    EXPECT_TRUE(QTest::qWaitFor([&] { return model.rowCount() == 30000 && !model.is_filtering(); }, patience));
+    EXPECT_FALSE(model.filtering_was_stopped());
+}
+
+TEST_F(ModelsTest, ADocumentDoesNotGoOnInAnotherFile) {
+    write_trace(30000);
+    TraceDocument document(path());
+    document.stop_indexing();
+    ASSERT_TRUE(wait_for_end(document));
+    std::filesystem::rename(path_, path_ + ".old");
+    write_trace(30000);
+    QSignalSpy replaced(&document, &TraceDocument::replaced);
+    document.go_on(TraceDocument::AtEnd::stop);
+    EXPECT_TRUE(replaced.wait(patience));
+    EXPECT_TRUE(document.progress().complete) << "nobody waits for more";
+    std::filesystem::remove(path_ + ".old");
+}
+
+TEST_F(ModelsTest, WhatCannotBeOpenedSaysWhatItIsAndWhatToDo) {
+    const std::string ethernet("\xd4\xc3\xb2\xa1\2\0\4\0\0\0\0\0\0\0\0\0\0\0\4\0\1\0\0\0", 24);
+    const QString folder = QString::fromStdString(::testing::TempDir());
+    struct Case {
+        std::string bytes;
+        QString path, what, advice;
+    };
+    for (const Case& one :
+         {Case{"this is not a trace, and long enough to be told from one", path(),
+               QStringLiteral("no trace of vutrace"), QStringLiteral("vutrace capture has written")},
+          Case{ethernet, path(), QStringLiteral("EN10MB"), QStringLiteral("vutrace capture")},
+          Case{"", folder, folder, QStringLiteral("Open a file in it")},
+          Case{"", path() + QStringLiteral(".none"), QStringLiteral(".none"), QStringLiteral("may have been moved")}}) {
+        std::ofstream(path_, std::ios::binary) << one.bytes;
+        const TraceDocument document(one.path);
+        ASSERT_TRUE(wait_for_end(document));
+        const QString said = document.trouble();
+        EXPECT_TRUE(document.failed());
+        EXPECT_TRUE(said.contains(one.what)) << said.toStdString();
+        EXPECT_TRUE(said.endsWith(QLatin1Char('.')) && said.contains(one.advice)) << said.toStdString();
+    }
+}
+
+TEST_F(ModelsTest, WhatIsStoppedBeforeItsFirstRecordSaysWhatToDo) {
+    const std::string pipe = path_ + ".pipe";
+    ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+    TraceDocument document(QString::fromStdString(pipe));
+    document.stop_indexing();
+    ASSERT_TRUE(wait_for_end(document));
+    std::filesystem::remove(pipe);
+    EXPECT_FALSE(document.was_stopped()) << "there is nothing to go on from";
+    EXPECT_EQ(document.trouble(), QStringLiteral("Reading was stopped before the first record: F5 begins again."));
+}
+
+TEST_F(ModelsTest, WhatRowsCannotBeReadSaysWhatToDo) {
+    write_trace(5000);
+    TraceDocument document(path());
+    RecordsModel model(document);
+    ASSERT_TRUE(wait_for_end(document));
+    QSignalSpy failed(&model, &RecordsModel::read_failed);
+    std::filesystem::resize_file(path_, 1000);
+    model.set_filter(*filter::Filter::compile("seq > 9000"));
+    ASSERT_TRUE(failed.wait(patience));
+    const QString said = failed.first().first().toString();
+    EXPECT_TRUE(said.contains(QLatin1String("shorter")) && said.contains(QLatin1String("F5"))) << said.toStdString();
+    EXPECT_FALSE(model.is_filtering());
 }
 
 TEST_F(ModelsTest, ACheckThatIsStoppedSaysNothing) {

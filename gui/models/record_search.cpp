@@ -5,6 +5,13 @@
 #include <QCoreApplication>
 
 namespace vutrace::gui {
+namespace {
+
+struct Words {
+    Q_DECLARE_TR_FUNCTIONS(RecordSearch)
+};
+
+}  // namespace
 
 RecordSearch search_for_answer(std::uint64_t sequence) {
     return {index::Direction::forward,
@@ -13,16 +20,16 @@ RecordSearch search_for_answer(std::uint64_t sequence) {
                        (entry < annotation.entries.size() &&
                         annotation.entries[entry].context.available_sequence == sequence);
             },
-            QCoreApplication::translate("RecordSearch", "Nothing answers record %1 in this trace").arg(sequence)};
+            Words::tr("Nothing answers record %1 in this trace").arg(sequence)};
 }
 
 RecordSearch search_for_text(const QString& text, index::Direction direction,
                              const std::optional<filter::Filter>& filter) {
-    const QString nothing =
-        direction == index::Direction::forward
-            ? QCoreApplication::translate("RecordSearch",
-                                          "“%1” is not found after this record: Shift+F3 looks before it")
-            : QCoreApplication::translate("RecordSearch", "“%1” is not found before this record: F3 looks after it");
+    const bool forward = direction == index::Direction::forward;
+    const QString nothing = filter ? Words::tr("“%1” is found in none of the records that the filter picks")
+                                   : Words::tr("“%1” is found in no record");
+    const QString went_around =
+        forward ? Words::tr("“%1”: went on from the first record") : Words::tr("“%1”: went on from the last record");
     return {direction,
             [text, filter](const explain::Annotation& annotation, std::size_t entry) {
                 if (filter && !filter->matches(annotation, entry)) {
@@ -34,7 +41,10 @@ RecordSearch search_for_text(const QString& text, index::Direction direction,
                 };
                 return found(row.name) || found(row.summary);
             },
-            nothing.arg(text)};
+            nothing.arg(text),
+            true,
+            went_around.arg(text),
+            Words::tr("“%1” is found in no other record").arg(text)};
 }
 
 }  // namespace vutrace::gui

@@ -56,11 +56,15 @@ struct RecordsModel::Inbox {
     std::mutex mutex;
     std::vector<index::Matches> matches;
     bool complete{false};
+    std::optional<Error> error;  // then; not of one that was stopped
 };
 
 RecordsModel::RecordsModel(TraceDocument& document, QObject* parent)
     : QAbstractTableModel(parent), document_(document), reader_(document.index(), most_pages_asked_for) {
-    connect(&document_, &TraceDocument::progressed, this, &RecordsModel::grow);
+    connect(&document_, &TraceDocument::progressed, this, [this] {
+        grow();
+        look_on();
+    });
     connect(&timer_, &QTimer::timeout, this, &RecordsModel::take_matches);
     grow();
 }
@@ -159,13 +163,23 @@ QVariant RecordsModel::bookmark_data(const QModelIndex& index, int role) const {
                                         : QVariant(tr("Bookmark: %1").arg(bookmark->second));
 }
 
-void RecordsModel::stop_filtering() {
+void RecordsModel::end_filtering() {
     if (filtering_thread_.joinable()) {
         filtering_thread_.request_stop();
         reader_.release(std::make_shared<std::jthread>(std::move(filtering_thread_)));  // it shares nothing with us
     }
     timer_.stop();
     filtering_ = false;
+}
+
+void RecordsModel::stop_filtering() {
+    end_filtering();
+    looks_on_ = false;
+}
+
+void RecordsModel::go_on_filtering() {
+    looks_on_ = filter_.has_value() && !filter_failed_;
+    look_on();
 }
 
 void RecordsModel::set_filter(std::optional<filter::Filter> filter) {
@@ -177,24 +191,45 @@ void RecordsModel::set_filter(std::optional<filter::Filter> filter) {
     looked_at_ = 0;
     rows_ = 0;
     endResetModel();
+    filter_failed_ = false;
     if (!filter_) {
         grow();
         Q_EMIT filter_progressed();
         return;
     }
+    looks_on_ = true;
+    look_on();
+    if (!filtering_) {
+        Q_EMIT filter_progressed();  // there is nothing to look at
+    }
+}
+
+// From the row on at which nobody has looked, if there may be such a one.
+void RecordsModel::look_on() {
+    const index::Progress progress = document_.progress();
+    if (!looks_on_ || filtering_ || (progress.complete && looked_at_ >= progress.rows)) {
+        return;
+    }
+    end_filtering();
     filtering_ = true;
     inbox_ = std::make_shared<Inbox>();
-    filtering_thread_ =
-        std::jthread([index = document_.index(), filter = *filter_, inbox = inbox_](const std::stop_token& stop) {
-            give_way();
-            const unsigned threads = std::max(1U, std::thread::hardware_concurrency());
-            (void)index::match_rows(index, filter, threads, stop, [&](index::Matches&& found) {
+    filtering_thread_ = std::jthread([index = document_.index(), filter = *filter_, inbox = inbox_,
+                                      first = looked_at_ + 1](const std::stop_token& stop) {
+        give_way();
+        const unsigned threads = std::max(1U, std::thread::hardware_concurrency());
+        const Status looked = index::match_rows(
+            index, filter, threads, stop,
+            [&](index::Matches&& found) {
                 const std::lock_guard lock(inbox->mutex);
                 inbox->matches.push_back(std::move(found));
-            });
-            const std::lock_guard lock(inbox->mutex);
-            inbox->complete = true;
-        });
+            },
+            first);
+        const std::lock_guard lock(inbox->mutex);
+        inbox->complete = true;
+        if (!looked && !stop.stop_requested()) {
+            inbox->error = looked.error();
+        }
+    });
     timer_.start(milliseconds_between_looks);
 }
 
@@ -203,10 +238,12 @@ void RecordsModel::take_matches() {
     clock.start();
     std::vector<index::Matches> matches;
     bool complete = false;
+    std::optional<Error> error;
     {
         const std::lock_guard lock(inbox_->mutex);
         matches.swap(inbox_->matches);
         complete = inbox_->complete;
+        error = inbox_->error;
     }
     std::size_t taken = 0;
     for (; taken < matches.size() && clock.elapsed() < milliseconds_for_matches; ++taken) {
@@ -226,10 +263,15 @@ void RecordsModel::take_matches() {
     reader_.release(std::make_shared<std::vector<index::Matches>>(std::move(matches)));
     grow();
     if (complete) {
-        timer_.stop();
-        filtering_ = false;
+        end_filtering();
+        filter_failed_ = error.has_value();
+        looks_on_ = looks_on_ && !filter_failed_;
+        look_on();  // the document may have gone on meanwhile
     }
     Q_EMIT filter_progressed();
+    if (complete && error) {
+        Q_EMIT read_failed(TraceDocument::reading_problem(*error));
+    }
 }
 
 const RecordsModel::Cell* RecordsModel::cell_at(int row) const {
@@ -280,7 +322,7 @@ void RecordsModel::ask_for(int page) const {
                     previous = now;
                     return true;
                 });
-            problem = read ? QString() : text_of(describe(read.error()));
+            problem = read ? QString() : TraceDocument::reading_problem(read.error());
             if (read && i > 0 && cells[i - 1].state == Cell::State::unread) {
                 cells[i - 1].state = Cell::State::undecodable;
             }

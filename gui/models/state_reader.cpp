@@ -206,7 +206,7 @@ void StateReader::read(std::uint64_t sequence) {
                 }
             });
         if (!done && !stop.stop_requested()) {
-            post([this, generation, problem = QString::fromStdString(describe(done.error()))] {
+            post([this, generation, problem = TraceDocument::reading_problem(done.error())] {
                 fail(generation, problem);
             });
         }

@@ -50,7 +50,7 @@ void TimelineSource::read_some() {
         for (const auto& leaf : leaves) {
             auto marks = overview::read_marks(cursor, *overview, *leaf);
             if (!marks) {
-                problem = QString::fromStdString(describe(marks.error()));
+                problem = TraceDocument::reading_problem(marks.error());
                 break;
             }
             read.push_back(std::move(*marks));

@@ -6,6 +6,7 @@
 #include <QFile>
 #include <QLocale>
 #include <QStringList>
+#include <cerrno>
 #include <utility>
 
 namespace vutrace::gui {
@@ -15,14 +16,30 @@ namespace {
 constexpr int milliseconds_between_first_looks = 20;
 constexpr int milliseconds_between_looks = 100;
 
-QString advice_on(const Error& error, std::uint64_t rows) {
-    if (error.code == ErrorCode::limit && rows != 0) {
-        return TraceDocument::tr("F5 reads it again, to its end.");
-    }
-    if (error.code == ErrorCode::bad_input && rows == 0) {
+QString sentence(const Error& error) {
+    return QString::fromStdString(describe(error)) + QLatin1Char('.');
+}
+
+// What can be done about a trace that cannot be opened.
+QString advice_on(const Error& error) {
+    if (error.code == ErrorCode::bad_input) {
         return TraceDocument::tr("Open a file that vutrace capture has written, plain or compressed with zstd.");
     }
-    return {};
+    switch (error.errno_value) {
+        case ENOENT:
+            return TraceDocument::tr("It may have been moved: look for it with Ctrl+O.");
+        case EISDIR:
+            return TraceDocument::tr("Open a file in it.");
+        case EACCES:
+        case EPERM:
+            return TraceDocument::tr(
+                "A trace belongs to whoever captured it: let them give you a copy, or the right to read it.");
+        case ENOSPC:
+        case EDQUOT:
+            return TraceDocument::tr("Make room there, or have TMPDIR name another folder.");
+        default:
+            return {};
+    }
 }
 
 }  // namespace
@@ -35,28 +52,61 @@ TraceDocument::TraceDocument(const QString& path, AtEnd at_end, QObject* parent)
                                                  index::TraceIndex::default_policy, at_end)),
       shared_(index_),
       overview_(std::make_shared<overview::OverviewBuilder>()) {
+    connect(&timer_, &QTimer::timeout, this, &TraceDocument::look_at_index);
+    begin_indexing();
+}
+
+void TraceDocument::begin_indexing() {
     indexing_thread_ = std::jthread([this, index = index_, overview = overview_](const std::stop_token& stop) {
         give_way();
+        if (index->is_stopped() && !index->can_go_on()) {
+            QMetaObject::invokeMethod(
+                this,
+                [this] {
+                    indexing_ = false;
+                    timer_.stop();
+                    look_at_index();
+                    Q_EMIT replaced();
+                },
+                Qt::QueuedConnection);
+            return;
+        }
         const Status built = index->build(
             stop, [&](const auto& annotation, const auto& annotator) { overview->add(annotation, annotator); },
             [&] { overview->publish(); });
         overview->publish();
-        std::optional<Error> error;
-        if (!built) {
-            error = built.error();
-        }
         QMetaObject::invokeMethod(
             this,
-            [this, error = std::move(error)] {
-                error_ = error;
-                timer_.stop();
-                look_at_index();
-                Q_EMIT finished();
+            [this, error = built ? std::nullopt : std::optional(built.error()), stopped = index->is_stopped()] {
+                end_indexing(error, stopped);
             },
             Qt::QueuedConnection);
     });
-    connect(&timer_, &QTimer::timeout, this, &TraceDocument::look_at_index);
-    timer_.start(milliseconds_between_first_looks);
+    timer_.start(progress_.rows == 0 ? milliseconds_between_first_looks : milliseconds_between_looks);
+}
+
+void TraceDocument::end_indexing(std::optional<Error> error, bool stopped) {
+    error_ = std::move(error);
+    stopped_ = stopped;
+    indexing_ = false;
+    timer_.stop();
+    look_at_index();
+    Q_EMIT finished();
+}
+
+void TraceDocument::go_on(AtEnd at_end) {
+    if (!stopped_) {
+        return;
+    }
+    at_end_ = at_end;
+    stop_wanted_ = false;
+    index_->set_at_end(at_end);  // its thread has told its end: nobody builds
+    stopped_ = false;
+    error_.reset();
+    indexing_ = true;
+    progress_.complete = false;
+    begin_indexing();
+    Q_EMIT progressed();
 }
 
 TraceDocument::~TraceDocument() {
@@ -65,6 +115,7 @@ TraceDocument::~TraceDocument() {
 }
 
 void TraceDocument::stop_indexing() {
+    stop_wanted_ = true;
     indexing_thread_.request_stop();
 }
 
@@ -74,7 +125,8 @@ bool TraceDocument::waits_for_more() const noexcept {
 }
 
 void TraceDocument::look_at_index() {
-    const index::Progress now = index_->progress();
+    index::Progress now = index_->progress();
+    now.complete = now.complete && !indexing_;  // told together with why
     const bool more = now.rows != progress_.rows || now.bytes != progress_.bytes || now.complete != progress_.complete;
     if (progress_.rows == 0 && now.rows != 0) {
         timer_.setInterval(milliseconds_between_looks);
@@ -87,9 +139,15 @@ void TraceDocument::look_at_index() {
 
 QString TraceDocument::trouble() const {
     QStringList parts;
-    if (error_) {
-        parts += QString::fromStdString(describe(*error_));
-        if (const QString advice = advice_on(*error_, index_->progress().rows); !advice.isEmpty()) {
+    const std::uint64_t rows = index_->progress().rows;
+    const QLocale locale;
+    if (stopped_ && error_) {
+        parts += tr("Reading was stopped behind record %1: F5 reads on.").arg(locale.toString(qulonglong{rows}));
+    } else if (error_ && error_->code == ErrorCode::limit && stop_wanted_) {
+        parts += tr("Reading was stopped before the first record: F5 begins again.");
+    } else if (error_) {
+        parts += sentence(*error_);
+        if (const QString advice = advice_on(*error_); rows == 0 && !advice.isEmpty()) {
             parts += advice;
         }
     }
@@ -98,7 +156,6 @@ QString TraceDocument::trouble() const {
         parts += tr("The trace is torn: %1. What came before is shown.")
                      .arg(QString::fromStdString(describe(*problems.torn)));
     }
-    const QLocale locale;
     if (problems.bad_record_count != 0) {
         parts += tr("%1 records could not be decoded.", nullptr, plural_of(problems.bad_record_count))
                      .arg(locale.toString(qulonglong{problems.bad_record_count}));
@@ -115,26 +172,36 @@ QString TraceDocument::trouble() const {
     return parts.join(QLatin1Char(' '));
 }
 
-void TraceDocument::search(std::uint64_t from, index::Direction direction, Predicate wanted) {
-    stop_searching();
-    searching_ = true;
-    const std::uint64_t number = ++search_number_;
-    searching_thread_ = std::jthread(
-        [this, from, direction, number, index = shared_, wanted = std::move(wanted)](const std::stop_token& stop) {
-            give_way();
-            auto found = index::find_row(index, from, direction, wanted, stop);
-            QMetaObject::invokeMethod(
-                this, [this, number, found = std::move(found)] { end_search(number, found); }, Qt::QueuedConnection);
-        });
+QString TraceDocument::reading_problem(const Error& error) {
+    return tr("%1 The trace changed under this window, or its disk fails: F5 reads it again.").arg(sentence(error));
 }
 
-void TraceDocument::end_search(std::uint64_t number, const Result<std::optional<std::uint64_t>>& found) {
+void TraceDocument::search(std::uint64_t from, index::Direction direction, Predicate wanted, bool around) {
+    stop_searching();
+    searching_ = true;
+    searching_thread_ = std::jthread([this, from, direction, around, number = ++search_number_, index = shared_,
+                                      wanted = std::move(wanted)](const std::stop_token& stop) {
+        give_way();
+        const auto look = [&]() -> Result<index::FoundAround> {
+            if (around) {
+                return index::find_row_around(index, from, direction, wanted, stop);
+            }
+            return index::find_row(index, from, direction, wanted, stop).map([](const auto& row) {
+                return index::FoundAround{row};
+            });
+        };
+        QMetaObject::invokeMethod(
+            this, [this, number, found = look()] { end_search(number, found); }, Qt::QueuedConnection);
+    });
+}
+
+void TraceDocument::end_search(std::uint64_t number, const Result<index::FoundAround>& found) {
     if (number != search_number_ || !searching_) {
         return;  // nobody waits for it any more
     }
     searching_ = false;
-    Q_EMIT searched(found ? found->value_or(0) : 0,
-                    found ? QString() : QString::fromStdString(describe(found.error())));
+    Q_EMIT searched(found ? found->row.value_or(0) : 0, found && found->went_around,
+                    found ? QString() : reading_problem(found.error()));
 }
 
 void TraceDocument::stop_searching() {

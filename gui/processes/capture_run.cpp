@@ -113,12 +113,13 @@ bool CaptureRun::start(const QString& program, const CaptureOptions& options) {
     // As the trace: for its owner only, from birth.
     const FileDescriptor log(::open(QFile::encodeName(log_).constData(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
     if (!log || ::fchmod(log.number(), 0600) != 0) {
-        problem_ = QString::fromLocal8Bit(std::strerror(errno));
+        problem_ = tr("%1 cannot be written (%2): choose another folder for the trace.")
+                       .arg(log_, QString::fromLocal8Bit(std::strerror(errno)));
         return false;
     }
     process.setStandardErrorFile(log_);
     if (!process.startDetached(&process_)) {
-        problem_ = process.errorString();
+        problem_ = tr("%1 could not be started (%2): install vutrace again.").arg(program, process.errorString());
         return false;
     }
     process_file_ = FileDescriptor(static_cast<int>(::syscall(SYS_pidfd_open, process_, 0)));

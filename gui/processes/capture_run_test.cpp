@@ -120,8 +120,11 @@ TEST_F(CaptureRunTest, SaysWhyItEnded) {
     EXPECT_TRUE(run.said().join(QString()).contains(QLatin1String("vutrace capture: ")));
 
     EXPECT_FALSE(run.start(QStringLiteral("/no/such/program"), options()));
-    EXPECT_FALSE(run.problem().isEmpty());
+    EXPECT_TRUE(run.problem().contains(QLatin1String("install vutrace"))) << run.problem().toStdString();
     EXPECT_FALSE(run.is_running());
+    wrong.trace = QStringLiteral("/no/such/folder/trace.pcap");
+    EXPECT_FALSE(run.start(program_, wrong));
+    EXPECT_TRUE(run.problem().contains(QLatin1String("choose another folder"))) << run.problem().toStdString();
 }
 
 }  // namespace

@@ -169,7 +169,8 @@ void ReplayRun::end() {
         // What ended it first: notes were said before.
         std::stable_partition(said_.begin(), said_.end(),
                               [](const QString& line) { return !line.contains(QLatin1String(": note: ")); });
-        problem_ = stopped_ ? tr("The replay was stopped.") : said_.join(QLatin1Char('\n'));
+        problem_ = stopped_ ? tr("The replay was stopped before its end: Replay begins again.")
+                            : said_.join(QLatin1Char('\n'));
         if (problem_.isEmpty()) {
             problem_ = tr("vutrace replay ended without a report (status %1).").arg(process_.exitCode());
         }

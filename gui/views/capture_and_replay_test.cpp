@@ -35,6 +35,8 @@
 #include <QToolButton>
 #include <QTreeView>
 #include <algorithm>
+#include <memory>
+#include <vector>
 
 namespace vutrace::gui {
 namespace {
@@ -58,6 +60,8 @@ class CaptureAndReplayTest : public ::testing::Test {
     void open(bool grows = false) {
         window_ = new MainWindow(QStringLiteral("test"));
         window_->show();
+        window_->activateWindow();
+        ASSERT_TRUE(QTest::qWaitForWindowActive(window_, patience));  // its shortcuts are not heard before
         window_->open(path_, grows);
         ASSERT_TRUE(QTest::qWaitFor(
             [&] { return window_->document()->progress().complete || window_->document()->waits_for_more(); },
@@ -110,6 +114,57 @@ TEST_F(CaptureAndReplayTest, ADifferenceGoesToItsRecord) {
     EXPECT_EQ(wanted.count(), 1) << "it is about no record";
     ASSERT_TRUE(testing::wait_until_shown(*window_));
     testing::expect_picture(*window_, QStringLiteral("replay-light"));
+}
+
+// In the place of vutrace: leaves the report and the trace of its own that a replay leaves.
+TEST_F(CaptureAndReplayTest, TheReplaysOwnTraceIsOfferedWhereThereIsOne) {
+    open();
+    window_->capture_and_replay().show_replay();
+    replay().back_end().setText(QStringLiteral("/run/b.sock"));
+    const QString program = folder_.filePath(QStringLiteral("replays"));
+    const QString own = replay().options().own_trace;
+    const auto run = [&](const char* report, const char* trace) {
+        QFile file(program);
+        ASSERT_TRUE(file.open(QIODevice::WriteOnly | QIODevice::Truncate));
+        file.write("#!/bin/sh\nwhile [ $# -gt 1 ]; do\n  case $1 in\n    --report) printf '%s' '");
+        file.write(report);
+        file.write("' >\"$2\" ;;\n    --write) printf '%s' '");
+        file.write(trace);
+        file.write("' >\"$2\" ;;\n  esac\n  shift\ndone\n");
+        file.setPermissions(QFile::ReadOwner | QFile::WriteOwner | QFile::ExeOwner);
+        file.close();
+        QSignalSpy ended(&replay().run(), &ReplayRun::ended);
+        replay().run().start(program, replay().options());
+        ASSERT_TRUE(ended.wait(patience));
+    };
+    QPushButton* offer = nullptr;
+    for (auto* button : replay().findChildren<QPushButton*>()) {
+        offer = button->text() == QLatin1String("Open its own trace") ? button : offer;
+    }
+    ASSERT_NE(offer, nullptr);
+    EXPECT_FALSE(offer->isVisible()) << "nothing was replayed";
+    const char* const report = R"({"messages_sent": 12, "divergences": [], "backend": {"state": "alive"}})";
+    run(report, "a trace");
+    ASSERT_TRUE(offer->isVisible()) << replay().outcome().text().toStdString();
+    EXPECT_TRUE(replay().outcome().text().startsWith(QLatin1String("Nothing differed. 12 messages sent")));
+    QSignalSpy wanted(&replay(), &ReplayPane::trace_wanted);
+    offer->click();
+    ASSERT_EQ(wanted.count(), 1);
+    EXPECT_EQ(wanted.first().first().toString(), own);
+    std::vector<MainWindow*> others;
+    for (QWidget* widget : QApplication::topLevelWidgets()) {
+        if (auto* other = qobject_cast<MainWindow*>(widget); other != nullptr && other != window_) {
+            others.push_back(other);
+        }
+    }
+    ASSERT_EQ(others.size(), 1U);
+    const std::unique_ptr<MainWindow> other(others.front());
+    EXPECT_EQ(other->document()->path(), own) << "it opens beside the recorded one";
+    run(report, "");
+    EXPECT_FALSE(offer->isVisible()) << "there is nothing in it";
+    run("", "that of before");
+    EXPECT_FALSE(offer->isVisible()) << "the replay ended without a report";
+    EXPECT_TRUE(replay().outcome().text().startsWith(QLatin1String("!! ")));
 }
 
 TEST_F(CaptureAndReplayTest, TheCaptureFormSaysWhatItCostsAndWhichCommandItIs) {
@@ -211,6 +266,14 @@ TEST_F(CaptureAndReplayTest, WhatIsWrittenToATraceThatGrowsIsShownAndTheLastReco
     QTest::keyClick(window_, Qt::Key_Escape);
     EXPECT_TRUE(QTest::qWaitFor([&] { return window_->document()->progress().complete; }, patience));
     EXPECT_FALSE(window_->notice().isVisible()) << window_->notice().text().toStdString();
+    EXPECT_TRUE(std::any_of(labels.begin(), labels.end(), [](const QLabel* label) {
+        return label->text().contains(QLatin1String("Following was stopped; F5 reads on"));
+    }));
+    const TraceDocument* before = window_->document();
+    QTest::keyClick(window_, Qt::Key_F, Qt::ControlModifier | Qt::ShiftModifier);
+    EXPECT_TRUE(QTest::qWaitFor([&] { return window_->document()->waits_for_more(); }, patience));
+    EXPECT_EQ(window_->document(), before) << "not from its beginning";
+    EXPECT_EQ(window_->model()->rowCount(), rows);
 }
 
 // With what it writes, and without an end to it.

@@ -170,7 +170,7 @@ void CaptureDialog::start() {
         return;
     }
     if (!run_.start(program, options())) {
-        said_->setPlainText(tr("vutrace could not be started: %1").arg(run_.problem()));
+        said_->setPlainText(run_.problem());
     }
     look_at_form();
 }

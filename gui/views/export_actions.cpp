@@ -149,7 +149,7 @@ void ExportActions::export_to(const QString& path, ExportFormat format, Scope sc
     connect(progress_.get(), &QProgressDialog::canceled, this, [this] {
         exporter_->stop();
         progress_->hide();
-        Q_EMIT said(tr("Stopped: nothing was written"));
+        Q_EMIT said(tr("Exporting was stopped: nothing was written"));
     });
     connect(exporter_.get(), &Exporter::finished, this,
             [this, path](const QString& problem, quint64 count) { show_end(path, problem, count); });

@@ -6,12 +6,14 @@
 #include <QInputMethodEvent>
 #include <QKeyEvent>
 #include <QLabel>
+#include <QScopedValueRollback>
 #include <QStandardItemModel>
 #include <QTextCharFormat>
 #include <QToolButton>
 #include <QVBoxLayout>
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace vutrace::gui {
 namespace {
@@ -98,6 +100,11 @@ void FilterBar::apply(const QString& text) {
     if (!text.isEmpty()) {
         enter();
     }
+}
+
+void FilterBar::try_out(const QString& text) {
+    const QScopedValueRollback quiet(remembers_, false);
+    apply(text);
 }
 
 void FilterBar::drop() {
@@ -207,13 +214,19 @@ void FilterBar::set_history(const QStringList& history) {
     history_ = history.mid(0, most_history);
 }
 
+QStringList FilterBar::with_newest(QStringList history, const QString& text) {
+    history.removeAll(text);
+    history.prepend(text);
+    return history.mid(0, most_history);
+}
+
 void FilterBar::remember() {
     const QString text = edit_->text().trimmed();
-    history_.removeAll(text);
-    history_.prepend(text);
-    history_ = history_.mid(0, most_history);
     recalled_ = -1;
-    Q_EMIT history_changed();
+    if (remembers_) {
+        history_ = with_newest(std::move(history_), text);
+        Q_EMIT filter_used(text);
+    }
 }
 
 void FilterBar::recall(int step) {

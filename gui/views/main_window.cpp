@@ -47,7 +47,6 @@ MainWindow::MainWindow(const QString& version, QWidget* parent) : QMainWindow(pa
     make_exports();
     make_guidance();
     make_actions();
-    settings_thread_.setMaxThreadCount(1);
     resize(1280, 800);
     restore_settings();
     say(tr("Open a trace with Ctrl+O, or drop one here."));
@@ -134,7 +133,7 @@ void MainWindow::make_panes() {
         records_->setFocus();
     });
     connect(find_bar_, &FindBar::find_wanted, this, &MainWindow::find);
-    connect(filter_bar_, &FilterBar::history_changed, this, &MainWindow::remember_filters);
+    connect(filter_bar_, &FilterBar::filter_used, this, &MainWindow::remember_filter);
 }
 
 void MainWindow::make_findings() {
@@ -232,19 +231,36 @@ MainWindow* MainWindow::open(const QString& path, bool grows) {
     return other->open(path, grows);
 }
 
-// The same trace from its beginning, and on with what is written to it.
+// The same trace from its beginning or where it was stopped, and on with what is written to it.
 void MainWindow::follow() {
-    if (document_ != nullptr) {
+    if (document_ != nullptr && !go_on(TraceDocument::AtEnd::wait_for_more)) {
         const QString path = document_->path();  // the document goes on the way
         show_trace(path, true);
     }
 }
 
-// From its beginning to its end, as where reading was stopped. The place and the filter are kept.
+// To its end: from where reading or filtering was stopped, otherwise from its beginning.
 void MainWindow::read_again() {
-    if (document_ == nullptr) {
-        return;
+    if (document_ != nullptr && !go_on(TraceDocument::AtEnd::stop)) {
+        read_from_beginning();
     }
+}
+
+// False: nothing was stopped.
+bool MainWindow::go_on(TraceDocument::AtEnd at_end) {
+    const bool filtering = model_->filtering_was_stopped();
+    const bool reading = document_->was_stopped();
+    model_->go_on_filtering();
+    document_->go_on(at_end);
+    if (reading) {
+        say({});
+    }
+    show_progress();
+    return reading || filtering;
+}
+
+// The place and the filter are kept.
+void MainWindow::read_from_beginning() {
     const QString path = document_->path();
     const std::uint64_t current = current_;
     const std::optional<filter::Filter> filter = model_->filter();
@@ -289,6 +305,14 @@ void MainWindow::show_trace(const QString& path, bool grows) {
     restore_settings();
     connect(document_.get(), &TraceDocument::progressed, this, &MainWindow::show_progress);
     connect(document_.get(), &TraceDocument::finished, this, &MainWindow::show_end);
+    // Not at once: the document that says so goes on the way.
+    connect(
+        document_.get(), &TraceDocument::replaced, this,
+        [this] {
+            read_from_beginning();
+            statusBar()->showMessage(tr("The file is another one by now: it is read from its beginning"), 8000);
+        },
+        Qt::QueuedConnection);
     connect(document_.get(), &TraceDocument::searched, this, &MainWindow::end_search);
     connect(model_.get(), &RecordsModel::filter_progressed, this, &MainWindow::show_progress);
     connect(model_.get(), &RecordsModel::read_failed, this, &MainWindow::say);
@@ -367,10 +391,11 @@ void MainWindow::cancel() {
         return;
     }
     if (document_->is_searching()) {
-        document_->stop_searching();
+        stop_search();
     } else if (model_->is_filtering()) {
         model_->stop_filtering();
-        statusBar()->showMessage(tr("Stopped: only the records that were found so far are shown"), 8000);
+        statusBar()->showMessage(
+            tr("Filtering was stopped: only the records found so far are shown. F5 looks through the rest"), 8000);
     } else if (!document_->progress().complete) {
         document_->stop_indexing();
     }
@@ -404,7 +429,7 @@ void MainWindow::keyPressEvent(QKeyEvent* event) {
         }
         return;
     }
-    if (find_bar_->isVisible()) {
+    if (find_bar_->isVisible() && (document_ == nullptr || !document_->is_searching())) {
         find_bar_->hide();
     } else {
         cancel();

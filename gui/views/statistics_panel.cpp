@@ -159,7 +159,10 @@ void StatisticsPanel::set_filter(const std::optional<filter::Filter>& filter, co
 }
 
 void StatisticsPanel::need() {
-    if (isVisible() && model_ != nullptr && !model_->has_counted() && !model_->is_counting()) {
+    if (!isVisible() || model_ == nullptr || model_->is_counting()) {
+        return;
+    }
+    if (!model_->has_counted() || rows_counted_ != document_->progress().rows) {  // it may have gone on since
         count();
     }
 }
@@ -169,6 +172,7 @@ void StatisticsPanel::count() {
         state_->setText(tr("The queues are counted once all of the trace is read"));
         return;
     }
+    rows_counted_ = document_->progress().rows;
     state_->setText(tr("Counting …"));
     count_->setText(tr("Stop"));
     model_->count(only_filtered_->isChecked() ? filter_ : std::nullopt);
@@ -178,7 +182,7 @@ void StatisticsPanel::show_counted(bool whole) {
     count_->setText(tr("Count"));
     const bool filtered = only_filtered_->isChecked() && filter_;
     state_->setText(!whole                    ? tr("The trace could not be read again")
-                    : !model_->has_counted()  ? tr("Stopped")
+                    : !model_->has_counted()  ? tr("Counting was stopped: Count begins again")
                     : model_->rowCount() == 0 ? tr("Nothing happened on any queue")
                     : filtered                ? tr("Of: %1").arg(filter_text_)
                                               : QString());

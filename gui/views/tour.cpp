@@ -147,10 +147,7 @@ void Tour::arrive(const TourStep& step) {
         window_.go_to_sequence(step.record);
     }
     if (*step.filter != '\0') {
-        const QStringList own = window_.filter_bar().history();
-        window_.apply_filter(QLatin1String(step.filter));
-        window_.filter_bar().set_history(own);
-        Q_EMIT window_.filter_bar().history_changed();
+        window_.filter_bar().try_out(QLatin1String(step.filter));
     }
 }
 

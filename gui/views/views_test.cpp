@@ -8,6 +8,7 @@
 #include "window_fixture.h"
 
 #include <vutrace/gui/models/findings_model.h>
+#include <vutrace/trace/versions.h>
 
 #include <gtest/gtest.h>
 
@@ -18,6 +19,7 @@
 #include <QLabel>
 #include <QMenu>
 #include <QMenuBar>
+#include <QMessageBox>
 #include <QMimeData>
 #include <QScrollBar>
 #include <QSettings>
@@ -46,6 +48,9 @@ class WindowTest : public testing::WindowFixture {
     }
     [[nodiscard]] RecordsModel& model() const { return *window_->model(); }
     [[nodiscard]] RecordsView& records() const { return window_->records(); }
+    [[nodiscard]] static QStringList kept_filters() {
+        return QSettings().value(QStringLiteral("filter_history")).toStringList();
+    }
     [[nodiscard]] bool row_known() const {
         return wait([this] { return model().row_at(records().current_row()) != nullptr; });
     }
@@ -186,8 +191,31 @@ TEST_F(WindowTest, FiltersThatWereUsedComeBackWithTheArrowKeys) {
     QTest::keyClick(edit, Qt::Key_Down);
     QTest::keyClick(edit, Qt::Key_Down);
     EXPECT_EQ(edit->text(), QString());
+    EXPECT_TRUE(wait([] { return kept_filters().size() == 2; })) << "they are written in the background";
     const MainWindow next(QStringLiteral("test"));
-    EXPECT_EQ(next.filter_bar().history().size(), 2) << "settings keep them";
+    EXPECT_EQ(next.filter_bar().history(), kept_filters());
+}
+
+TEST_F(WindowTest, AFilterStaysAmongThoseOfBeforeWhereTheTraceIsReadAgainAtOnce) {
+    write_trace(5);
+    open();
+    type_filter("state == used");
+    QTest::keyClick(window_, Qt::Key_F5);
+    EXPECT_EQ(window_->filter_bar().history(), QStringList{QStringLiteral("state == used")});
+}
+
+TEST_F(WindowTest, WindowsKeepEachOthersFilters) {
+    write_trace(5);
+    open();
+    auto other = std::make_unique<MainWindow>(QStringLiteral("test"));
+    type_filter("state == used");
+    other->filter_bar().apply(QStringLiteral("queue == 0"));
+    type_filter("queue == 1");
+    const QStringList all{QStringLiteral("queue == 1"), QStringLiteral("queue == 0"), QStringLiteral("state == used")};
+    EXPECT_TRUE(wait([&] { return kept_filters() == all; })) << kept_filters().join(u';').toStdString();
+    other->setAttribute(Qt::WA_DeleteOnClose, false);
+    other->close();
+    EXPECT_EQ(kept_filters(), all) << "closing one takes nothing away";
 }
 
 TEST_F(WindowTest, ReturnGoesToTheRequestAndBackToItsReply) {
@@ -235,6 +263,39 @@ TEST_F(WindowTest, NothingIsSaidToBeCheckedWhereThereIsNoRecord) {
     EXPECT_FALSE(window_->findings_dock().model()->has_checked());
 }
 
+TEST_F(WindowTest, AboutTellsTheVersionsAndCopiesThemForAReport) {
+    write_trace(1);
+    open();
+    QString text;
+    QTimer::singleShot(0, window_, [&] {
+        auto* about = qobject_cast<QMessageBox*>(QApplication::activeModalWidget());
+        ASSERT_NE(about, nullptr);
+        text = about->text();
+        for (QAbstractButton* button : about->buttons()) {
+            if (about->buttonRole(button) == QMessageBox::ActionRole) {
+                button->click();
+            }
+        }
+    });
+    QAction* about = nullptr;
+    for (QAction* action : window_->findChildren<QAction*>()) {
+        about = action->text() == QLatin1String("&About vutrace") ? action : about;
+    }
+    ASSERT_NE(about, nullptr);
+    about->trigger();
+    const QString copied = QApplication::clipboard()->text();
+    QStringList lines{QStringLiteral("vutrace test")};
+    for (const trace::Version& one : trace::versions()) {
+        lines += QString::fromStdString(one.name + ' ' + one.version);
+    }
+    lines += QStringLiteral("Qt ") + QString::fromLatin1(qVersion());
+    EXPECT_EQ(copied, lines.join(u'\n'));
+    EXPECT_TRUE(text.endsWith(copied)) << text.toStdString();
+    EXPECT_TRUE(text.contains(QLatin1String("vhost-user")));
+    EXPECT_TRUE(
+        window_->statusBar()->currentMessage().startsWith(QLatin1String("Copied: vutrace test, trace format ")));
+}
+
 TEST_F(WindowTest, TheKeysFitOnASmallScreen) {
     write_trace(1);
     open();
@@ -262,6 +323,83 @@ TEST_F(WindowTest, ATraceIsReadAgainAndThePlaceIsKept) {
     EXPECT_TRUE(wait([this] { return window_->current_sequence() == 30; }));
 }
 
+TEST_F(WindowTest, ATraceIsReadAgainWithItsFilter) {
+    write_trace(50);
+    open();
+    type_filter("state == used");
+    ASSERT_TRUE(wait([this] { return model().rowCount() == 50 && !model().is_filtering(); }));
+    window_->go_to_sequence(model().sequence_at(20));
+    const std::uint64_t place = window_->current_sequence();
+    write_trace(30);  // longer by now
+    const TraceDocument* before = window_->document();
+    QTest::keyClick(window_, Qt::Key_F5);
+    EXPECT_NE(window_->document(), before) << "from its beginning";
+    EXPECT_TRUE(wait([this] { return model().rowCount() == 80 && !model().is_filtering(); }));
+    EXPECT_TRUE(wait([&] { return window_->current_sequence() == place; }));
+    EXPECT_EQ(window_->filter_bar().text(), QStringLiteral("state == used"));
+    EXPECT_FALSE(window_->filter_bar().pending().isVisible());
+}
+
+class StoppedTraceTest : public WindowTest {
+  protected:
+    static constexpr int rounds = 30000;
+    // By Esc, while it was read, with a filter and a place behind its first record.
+    void open_and_stop() {
+        write_trace(rounds);
+        window_ = new MainWindow(QStringLiteral("test"));
+        window_->resize(1280, 800);
+        window_->show();
+        activate();
+        window_->open(path());
+        QTest::keyClick(window_, Qt::Key_Escape);
+        ASSERT_TRUE(wait([this] { return window_->document()->was_stopped(); }));
+        type_filter("state == used");
+        ASSERT_TRUE(wait([this] { return model().rowCount() > 10 && !model().is_filtering(); }));
+        ASSERT_LT(model().rowCount(), rounds);
+        window_->go_to_sequence(model().sequence_at(7));
+    }
+};
+
+TEST_F(StoppedTraceTest, IsReadOnWithItsFilterAndItsPlace) {
+    open_and_stop();
+    EXPECT_TRUE(window_->notice().isVisible());
+    EXPECT_TRUE(window_->notice().text().contains(QLatin1String("stopped"))) << window_->notice().text().toStdString();
+    EXPECT_TRUE(window_->notice().text().contains(QLatin1String("F5")));
+    const std::uint64_t place = window_->current_sequence();
+    const TraceDocument* before = window_->document();
+    QTest::keyClick(window_, Qt::Key_F5);
+    EXPECT_FALSE(window_->notice().isVisible());
+    EXPECT_EQ(window_->document(), before) << "not from its beginning";
+    EXPECT_TRUE(wait([this] { return model().rowCount() == rounds && !model().is_filtering(); }));
+    EXPECT_EQ(window_->current_sequence(), place);
+    EXPECT_TRUE(records().selectionModel()->isRowSelected(7));
+    EXPECT_TRUE(wait([this] { return window_->findings_dock().model()->has_checked(); })) << "as any that is read";
+}
+
+TEST_F(StoppedTraceTest, IsReadFromItsBeginningWhereTheFileIsAnotherOne) {
+    open_and_stop();
+    std::filesystem::remove(path_);
+    write_trace(10);  // longer
+    QTest::keyClick(window_, Qt::Key_F5);
+    EXPECT_TRUE(wait([this] { return model().rowCount() == rounds + 10 && !model().is_filtering(); }));
+    EXPECT_TRUE(window_->document()->progress().complete);
+    EXPECT_FALSE(window_->notice().isVisible());
+}
+
+TEST_F(WindowTest, AFilterThatWasStoppedLooksAtTheRest) {
+    write_trace(30000);
+    open();
+    window_->apply_filter(QStringLiteral("state == used"));
+    QTest::keyClick(window_, Qt::Key_Escape);
+    EXPECT_LT(model().rowCount(), 30000);
+    const QString said = window_->statusBar()->currentMessage();
+    EXPECT_TRUE(said.contains(QLatin1String("Filtering was stopped")) && said.contains(QLatin1String("F5")));
+    const TraceDocument* before = window_->document();
+    QTest::keyClick(window_, Qt::Key_F5);
+    EXPECT_EQ(window_->document(), before);
+    EXPECT_TRUE(wait([this] { return model().rowCount() == 30000 && !model().is_filtering(); }));
+}
+
 TEST_F(WindowTest, TextIsFoundForwardAndBackward) {
     write_trace(50);
     open();
@@ -275,6 +413,60 @@ TEST_F(WindowTest, TextIsFoundForwardAndBackward) {
     window_->go_to_sequence(builder_.last_sequence());
     QTest::keyClick(window_, Qt::Key_F3, Qt::ShiftModifier);
     EXPECT_TRUE(wait([&] { return window_->current_sequence() == found; }));
+    EXPECT_TRUE(window_->statusBar()->currentMessage().isEmpty());
+}
+
+TEST_F(WindowTest, FindingGoesOnAtTheOtherEndAndSaysSo) {
+    write_trace(50);
+    open();
+    const auto said = [this](const char* text) {
+        return wait([&] { return window_->statusBar()->currentMessage() == QString::fromUtf8(text); });
+    };
+    QTest::keyClick(window_, Qt::Key_F, Qt::ControlModifier);
+    QLineEdit& line = window_->find_line();
+    line.setText(QStringLiteral("get_features"));  // a request and its reply
+    window_->go_to_sequence(builder_.last_sequence());
+    QTest::keyClick(&line, Qt::Key_Return);
+    EXPECT_TRUE(said("“get_features”: went on from the first record"));
+    EXPECT_EQ(window_->current_sequence(), 2U);
+    QTest::keyClick(window_, Qt::Key_F3);
+    EXPECT_TRUE(wait([this] { return window_->current_sequence() == 3; }));
+    EXPECT_TRUE(said("")) << "it is about the search before";
+    window_->go_to_sequence(2);
+    QTest::keyClick(window_, Qt::Key_F3, Qt::ShiftModifier);
+    EXPECT_TRUE(said("“get_features”: went on from the last record"));
+    EXPECT_EQ(window_->current_sequence(), 3U);
+    line.setText(QStringLiteral("set_vring_num"));
+    QTest::keyClick(window_, Qt::Key_F3);
+    ASSERT_TRUE(wait([this] { return window_->current_sequence() > 3 && !window_->document()->is_searching(); }));
+    const std::uint64_t only = window_->current_sequence();
+    QTest::keyClick(window_, Qt::Key_F3);
+    EXPECT_TRUE(said("“set_vring_num” is found in no other record"));
+    EXPECT_EQ(window_->current_sequence(), only);
+    line.setText(QStringLiteral("nowhere"));
+    QTest::keyClick(window_, Qt::Key_F3);
+    EXPECT_TRUE(said("“nowhere” is found in no record"));
+    EXPECT_EQ(window_->current_sequence(), only);
+    type_filter("state == used");
+    ASSERT_TRUE(wait([this] { return model().rowCount() == 50 && !model().is_filtering(); }));
+    line.setText(QStringLiteral("set_vring_num"));
+    QTest::keyClick(window_, Qt::Key_F3);
+    EXPECT_TRUE(said("“set_vring_num” is found in none of the records that the filter picks"));
+}
+
+TEST_F(WindowTest, EscStopsASearchBeforeItHidesTheBar) {
+    write_trace(30000);
+    open();
+    QTest::keyClick(window_, Qt::Key_F, Qt::ControlModifier);
+    window_->find_line().setText(QStringLiteral("nowhere"));
+    QTest::keyClick(&window_->find_line(), Qt::Key_Return);
+    ASSERT_TRUE(window_->document()->is_searching());
+    QTest::keyClick(window_, Qt::Key_Escape);
+    EXPECT_FALSE(window_->document()->is_searching());
+    EXPECT_TRUE(window_->find_line().isVisible());
+    EXPECT_TRUE(window_->statusBar()->currentMessage().contains(QLatin1String("search was stopped")));
+    QTest::keyClick(window_, Qt::Key_Escape);
+    EXPECT_FALSE(window_->find_line().isVisible());
 }
 
 TEST_F(WindowTest, AFieldMarksItsBytesAndAByteItsField) {

@@ -11,7 +11,7 @@
 #include "vutrace/gui/views/state_docks.h"
 #include "vutrace/gui/views/time_docks.h"
 
-#include <vutrace/trace/encode.h>
+#include <vutrace/trace/versions.h>
 
 #include <QAction>
 #include <QActionGroup>
@@ -25,6 +25,7 @@
 #include <QMenu>
 #include <QMenuBar>
 #include <QMessageBox>
+#include <QPushButton>
 #include <QSettings>
 #include <QStatusBar>
 #include <QTextBrowser>
@@ -65,7 +66,7 @@ void MainWindow::make_file_menu() {
     recent_ = menu.addMenu(tr("Open &recent"));
     connect(recent_, &QMenu::aboutToShow, this, &MainWindow::fill_recent_files);
     add(menu, tr("Follo&w the file as it grows"), QKeySequence(tr("Ctrl+Shift+F")), &MainWindow::follow);
-    add(menu, tr("Read it a&gain"), QKeySequence(tr("F5")), &MainWindow::read_again);
+    add(menu, tr("Read on, or a&gain"), QKeySequence(tr("F5")), &MainWindow::read_again);
     menu.addSeparator();
     capture_and_replay_->add_actions(menu);
     menu.addSeparator();
@@ -315,13 +316,22 @@ void MainWindow::show_shortcuts() {
     keys.exec();
 }
 
+// What a report of a bug should say, too: it can be copied.
 void MainWindow::show_about() {
-    QMessageBox::about(
-        this, tr("About vutrace"),
-        tr("vutrace %1 captures, decodes and replays vhost-user sessions.\n\nTraces of format %2. With Qt %3.")
-            .arg(version_)
-            .arg(trace::format_version)
-            .arg(QString::fromLatin1(qVersion())));
+    const QString versions = QString::fromStdString(trace::versions_text({"vutrace", version_.toStdString()})) +
+                             QStringLiteral("\nQt ") + QString::fromLatin1(qVersion());
+    QMessageBox about(QMessageBox::NoIcon, tr("About vutrace"),
+                      tr("vutrace captures, decodes and replays vhost-user sessions.\n\n%1").arg(versions),
+                      QMessageBox::Close, this);
+    about.setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
+    const QPushButton* copy = about.addButton(tr("&Copy the versions"), QMessageBox::ActionRole);
+    about.setDefaultButton(QMessageBox::Close);
+    about.exec();
+    if (about.clickedButton() == copy) {
+        QApplication::clipboard()->setText(versions);
+        statusBar()->showMessage(
+            tr("Copied: %1").arg(QString(versions).replace(QLatin1Char('\n'), QLatin1String(", "))), 8000);
+    }
 }
 
 }  // namespace vutrace::gui

@@ -87,8 +87,8 @@ void MainWindow::go_to_partner() {
 }
 
 void MainWindow::search(const RecordSearch& search) {
-    search_was_for_ = search.nothing;
-    document_->search(current_, search.direction, search.wanted);
+    search_ = search;
+    document_->search(current_, search.direction, search.wanted, search.around);
     show_progress();
 }
 
@@ -100,14 +100,29 @@ void MainWindow::find(index::Direction direction) {
     search(search_for_text(find_bar_->text(), direction, model_->filter()));
 }
 
-void MainWindow::end_search(std::uint64_t row, const QString& problem) {
+void MainWindow::end_search(std::uint64_t row, bool went_around, const QString& problem) {
+    QString said = problem;
     if (row != 0) {
+        said = !went_around ? QString() : row == current_ ? search_.only_one : search_.went_around;
+    } else if (problem.isEmpty()) {
+        said =
+            document_->progress().complete ? search_.nothing : tr("%1 — more is still being read").arg(search_.nothing);
+    }
+    if (said.isEmpty()) {
         statusBar()->clearMessage();
-        go_to_sequence(row);
     } else {
-        statusBar()->showMessage(problem.isEmpty() ? search_was_for_ : problem, 8000);
+        statusBar()->showMessage(said, 8000);
+    }
+    if (row != 0) {
+        go_to_sequence(row);  // says more where a filter hid it
     }
     show_progress();
+}
+
+void MainWindow::stop_search() {
+    document_->stop_searching();
+    statusBar()->showMessage(
+        search_.around ? tr("The search was stopped: F3 begins it again") : tr("The search was stopped"), 8000);
 }
 
 }  // namespace vutrace::gui

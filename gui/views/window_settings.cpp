@@ -8,9 +8,11 @@
 #include <vutrace/explain/annotation.h>
 #include <vutrace/render/phrases.h>
 
+#include <QApplication>
 #include <QFileInfo>
 #include <QSettings>
 #include <QSplitter>
+#include <QThreadPool>
 #include <algorithm>
 #include <array>
 
@@ -21,6 +23,17 @@ constexpr int most_recent_files = 10;
 
 // In the order of RecordsModel::Column, in characters.
 constexpr std::array<int, RecordsModel::column_count> column_widths{2, 6, 14, 7, 9, 9, 6, 8, 31, 20};
+
+// One for all windows: what each adds to a list is there when the next one adds to it. Settings are written to the disk
+// there, which takes as long as the disk does. It ends with the application, once all is written.
+QThreadPool& settings_thread() {
+    static QThreadPool* const thread = [] {
+        auto* pool = new QThreadPool(qApp);
+        pool->setMaxThreadCount(1);
+        return pool;
+    }();
+    return *thread;
+}
 
 }  // namespace
 
@@ -36,7 +49,7 @@ int MainWindow::time_width() const {
 }
 
 void MainWindow::remember_file(const QString& path) {
-    settings_thread_.start([absolute = QFileInfo(path).absoluteFilePath()] {
+    settings_thread().start([absolute = QFileInfo(path).absoluteFilePath()] {
         QSettings settings;
         QStringList files = settings.value(QStringLiteral("recent_files")).toStringList();
         files.removeAll(absolute);
@@ -45,9 +58,13 @@ void MainWindow::remember_file(const QString& path) {
     });
 }
 
-void MainWindow::remember_filters() {
-    settings_thread_.start(
-        [history = filter_bar_->history()] { QSettings().setValue(QStringLiteral("filter_history"), history); });
+// Added to what other windows have used.
+void MainWindow::remember_filter(const QString& text) {
+    settings_thread().start([text] {
+        QSettings settings;
+        const QStringList history = settings.value(QStringLiteral("filter_history")).toStringList();
+        settings.setValue(QStringLiteral("filter_history"), FilterBar::with_newest(history, text));
+    });
 }
 
 void MainWindow::choose_theme(Theme theme) {
@@ -57,8 +74,8 @@ void MainWindow::choose_theme(Theme theme) {
 
 void MainWindow::restore_settings() {
     const QSettings settings;
-    filter_bar_->set_history(settings.value(QStringLiteral("filter_history")).toStringList());
     if (model_ == nullptr) {
+        filter_bar_->set_history(settings.value(QStringLiteral("filter_history")).toStringList());
         restoreGeometry(settings.value(QStringLiteral("geometry")).toByteArray());
         if (!restoreState(settings.value(QStringLiteral("docks")).toByteArray())) {
             state_docks_->take_usual_width();
@@ -83,9 +100,8 @@ void MainWindow::restore_settings() {
 }
 
 void MainWindow::save_settings() {
-    settings_thread_.waitForDone();
+    settings_thread().waitForDone();
     QSettings settings;
-    settings.setValue(QStringLiteral("filter_history"), filter_bar_->history());
     settings.setValue(QStringLiteral("geometry"), saveGeometry());
     settings.setValue(QStringLiteral("docks"), saveState());
     settings.setValue(QStringLiteral("panes"), upper_and_lower_->saveState());

@@ -55,6 +55,8 @@ void WorkStatus::show(const TraceDocument& document, const RecordsModel& records
                          : tr("%1 records", nullptr, count).arg(all));
     if (follows) {
         counts_->setText(tr("Following; Esc ends it. %1").arg(counts_->text()));
+    } else if (document.was_stopped() && !document.failed()) {
+        counts_->setText(tr("Following was stopped; F5 reads on. %1").arg(counts_->text()));
     }
 }
 

@@ -17,6 +17,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <utility>
 
 namespace vutrace::index {
 
@@ -48,8 +49,17 @@ class TraceIndex {
     // Indexes the trace from front to back, once, on the thread that calls; what is indexed can be read at once.
     // Errors: system, bad_input (no trace); limit (stopped): what was indexed stays readable. A torn trace is none: see
     // `problems`. `observer` may be empty. `caught_up`, too: called there, each time before it waits for more.
+    // Called again where `is_stopped` it goes on from there, with the observer that it had or its like.
     [[nodiscard]] Status build(const std::stop_token& stop, const Observer& observer = {},
                                const std::function<void()>& caught_up = {});
+
+    // Not while `build` runs, and by whoever calls that: whether it was stopped behind a record, or while it waited for
+    // more of them.
+    [[nodiscard]] bool is_stopped() const noexcept { return reading_.has_value(); }
+    // … and its file is still the one that was read, whatever was written to it since. Otherwise what is there must be
+    // indexed from its beginning, by another object. Asks the operating system.
+    [[nodiscard]] bool can_go_on() const;
+    void set_at_end(AtEnd at_end) noexcept { at_end_ = at_end; }
 
     [[nodiscard]] Progress progress() const;
     // Of what was indexed so far.
@@ -70,15 +80,26 @@ class TraceIndex {
 
   private:
     [[nodiscard]] Status open(const std::stop_token& stop);
-    [[nodiscard]] Status read(trace::Reader& reader, const std::stop_token& stop, const Observer& observer,
+    [[nodiscard]] Status begin(const std::stop_token& stop);
+    [[nodiscard]] Status read(const std::stop_token& stop, const Observer& observer,
                               const std::function<void()>& caught_up);
     void publish(const trace::Reader& reader, bool complete);
     [[nodiscard]] Result<bool> wait_for_growth(trace::Reader& reader, const std::stop_token& stop);
     void end();
 
+    // Where it is in the trace.
+    struct Reading {
+        explicit Reading(trace::Reader&& from) noexcept : reader(std::move(from)) {}
+        trace::Reader reader;
+        explain::Annotator annotator;
+        bool started{false};                 // the first look may have found nothing yet
+        trace::SeekableFile::Known known{};  // of what was read, once it was stopped
+    };
+
     const std::string path_;
     const session::CheckpointPolicy policy_;
-    const AtEnd at_end_;
+    AtEnd at_end_;
+    std::optional<Reading> reading_;  // of the thread that builds; between two of them where it was stopped
 
     mutable std::mutex mutex_;  // of all below
     mutable std::condition_variable_any changed_;

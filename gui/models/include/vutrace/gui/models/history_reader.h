@@ -10,7 +10,8 @@
 
 namespace vutrace::gui {
 
-// Lives on the window's thread; its signal comes there. Begins once the trace is indexed.
+// Lives on the window's thread; its signal comes there. Begins once the trace is indexed, and again
+// where there was more of it later.
 class HistoryReader final : public QObject {
     Q_OBJECT
 

@@ -16,6 +16,9 @@ struct RecordSearch {
     index::Direction direction{index::Direction::forward};
     TraceDocument::Predicate wanted;
     QString nothing;  // to say where there is none
+    // Goes on at the trace's other end; to say then, and where no other record is found than the current one.
+    bool around{false};
+    QString went_around{}, only_one{};
 };
 
 // The reply to message `sequence`, or what used the chain that it made available.

@@ -50,7 +50,8 @@ class RecordsModel final : public QAbstractTableModel {
     void set_time_format(TimeFormat format);
     [[nodiscard]] TimeFormat time_format() const noexcept { return time_format_; }
 
-    // Shows the rows that `filter` picks, as they are found; empty: all.
+    // Shows the rows that `filter` picks, as they are found, also among those that the document reads later; empty:
+    // all.
     void set_filter(std::optional<filter::Filter> filter);
     [[nodiscard]] const std::optional<filter::Filter>& filter() const noexcept { return filter_; }
     // Of the places in the table that a filter leaves, what rows stand there; empty without one.
@@ -59,7 +60,10 @@ class RecordsModel final : public QAbstractTableModel {
     }
     [[nodiscard]] bool is_filtering() const noexcept { return filtering_; }
     [[nodiscard]] std::uint64_t rows_looked_at() const noexcept { return looked_at_; }
+    // What was found stays; `go_on_filtering` looks at the rest.
     void stop_filtering();
+    void go_on_filtering();
+    [[nodiscard]] bool filtering_was_stopped() const noexcept { return filter_ && !looks_on_ && !filter_failed_; }
 
     // Marks the records that findings are at.
     void set_findings(const std::vector<check::Finding>& findings);
@@ -102,6 +106,8 @@ class RecordsModel final : public QAbstractTableModel {
     void ask_for(int page) const;
     void take_page(std::uint64_t generation, int page, std::vector<Cell>&& cells, const QString& problem);
     void grow();
+    void look_on();
+    void end_filtering();
     void take_matches();
     void forget_pages();
     [[nodiscard]] std::uint64_t size() const noexcept;
@@ -117,7 +123,9 @@ class RecordsModel final : public QAbstractTableModel {
     std::unordered_map<std::uint64_t, Badge> badges_;       // by record
     std::unordered_map<std::uint64_t, QString> bookmarks_;  // comments, by record
     std::uint64_t looked_at_{0};
-    bool filtering_{false};
+    bool filtering_{false};      // a thread looks
+    bool looks_on_{false};       // at rows that nobody has looked at, once there are some
+    bool filter_failed_{false};  // they cannot be read
     std::shared_ptr<Inbox> inbox_;
 
     std::uint64_t generation_{0};  // of what rows mean: pages of an older one are thrown away

@@ -24,6 +24,8 @@ class FilterBar final : public QWidget {
     [[nodiscard]] QString text() const { return edit_->text(); }
     // As if it was typed and Return pressed.
     void apply(const QString& text);
+    // The same, and nothing that a person would want to come back to.
+    void try_out(const QString& text);
     void begin_typing();
     // Takes the filter away and offers to go back to it, until another is entered.
     void drop();
@@ -35,11 +37,13 @@ class FilterBar final : public QWidget {
 
     [[nodiscard]] const QStringList& history() const noexcept { return history_; }
     void set_history(const QStringList& history);
+    // The history once `text` was used, the newest first.
+    [[nodiscard]] static QStringList with_newest(QStringList history, const QString& text);
 
   Q_SIGNALS:
     // A filter that is one was entered; without an expression, all rows are wanted.
     void filter_entered(const std::optional<vutrace::filter::Filter>& filter);
-    void history_changed();
+    void filter_used(const QString& text);  // it is in the history now
 
   protected:
     bool eventFilter(QObject* watched, QEvent* event) override;
@@ -65,6 +69,7 @@ class FilterBar final : public QWidget {
     qsizetype candidates_begin_{0};  // characters, in the text
     QStringList history_;            // the newest first
     qsizetype recalled_{-1};
+    bool remembers_{true};
 };
 
 }  // namespace vutrace::gui

@@ -11,7 +11,6 @@
 #include <vutrace/gui/models/visited_records.h>
 
 #include <QMainWindow>
-#include <QThreadPool>
 #include <cstdint>
 #include <memory>
 
@@ -104,6 +103,8 @@ class MainWindow final : public QMainWindow {
     void make_status();
     void follow();
     void read_again();
+    void read_from_beginning();
+    [[nodiscard]] bool go_on(TraceDocument::AtEnd at_end);
     void show_trace(const QString& path, bool grows);
     void show_progress();
     void keep_at_end();
@@ -145,7 +146,8 @@ class MainWindow final : public QMainWindow {
     void go_to_number();
     void go_back();
     void go_forward();
-    void end_search(std::uint64_t row, const QString& problem);
+    void end_search(std::uint64_t row, bool went_around, const QString& problem);
+    void stop_search();
 
     // window_guidance.cpp
     void make_guidance();
@@ -156,7 +158,7 @@ class MainWindow final : public QMainWindow {
     void save_settings();
     void choose_theme(Theme theme);
     void remember_file(const QString& path);
-    void remember_filters();
+    void remember_filter(const QString& text);
 
     const QString version_;
     std::unique_ptr<TraceDocument> document_;
@@ -186,8 +188,7 @@ class MainWindow final : public QMainWindow {
     std::uint64_t last_checked_{0};  // rows, of a trace that grows, when a check was asked for last
     int last_row_{0};                // when it was looked at last
     VisitedRecords visited_;
-    QString search_was_for_;
-    QThreadPool settings_thread_;  // one: settings are written to the disk there, which takes as long as the disk does
+    RecordSearch search_;  // the last one
 };
 
 }  // namespace vutrace::gui

@@ -8,6 +8,7 @@
 
 #include <QString>
 #include <QWidget>
+#include <cstdint>
 #include <memory>
 #include <optional>
 
@@ -72,6 +73,7 @@ class StatisticsPanel final : public QWidget {
     std::unique_ptr<StatisticsModel> model_;
     std::optional<filter::Filter> filter_;
     QString filter_text_;
+    std::uint64_t rows_counted_{0};  // that the trace had when counting began last
 };
 
 }  // namespace vutrace::gui
