@@ -179,6 +179,24 @@ QString TimelineView::range_text() const {
                   : QString();
 }
 
+std::vector<const Track*> TimelineView::tracks_seen(int height, int scrolled) const {
+    std::vector<const Track*> seen;
+    for (const Track& track : tracks_.tracks()) {
+        const int y = top() + track.y - scrolled;
+        if (y < height && y + track.height > top()) {
+            seen.push_back(&track);
+        }
+    }
+    return seen;
+}
+
+// Before somebody acts on what is seen: what has changed since it was painted last is not in the columns.
+void TimelineView::fill_as_seen() {
+    if (source_ != nullptr) {
+        fill(tracks_seen(viewport()->height(), verticalScrollBar()->value()), devicePixelRatioF());
+    }
+}
+
 void TimelineView::fill(const std::vector<const Track*>& seen, double pixel_ratio) {
     std::vector<overview::LaneId> lanes;
     slots_.clear();
@@ -198,14 +216,7 @@ void TimelineView::fill(const std::vector<const Track*>& seen, double pixel_rati
 }
 
 void TimelineView::paint_tracks(TimelinePainter& painter, QSize size, int scrolled, double pixel_ratio) {
-    std::vector<const Track*> seen;
-    for (const Track& track : tracks_.tracks()) {
-        const int y = top() + track.y - scrolled;
-        if (y < size.height() && y + track.height > top()) {
-            seen.push_back(&track);
-        }
-    }
-    fill(seen, pixel_ratio);
+    fill(tracks_seen(size.height(), scrolled), pixel_ratio);
     for (const auto& [track, slot] : slots_) {
         const QRect place(0, top() + track->y - scrolled, size.width(), track->height);
         std::vector<TimelinePainter::Lane> lanes;
@@ -344,6 +355,7 @@ const overview::Column* TimelineView::column_at(const Track& track, double x, bo
 }
 
 void TimelineView::choose_at(QPoint place) {
+    fill_as_seen();
     const Track* track = track_at(place);
     if (track == nullptr) {
         return;

@@ -280,6 +280,19 @@ TEST_F(TimelineTest, KeysGoFromMarkToMarkAndMarkTheRange) {
     EXPECT_NEAR(timeline().window().span(), span / 2, 1);
 }
 
+TEST_F(TimelineTest, KeysGoFromMarkToMarkBeforeWhatHasChangedIsPainted) {
+    open_chains(50);
+    const Track* chains = track(TrackKind::marks, "Available, used");
+    ASSERT_NE(chains, nullptr);
+    timeline().show(time_of(first_chain_) - 500, time_of(first_chain_) + 20000);
+    settle();
+    QTest::mouseClick(timeline().viewport(), Qt::LeftButton, {}, place_of(*chains, time_of(first_chain_)));
+    ASSERT_TRUE(wait([this] { return timeline().current_time() == time_of(first_chain_); }));
+    timeline().set_findings({});
+    QTest::keyClick(&timeline(), Qt::Key_Right);
+    EXPECT_EQ(window_->current_sequence(), first_chain_ + 1);
+}
+
 TEST_F(TimelineTest, AHeadingFoldsWhatIsBelowIt) {
     open_chains(5);
     const Track* heading = track(TrackKind::heading, "Queue 0");
