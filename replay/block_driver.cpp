@@ -119,7 +119,7 @@ Status BlockDriver::publish() {
 
 Status BlockDriver::take_completions(std::vector<BlockResult>& results) {
     std::vector<Completion> completions;
-    for (std::uint16_t queue = 0; queue < queues_.size(); ++queue) {
+    for (std::uint16_t queue = 0; queue < options_.queue_count; ++queue) {
         const auto called = take_event(queues_[queue].call());
         if (options_.only_when_called && (!called || *called == 0) && !more_used_[queue]) {
             continue;

@@ -253,7 +253,7 @@ Status BlockDriver::start_queue(std::uint16_t number) {
 }
 
 Status BlockDriver::stop() {
-    for (std::uint16_t number = 0; number < queues_.size(); ++number) {
+    for (std::uint16_t number = 0; number < options_.queue_count; ++number) {
         if (const auto disabled =
                 tell(FrontEndRequest::SET_VRING_ENABLE, protocol::serialise(protocol::VringState{number, 0}));
             !disabled) {

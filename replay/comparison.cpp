@@ -88,7 +88,7 @@ class WrittenBytes {
   public:
     WrittenBytes(const std::vector<trace::ChainDescriptor>& descriptors, const BufferMemory& memory) : memory_(memory) {
         virtio::for_each_buffer(descriptors, true, [this](std::uint64_t address, std::uint32_t length) {
-            buffers_.push_back({address, length});
+            buffers_.emplace_back(address, length);
             size_ += length;
         });
     }

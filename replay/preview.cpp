@@ -258,7 +258,7 @@ std::vector<std::string> describe_doubts(const TracePreview& preview) {
                                     preview.records_lost));
     }
     if (preview.problems.torn) {
-        lines.push_back("the trace ends in the middle of a record: what came before is replayed");
+        lines.emplace_back("the trace ends in the middle of a record: what came before is replayed");
     }
     if (preview.problems.bad_record_count != 0) {
         lines.push_back(

@@ -202,6 +202,8 @@ TEST_F(ShadowPeersTest, AnAnswerThatIsNotDueIsNotWaitedFor) {
     EXPECT_EQ(read(back_end_).payload, added);
     send(back_end_, Request::ADD_MEM_REG, serialise_u64(1), {}, reply);
     EXPECT_EQ(answer(Request::ADD_MEM_REG, serialise_u64(0)).payload, serialise_u64(0));
+    expect_passes(Request::SET_VRING_NUM, state(0, 16));
+    expect_passes(Request::SET_VRING_ADDR, serialise(addresses_of(ring)));
     stop();
     EXPECT_THAT(notes(), Contains(HasSubstr("refused the memory of shadow rings")));
 }

@@ -244,6 +244,17 @@ class PayloadDecoder {
     DecodedPayload out_;
 };
 
+void name_meanings(const RequestInfo& info, bool reply, std::vector<Field>& fields) {
+    for (const MeaningByRequest& row : meanings_by_request) {
+        if (row.channel != info.channel || row.request != info.code || row.reply != reply) {
+            continue;
+        }
+        for (Field& field : fields) {
+            field.meaning = field.name == row.field ? row.meaning : field.meaning;
+        }
+    }
+}
+
 }  // namespace
 
 DecodedPayload decode_payload(Channel channel, Side sender, const Header& header, ByteView payload,
@@ -259,7 +270,9 @@ DecodedPayload decode_payload(Channel channel, Side sender, const Header& header
     if (payload.empty() && shape.sizes.holds(0)) {
         return {};
     }
-    return PayloadDecoder(layout_of(shape.payload, payload), payload, context).decode();
+    DecodedPayload decoded = PayloadDecoder(layout_of(shape.payload, payload), payload, context).decode();
+    name_meanings(*info, reply, decoded.fields);
+    return decoded;
 }
 
 }  // namespace vutrace::protocol

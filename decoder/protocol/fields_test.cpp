@@ -274,6 +274,23 @@ TEST(Fields, mac_and_uuid_are_text) {
     EXPECT_EQ(find(object.fields, "uuid")->text, "01020304-0506-0708-090a-0b0c0d0e0f10");
 }
 
+TEST(Fields, of_a_vring_state_mean_what_the_request_says) {
+    std::size_t known = 0;
+    for (const RequestInfo& info : requests()) {
+        for (const bool reply : {false, true}) {
+            if ((reply ? info.reply_payload : info.payload) != PayloadKind::vring_state) {
+                continue;
+            }
+            const auto decoded = decode(reply ? sample::valid_reply(info) : sample::valid_request(info));
+            EXPECT_EQ(find(decoded.fields, "index")->meaning, "number of the queue");
+            EXPECT_EQ(find(decoded.fields, "num")->meaning.find("as the request says"), std::string_view::npos)
+                << info.name << " is in no row of meanings_by_request";
+            ++known;
+        }
+    }
+    EXPECT_EQ(known, 11U);
+}
+
 TEST(Fields, numbers_with_a_meaning_say_it) {
     EXPECT_EQ(decode(FrontEndRequest::SET_STATUS, serialise_u64(0x10f)).fields.at(0).text,
               "ACKNOWLEDGE DRIVER DRIVER_OK FEATURES_OK 0x100");

@@ -34,6 +34,36 @@ inline constexpr Alternative alternatives[] = {
     {PayloadKind::memory_table_reply, PayloadKind::acknowledgement, 8, {}},
 };
 
+// One payload serves requests that mean different things by a number in it: what `field` is in messages of a request.
+struct MeaningByRequest {
+    Channel channel;
+    std::uint32_t request;
+    bool reply;
+    std::string_view field;
+    std::string_view meaning;
+};
+inline constexpr std::string_view stop_meaning = "base: ring index at which the queue stopped";
+inline constexpr std::string_view not_used = "not used";
+constexpr MeaningByRequest number_of(FrontEndRequest request, bool reply, std::string_view meaning) {
+    return {Channel::front_end, static_cast<std::uint32_t>(request), reply, "num", meaning};
+}
+constexpr MeaningByRequest number_of(BackEndRequest request, std::string_view meaning) {
+    return {Channel::back_end, static_cast<std::uint32_t>(request), false, "num", meaning};
+}
+inline constexpr MeaningByRequest meanings_by_request[] = {
+    number_of(FrontEndRequest::SET_VRING_NUM, false, "size: descriptors of the queue"),
+    number_of(FrontEndRequest::SET_VRING_BASE, false, "base: ring index at which the queue starts"),
+    number_of(FrontEndRequest::GET_VRING_BASE, false, not_used),
+    number_of(FrontEndRequest::GET_VRING_BASE, true, stop_meaning),
+    number_of(FrontEndRequest::SET_VRING_ENABLE, false, "1 enables the queue, 0 disables it"),
+    number_of(FrontEndRequest::SET_VRING_ENDIAN, false, "byte order: 0 is little-endian, 1 is big-endian"),
+    number_of(FrontEndRequest::VRING_KICK, false, not_used),
+    number_of(FrontEndRequest::GET_VRING_BASE_SKIP_DRAIN, false, not_used),
+    number_of(FrontEndRequest::GET_VRING_BASE_SKIP_DRAIN, true, stop_meaning),
+    number_of(BackEndRequest::VRING_CALL, not_used),
+    number_of(BackEndRequest::VRING_ERR, not_used),
+};
+
 struct SizeRange {
     std::uint32_t min{0};
     std::uint32_t max{0};

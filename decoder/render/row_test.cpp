@@ -131,6 +131,8 @@ TEST(Details, TheNumberOfAQueueRequestMeansWhatTheRequestSays) {
     const Bytes state = protocol::serialise(protocol::VringState{0, 1});
     EXPECT_EQ(meaning(FrontEndRequest::SET_VRING_BASE, state, "num"), "base: ring index at which the queue starts");
     EXPECT_EQ(meaning(FrontEndRequest::SET_VRING_ENABLE, state, "num"), "1 enables the queue, 0 disables it");
+    EXPECT_EQ(meaning(FrontEndRequest::SET_VRING_NUM, state, "num"), "size: descriptors of the queue");
+    EXPECT_EQ(meaning(FrontEndRequest::GET_VRING_BASE, state, "num"), "not used");
     EXPECT_EQ(meaning(FrontEndRequest::SET_VRING_ENABLE, state, "index"), "number of the queue");
     EXPECT_EQ(meaning(FrontEndRequest::NET_SET_MTU, protocol::serialise_u64(1500), "value"), "") << "not “value” again";
 }

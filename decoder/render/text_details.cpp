@@ -48,24 +48,6 @@ class Details {
     std::vector<Detail> lines_;
 };
 
-// One payload serves requests that mean different things by its second number.
-std::string_view meaning_of(const protocol::Field& field, const explain::MessageAnnotation& message) {
-    struct Number {
-        std::string_view request;
-        std::string_view meaning;
-    };
-    constexpr std::array<Number, 5> numbers{
-        {{"SET_VRING_NUM", "size: descriptors of the queue"},
-         {"SET_VRING_BASE", "base: ring index at which the queue starts"},
-         {"GET_VRING_BASE", "base: ring index at which the queue stopped, in the reply"},
-         {"SET_VRING_ENABLE", "1 enables the queue, 0 disables it"},
-         {"SET_VRING_ENDIAN", "byte order: 0 is little-endian, 1 is big-endian"}}};
-    const auto found = std::find_if(numbers.begin(), numbers.end(), [&](const Number& number) {
-        return field.name == "num" && number.request == message.request;
-    });
-    return found != numbers.end() ? found->meaning : field.meaning == field.name ? "" : std::string_view(field.meaning);
-}
-
 void Details::field(const protocol::Field& field, const explain::Annotation& annotation, std::size_t depth) {
     std::string value;
     if (field.format == protocol::FieldFormat::bytes) {
@@ -74,7 +56,7 @@ void Details::field(const protocol::Field& field, const explain::Annotation& ann
         append_field_value(value, field);
     }
     Detail& detail = line(field.name.empty() ? "-" : field.name, value, depth);
-    detail.meaning = meaning_of(field, annotation.message);
+    detail.meaning = field.meaning == field.name ? std::string_view() : field.meaning;
     if (field.size != 0) {
         detail.bytes = {protocol::header_size + std::uint64_t{field.offset}, field.size};
     }

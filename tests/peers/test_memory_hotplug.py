@@ -6,7 +6,7 @@ import unittest
 from harness import records as ask
 from harness import vutrace
 from harness.case import PeerTestCase
-from harness.qemu_guest import QemuGuest, network_device
+from harness.qemu_guest import BOOT_SECONDS, QemuGuest, network_device
 from harness.testpmd import TestPmdBackEnd, write_frames
 from harness.waiting import wait_until
 
@@ -32,11 +32,12 @@ done
 class MemoryHotplug(PeerTestCase):
     def ask_guest(self, guest):
         """Has the guest ask, and gives the frames that it has received by then."""
-        before = guest.output().count("asked,")
+        def answers():
+            return re.findall(r"asked, received (\d+)\.", guest.output())
+        before = len(answers())
         guest.say("ask")
-        guest.wait_for_output("asked,", count=before + 1)
-        answers = re.findall(r"asked, received (\d+)\.", guest.output())
-        return int(answers[-1])
+        guest.wait_for(lambda: len(answers()) > before, "its answer", BOOT_SECONDS)
+        return int(answers()[-1])
 
     def plug_until_full(self, guest, back_end):
         """Gives how many modules that took."""
