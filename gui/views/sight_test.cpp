@@ -72,5 +72,87 @@ TEST_P(SliderContrast, TheHandleStandsOutWhereverItIs) {
 INSTANTIATE_TEST_SUITE_P(InEachTheme, SliderContrast, ::testing::Values(Theme::light, Theme::dark),
                          [](const auto& test) { return test.param == Theme::dark ? "dark" : "light"; });
 
+class Sight : public testing::WindowFixture {
+  protected:
+    void show(const View& view) {
+        auto shown = testing::show_view(view);
+        ASSERT_NE(shown, nullptr);
+        window_ = shown.release();
+    }
+    [[nodiscard]] QHeaderView& header() const { return *window_->records().header(); }
+    [[nodiscard]] bool is_hidden(RecordsModel::Column column) const { return header().isSectionHidden(column); }
+    // As it is read: lines that were folded are put together again.
+    static QString read(QWidget& widget) { return testing::painted_texts(widget).join(QLatin1Char(' ')).simplified(); }
+    // What a menu that comes up holds. It is closed.
+    template <class Open>
+    static QList<QStringList> menu_of(const Open& open) {
+        QList<QStringList> menus;
+        QTimer::singleShot(0, [&menus] {
+            auto* menu = qobject_cast<QMenu*>(QApplication::activePopupWidget());
+            if (menu == nullptr) {
+                return;
+            }
+            menus.push_back({});
+            for (const QAction* action : menu->actions()) {
+                menus.front() += action->text();
+                for (const QAction* inner : action->menu() == nullptr ? QList<QAction*>() : action->menu()->actions()) {
+                    menus.resize(2);
+                    menus.back() += inner->text();
+                }
+            }
+            menu->close();
+        });
+        open();
+        return menus;
+    }
+};
+
+TEST_F(Sight, TheMenuOfARecordAndItsColumnsComeByKey) {
+    write_trace(5);
+    WindowFixture::open(path());
+    ASSERT_TRUE(wait([this] { return window_->model()->row_at(window_->records().current_row()) != nullptr; }));
+    window_->records().setFocus();
+    const auto press = [this] { QTest::keyClick(&window_->records(), Qt::Key_F10, Qt::ShiftModifier); };
+    const QList<QStringList> menus = menu_of(press);
+    ASSERT_EQ(menus.size(), 2) << "with the columns in a menu of their own";
+    EXPECT_TRUE(menus.front().contains(QStringLiteral("Copy as text")));
+    EXPECT_EQ(menus.back().size(), RecordsModel::column_count);
+    EXPECT_EQ(menus.back()[RecordsModel::summary], QStringLiteral("Summary"));
+    window_->apply_filter(QStringLiteral("queue == 77"));
+    ASSERT_TRUE(wait([this] { return window_->model()->rowCount() == 0 && !window_->model()->is_filtering(); }));
+    const QList<QStringList> without = menu_of(press);
+    ASSERT_EQ(without.size(), 2) << "also where no record is there";
+    EXPECT_EQ(without.front().size(), 1);
+}
+
+TEST_F(Sight, TheSummaryHasTheRoomOfColumnsThatSayNothing) {
+    show({"", "qemu-7.2-linux-blk.pcap.zst", 60});
+    EXPECT_TRUE(is_hidden(RecordsModel::session));
+    EXPECT_TRUE(is_hidden(RecordsModel::channel));
+    EXPECT_GE(header().sectionSize(RecordsModel::summary), window_->records().viewport()->width() * 3 / 10);
+    EXPECT_EQ(window_->records().horizontalScrollBar()->maximum(), 0);
+}
+
+TEST_F(Sight, ColumnsThatTellRecordsApartAreShown) {
+    show({"", "bug-iotlb-deadlock.pcap.zst"});
+    EXPECT_TRUE(is_hidden(RecordsModel::session));
+    EXPECT_FALSE(is_hidden(RecordsModel::channel)) << "the back-end asks, too";
+    delete std::exchange(window_, nullptr);
+    show({"", "qemu-7.2-reconnect-blk.pcap.zst"});
+    EXPECT_FALSE(is_hidden(RecordsModel::session)) << "there are two";
+    EXPECT_TRUE(is_hidden(RecordsModel::channel));
+    EXPECT_EQ(window_->records().horizontalScrollBar()->maximum(), 0);
+}
+
+TEST_F(Sight, ColumnsThatWereChosenStayWhenTheTraceIsReadAgain) {
+    show({"", "bug-iotlb-deadlock.pcap.zst"});
+    header().hideSection(RecordsModel::channel);
+    header().resizeSection(RecordsModel::name, 333);
+    QTest::keyClick(window_, Qt::Key_F5);
+    ASSERT_TRUE(testing::wait_until_shown(*window_));
+    EXPECT_TRUE(is_hidden(RecordsModel::channel));
+    EXPECT_EQ(header().sectionSize(RecordsModel::name), 333);
+}
+
 }  // namespace
 }  // namespace vutrace::gui
