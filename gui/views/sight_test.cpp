@@ -107,6 +107,49 @@ class Sight : public testing::WindowFixture {
     }
 };
 
+TEST_F(Sight, AFieldsMeaningAndSectionAreReadBelowTheDetails) {
+    show({"", "bug-iotlb-deadlock.pcap.zst", 12});
+    QPlainTextEdit& told = window_->details_pane().explanation();
+    const QTreeView& details = window_->details();
+    ASSERT_EQ(details.currentIndex().siblingAtColumn(0).data().toString(), QStringLiteral("header"));
+    const QString header = read(told);
+    EXPECT_TRUE(header.contains(QLatin1String("replaces the whole memory table"))) << header.toStdString();
+    EXPECT_TRUE(header.contains(QLatin1String("(vhost-user specification: Front-end message types)")))
+        << header.toStdString();
+    EXPECT_EQ(told.verticalScrollBar()->maximum(), 0) << "all of it is in sight";
+    QTest::keyClick(&window_->details(), Qt::Key_Down);
+    EXPECT_TRUE(told.toPlainText().startsWith(QLatin1String("nregions: 1\n"))) << told.toPlainText().toStdString();
+    window_->go_to_sequence(9);
+    ASSERT_TRUE(testing::wait_until_shown(*window_));
+    EXPECT_TRUE(wait([&] { return told.toPlainText().contains(QLatin1String("specification")); }))
+        << "what the message is, before a field is chosen";
+}
+
+TEST_F(Sight, AnExplanationIsReadByKeyboardHoweverLongItIs) {
+    DetailsPane pane;
+    pane.resize(820, 180);
+    pane.show();
+    render::Detail line;
+    line.name = "command";
+    line.meaning = std::string(3000, 'm') + " end";
+    line.section = "Somewhere";
+    pane.show_record({line}, {});
+    QPlainTextEdit& told = pane.explanation();
+    QCoreApplication::processEvents();
+    EXPECT_TRUE(told.toPlainText().endsWith(QLatin1String("end (vhost-user specification: Somewhere)")));
+    EXPECT_EQ(told.horizontalScrollBar()->maximum(), 0);
+    EXPECT_GT(told.verticalScrollBar()->maximum(), 0);
+    EXPECT_TRUE(told.isReadOnly());
+    EXPECT_TRUE(told.tabChangesFocus());
+    EXPECT_NE(told.focusPolicy() & Qt::TabFocus, 0);
+    EXPECT_TRUE(told.textInteractionFlags().testFlag(Qt::TextSelectableByKeyboard));
+    EXPECT_EQ(QAccessible::queryAccessibleInterface(&told)->text(QAccessible::Name),
+              QStringLiteral("What the field means"));
+    EXPECT_GT(pane.tree().height(), told.height()) << "the fields keep most of the room";
+    pane.clear();
+    EXPECT_TRUE(told.toPlainText().isEmpty());
+}
+
 TEST_F(Sight, TheMenuOfARecordAndItsColumnsComeByKey) {
     write_trace(5);
     WindowFixture::open(path());

@@ -62,9 +62,10 @@ void MainWindow::restore_settings() {
         if (!upper_and_lower_->restoreState(settings.value(QStringLiteral("panes")).toByteArray())) {
             upper_and_lower_->setSizes({460, 260});
         }
-        if (!details_->restoreState(settings.value(QStringLiteral("lower_panes")).toByteArray())) {
-            details_->setSizes({620, 640});
+        if (!details_->panes().restoreState(settings.value(QStringLiteral("lower_panes")).toByteArray())) {
+            details_->panes().setSizes({620, 640});
         }
+        details_->restoreState(settings.value(QStringLiteral("explanation")).toByteArray());
         return;
     }
     const auto format = settings.value(QStringLiteral("time_format")).toInt();
@@ -79,7 +80,8 @@ void MainWindow::save_settings() {
     settings.setValue(QStringLiteral("geometry"), saveGeometry());
     settings.setValue(QStringLiteral("docks"), saveState());
     settings.setValue(QStringLiteral("panes"), upper_and_lower_->saveState());
-    settings.setValue(QStringLiteral("lower_panes"), details_->saveState());
+    settings.setValue(QStringLiteral("lower_panes"), details_->panes().saveState());
+    settings.setValue(QStringLiteral("explanation"), details_->saveState());
     if (model_ != nullptr) {
         if (const QByteArray chosen = columns_->chosen(); !chosen.isEmpty()) {
             settings.setValue(QStringLiteral("columns"), chosen);

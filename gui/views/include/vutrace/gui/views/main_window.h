@@ -62,6 +62,7 @@ class MainWindow final : public QMainWindow {
     [[nodiscard]] FilterBar& filter_bar() const noexcept { return *filter_bar_; }
     [[nodiscard]] QTreeView& details() const noexcept;
     [[nodiscard]] HexView& bytes() const noexcept;
+    [[nodiscard]] DetailsPane& details_pane() const noexcept { return *details_; }
     [[nodiscard]] StateDocks& state_docks() const noexcept { return *state_docks_; }
     [[nodiscard]] FindingsDock& findings_dock() const noexcept { return *findings_; }
     [[nodiscard]] QTreeView& findings() const noexcept;
