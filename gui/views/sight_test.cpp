@@ -197,5 +197,38 @@ TEST_F(Sight, ColumnsThatWereChosenStayWhenTheTraceIsReadAgain) {
     EXPECT_EQ(header().sectionSize(RecordsModel::name), 333);
 }
 
+TEST_F(Sight, AllThatWasFoundIsReadBesideTheState) {
+    show({"", "bug-used-twice.pcap.zst"});
+    QTreeView& list = window_->findings();
+    ASSERT_GT(list.model()->rowCount(), 1);
+    const int before = list.visualRect(list.model()->index(list.model()->rowCount() - 1, 0)).height();
+    EXPECT_EQ(list.horizontalScrollBar()->maximum(), 0);
+    const QString seen = read(*list.viewport());
+    for (int row = 0; row < list.model()->rowCount(); ++row) {
+        const QModelIndex index = list.model()->index(row, 0);
+        if (list.visualRect(index).bottom() < list.viewport()->height()) {
+            EXPECT_TRUE(seen.contains(index.data(FindingsModel::facts_role).toString())) << seen.toStdString();
+            if (!index.data(FindingsModel::in_verdict_role).toBool()) {
+                EXPECT_TRUE(seen.contains(index.data(FindingsModel::seen_role).toString())) << seen.toStdString();
+            }
+        }
+        EXPECT_TRUE(
+            index.data(Qt::AccessibleTextRole).toString().contains(index.data(FindingsModel::seen_role).toString()));
+    }
+    window_->findings_dock().setFloating(true);
+    window_->findings_dock().resize(220, 500);
+    QCoreApplication::processEvents();
+    EXPECT_GT(list.visualRect(list.model()->index(list.model()->rowCount() - 1, 0)).height(), before)
+        << "narrow: more lines";
+}
+
+TEST_F(Sight, WhatAStallVerdictSaysIsNotSaidTwice) {
+    show({"", "bug-iotlb-deadlock.pcap.zst"});
+    QTreeView& list = window_->findings();
+    EXPECT_TRUE(
+        window_->verdict().text().contains(list.model()->index(0, 0).data(FindingsModel::seen_role).toString()));
+    EXPECT_LT(list.visualRect(list.model()->index(0, 0)).height(), 3 * list.fontMetrics().height());
+}
+
 }  // namespace
 }  // namespace vutrace::gui
