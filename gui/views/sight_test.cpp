@@ -230,5 +230,54 @@ TEST_F(Sight, WhatAStallVerdictSaysIsNotSaidTwice) {
     EXPECT_LT(list.visualRect(list.model()->index(0, 0)).height(), 3 * list.fontMetrics().height());
 }
 
+TEST_F(Sight, StatisticsShowWholeNumbersAndHowManyColumnsThereAreMore) {
+    show({"", "qemu-7.2-virtiofsd.pcap.zst", 0, Pane::statistics});
+    StatisticsPanel& panel = window_->time_docks().statistics();
+    const QTreeView& table = panel.table();
+    const auto hidden = [&] {
+        int count = 0;
+        for (int column = 0; column < StatisticsModel::column_count; ++column) {
+            count += table.isColumnHidden(column) ? 1 : 0;
+        }
+        return count;
+    };
+    EXPECT_EQ(table.horizontalScrollBar()->maximum(), 0);
+    ASSERT_GT(hidden(), 0);
+    EXPECT_EQ(panel.columns().text(), QStringLiteral("+%1").arg(hidden()));
+    for (QWidget* part : {table.viewport(), static_cast<QWidget*>(&panel.plot())}) {
+        for (const QString& text : testing::painted_texts(*part)) {
+            EXPECT_FALSE(text.contains(QChar(0x2026))) << text.toStdString() << ": a number that is cut is another one";
+        }
+    }
+    for (const auto column : {StatisticsModel::used, StatisticsModel::median, StatisticsModel::p99}) {
+        EXPECT_FALSE(table.isColumnHidden(column));
+    }
+    const QString told = QAccessible::queryAccessibleInterface(&panel.columns())->text(QAccessible::Name);
+    EXPECT_TRUE(told.contains(QLatin1String("Least"))) << told.toStdString();
+    panel.plot().resize(200, 200);
+    for (const QString& text : testing::painted_texts(panel.plot())) {
+        EXPECT_FALSE(text.contains(QChar(0x2026))) << text.toStdString();
+    }
+    // Chosen: it stays, whatever the room.
+    Q_EMIT panel.columns().menu()->aboutToShow();
+    QAction* least = panel.columns().menu()->actions().value(StatisticsModel::least - 1);
+    ASSERT_NE(least, nullptr);
+    EXPECT_EQ(least->text(), QStringLiteral("Least latency"));
+    EXPECT_FALSE(least->isChecked());
+    least->trigger();
+    EXPECT_FALSE(table.isColumnHidden(StatisticsModel::least));
+}
+
+TEST_F(Sight, StatisticsHaveAllColumnsWhereThereIsRoom) {
+    show({"", "qemu-7.2-virtiofsd.pcap.zst", 0, Pane::statistics});
+    StatisticsPanel& panel = window_->time_docks().statistics();
+    window_->resize(2400, 800);
+    QCoreApplication::processEvents();
+    for (int column = 0; column < StatisticsModel::column_count; ++column) {
+        EXPECT_FALSE(panel.table().isColumnHidden(column)) << column;
+    }
+    EXPECT_EQ(panel.columns().text(), QStringLiteral("Columns"));
+}
+
 }  // namespace
 }  // namespace vutrace::gui
