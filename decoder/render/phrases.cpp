@@ -124,10 +124,6 @@ std::string grouped(std::uint64_t number) {
     return text;
 }
 
-std::string count_text(std::uint64_t count, std::string_view noun) {
-    return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
-}
-
 std::string descriptor_flags_text(std::uint16_t flags) {
     struct Flag {
         std::uint16_t bit;

@@ -2,6 +2,7 @@
 #include "shared_areas.h"
 #include "text_parts.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/base/hex.h>
 #include <vutrace/protocol/features.h>
 #include <vutrace/protocol/other_meanings.h>

@@ -1,5 +1,6 @@
 #include "vutrace/gui/models/state_tables.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/explain/annotation.h>
 #include <vutrace/protocol/requests.h>
 #include <vutrace/render/phrases.h>
@@ -119,7 +120,7 @@ TableRow open_row(const render::InFlightChain& open, std::int64_t now) {
     const QString problem = text_of(render::chain_problem_text(open.chain.problem));
     return {{number(open.chain.sequence), number(open.queue), number(open.chain.head),
              text_of(render::duration_text(explain::elapsed(open.chain.time, now))),
-             text_of(render::count_text(open.readable, "byte")), text_of(render::count_text(open.writable, "byte")),
+             text_of(count_text(open.readable, "byte")), text_of(count_text(open.writable, "byte")),
              QString::fromLatin1(trace::name_of(open.chain.proof)),
              problem.isEmpty() ? QString() : QStringLiteral("!! ") + problem},
             problem.isEmpty() ? Tone::plain : Tone::bad,

@@ -25,9 +25,6 @@ namespace vutrace::render {
 // "1,234,567": a count for people.
 [[nodiscard]] std::string grouped(std::uint64_t number);
 
-// "1 chain", "3 chains".
-[[nodiscard]] std::string count_text(std::uint64_t count, std::string_view noun);
-
 // "INDIRECT", "WRITE|NEXT", "0x8" for what has no name, "-" for none: flags of a virtqueue descriptor.
 [[nodiscard]] std::string descriptor_flags_text(std::uint16_t flags);
 
