@@ -251,8 +251,8 @@ TableRows queue_rows(const StatePointer& view) {
 }
 
 QStringList open_titles() {
-    return {Words::tr("Since record"), Words::tr("Queue"),    Words::tr("Head"),    Words::tr("Waits for"),
-            Words::tr("Readable"),     Words::tr("Writable"), Words::tr("Content"), Words::tr("Problem")};
+    return {Words::tr("Record"),   Words::tr("Queue"),    Words::tr("Head"),    Words::tr("Waits"),
+            Words::tr("Readable"), Words::tr("Writable"), Words::tr("Content"), Words::tr("Problem")};
 }
 
 TableRows open_rows(const StatePointer& view) {

@@ -35,6 +35,7 @@ void ColumnFitter::may_leave_out(std::vector<int> columns) {
 
 void ColumnFitter::show_column(int column, bool shown) {
     may_go_.clear();
+    gone_.clear();
     view_.setColumnHidden(column, !shown);
     fit();
     Q_EMIT left_out_changed();
@@ -87,15 +88,35 @@ std::vector<ColumnFitter::Width> ColumnFitter::widths() const {
 // Numbers and their units say something else where their end is missing.
 void ColumnFitter::leave_out(std::vector<Width>& widths) {
     int sum = sum_within(widths, INT_MAX);
-    for (const int column : may_go_) {
-        if (sum <= view_.viewport()->width()) {
-            break;
-        }
+    const int room = view_.viewport()->width();
+    std::vector<int> candidates = empty_may_go_ && sum > room ? empty_columns() : std::vector<int>();
+    candidates.insert(candidates.end(), may_go_.begin(), may_go_.end());
+    for (const int column : candidates) {
         Width& width = widths[static_cast<std::size_t>(column)];
-        sum -= std::max(width.least, width.wanted);
-        width = {};
-        view_.setColumnHidden(column, true);
+        if (sum > room && width.wanted != 0) {
+            sum -= std::max(width.least, width.wanted);
+            width = {};
+            view_.setColumnHidden(column, true);
+            gone_.push_back(column);
+        }
     }
+}
+
+std::vector<int> ColumnFitter::empty_columns() const {
+    constexpr int most_rows = 512;  // that are looked at: each text is made for it
+    const QAbstractItemModel& model = *view_.model();
+    const int rows = model.rowCount();
+    std::vector<int> empty;
+    for (int column = 0; rows > 0 && rows <= most_rows && column < model.columnCount(); ++column) {
+        int row = 0;
+        while (row < rows && model.index(row, column).data().toString().isEmpty()) {
+            ++row;
+        }
+        if (row == rows) {
+            empty.push_back(column);
+        }
+    }
+    return empty;
 }
 
 void ColumnFitter::fit() {
@@ -107,7 +128,7 @@ void ColumnFitter::fit() {
     const bool stretches = header.stretchLastSection();
     header.setStretchLastSection(false);
     const std::vector<int> left_out_before = left_out();
-    for (const int column : may_go_) {
+    for (const int column : std::exchange(gone_, {})) {
         view_.setColumnHidden(column, false);
     }
     std::vector<Width> widths = this->widths();

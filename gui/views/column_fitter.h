@@ -20,6 +20,8 @@ class ColumnFitter final : public QObject {
     // The others give way before this one does, to eight characters and their titles; it may take half of the view
     // where even that is too little.
     void keep_whole(int column);
+    // Columns without a text in any row are left out before others give way, unless there are many rows.
+    void may_leave_out_empty() { empty_may_go_ = true; }
     // Before numbers are cut, these are left out, the first one first, and come back when there is room.
     // `left_out_changed` tells of it.
     void may_leave_out(std::vector<int> columns);
@@ -44,9 +46,12 @@ class ColumnFitter final : public QObject {
     [[nodiscard]] static int sum_within(const std::vector<Width>& widths, int most);
     [[nodiscard]] static int limit_for(const std::vector<Width>& widths, int room);
     void leave_out(std::vector<Width>& widths);
+    [[nodiscard]] std::vector<int> empty_columns() const;
 
     QTreeView& view_;
     std::vector<int> may_go_;
+    bool empty_may_go_{false};
+    std::vector<int> gone_;  // left out for want of room
     int kept_whole_{-1};
     bool fitting_{false};
     bool moved_by_hand_{false};

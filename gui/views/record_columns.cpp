@@ -13,7 +13,7 @@ namespace vutrace::gui {
 namespace {
 
 // In the order of RecordsModel::Column, in characters. The first holds a sign and a badge; names are up to 28 long.
-constexpr std::array<std::size_t, RecordsModel::column_count> usual_widths{4, 6, 14, 7, 9, 9, 6, 8, 31, 20};
+constexpr std::array<std::size_t, RecordsModel::column_count> usual_widths{4, 6, 14, 7, 9, 9, 6, 8, 31, 12};
 
 bool has_several_sessions(const overview::Overview& overview) {
     std::uint32_t one = 0;
@@ -44,7 +44,8 @@ bool has_another_channel(const overview::Overview& overview) {
 RecordColumns::RecordColumns(QHeaderView& header) : QObject(&header), header_(header) {
     connect(&header_, &QHeaderView::sectionResized, this, [this](int column) {
         const bool stretches = header_.stretchLastSection() && header_.visualIndex(column) == header_.count() - 1;
-        is_chosen_ = is_chosen_ || (!own_change_ && !stretches);
+        const bool is_ours = own_change_ || stretches || header_.isSectionHidden(column);  // it tells of those late
+        is_chosen_ = is_chosen_ || !is_ours;
     });
     connect(&header_, &QHeaderView::sectionMoved, this, [this] { is_chosen_ = is_chosen_ || !own_change_; });
 }

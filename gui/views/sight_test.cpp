@@ -7,6 +7,8 @@
 #include "vutrace/gui/views/findings_dock.h"
 #include "vutrace/gui/views/main_window.h"
 #include "vutrace/gui/views/records_view.h"
+#include "vutrace/gui/views/state_docks.h"
+#include "vutrace/gui/views/state_panel.h"
 #include "vutrace/gui/views/statistics_panel.h"
 #include "vutrace/gui/views/time_docks.h"
 #include "window_fixture.h"
@@ -21,6 +23,7 @@
 #include <QPlainTextEdit>
 #include <QScrollBar>
 #include <QSlider>
+#include <QTabWidget>
 #include <QTimer>
 #include <QToolButton>
 #include <QTreeView>
@@ -185,6 +188,42 @@ TEST_F(Sight, ColumnsThatTellRecordsApartAreShown) {
     EXPECT_FALSE(is_hidden(RecordsModel::session)) << "there are two";
     EXPECT_TRUE(is_hidden(RecordsModel::channel));
     EXPECT_EQ(window_->records().horizontalScrollBar()->maximum(), 0);
+}
+
+TEST_F(Sight, EvenAllColumnsHaveRoom) {
+    show({"", "every-request.pcap.zst"});
+    EXPECT_FALSE(is_hidden(RecordsModel::session));
+    EXPECT_FALSE(is_hidden(RecordsModel::channel));
+    EXPECT_EQ(window_->records().horizontalScrollBar()->maximum(), 0);
+}
+
+TEST_F(Sight, TheCurrentRecordStaysInSightWhenADockTakesRoom) {
+    show({"", "qemu-7.2-migration-blk.pcap.zst", UINT64_MAX, Pane::timeline});
+    const RecordsView& records = window_->records();
+    const QRect row = records.visualRect(records.currentIndex());
+    EXPECT_GE(row.top(), 0);
+    EXPECT_LE(row.bottom(), records.viewport()->height());
+}
+
+TEST_F(Sight, NoTextMakesTheStateWide) {
+    show({"", "qemu-7.2-dpdk-22.11-iommu-rings.pcap.zst", 300, Pane::features});
+    const int before = window_->state_docks().state_dock().width();
+    window_->state_docks().state().tabs().setCurrentIndex(1);
+    QCoreApplication::processEvents();
+    EXPECT_EQ(window_->state_docks().state_dock().width(), before);
+}
+
+TEST_F(Sight, StatesOfFeaturesAreReadInWords) {
+    show({"", "ovs-3.1-dpdk-22.11.pcap.zst", 40, Pane::features});
+    const QTreeView* table = nullptr;
+    for (const QTreeView* one : window_->findChildren<QTreeView*>()) {
+        table = one->accessibleName() == QLatin1String("Features") ? one : table;
+    }
+    ASSERT_NE(table, nullptr);
+    EXPECT_EQ(table->horizontalScrollBar()->maximum(), 0);
+    const QStringList texts = testing::painted_texts(*table->viewport());
+    EXPECT_TRUE(texts.contains(QStringLiteral("offered, not accepted")));
+    EXPECT_TRUE(texts.contains(QStringLiteral("vhost-user")));
 }
 
 TEST_F(Sight, ColumnsThatWereChosenStayWhenTheTraceIsReadAgain) {
