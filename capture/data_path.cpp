@@ -97,7 +97,7 @@ class SessionDataPath final : public DataPath {
     }
 
     bool holds(Channel channel, Side sender, const protocol::Header& header) override {
-        return shadow_ != nullptr && ShadowMessages::holds(channel, sender, header);
+        return shadow_ != nullptr && shadow_->holds(channel, sender, header);
     }
 
     Replacement replace(const HeldMessage& message) override {

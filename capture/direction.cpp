@@ -22,7 +22,7 @@ void Direction::serve_source() {
             return;
         }
         header_ = protocol::parse_header(first_).value_or(protocol::Header{});
-        held_ = announced() <= first_.size() && observer_.holds(sender_, header_);
+        held_ = observer_.holds(sender_, header_) && announced() <= first_.size();
     }
     // What usually is there already leaves together with its header; nothing waits for what is not.
     const std::uint64_t missing = announced() - offset_ - filled_;

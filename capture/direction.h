@@ -37,8 +37,8 @@ class MessageObserver {
     virtual void replace_descriptors(Side sender, const protocol::Header& header,
                                      const std::vector<FileDescriptor>& received,
                                      std::vector<int>& numbers) noexcept = 0;
-    // The header is known: is nothing of the message to be forwarded before all of it has arrived? Only for messages
-    // that fit into one piece.
+    // The header is known, once for each message: is nothing of it to be forwarded before all of it has arrived? What
+    // does not fit into one piece goes out all the same.
     [[nodiscard]] virtual bool holds(Side /*sender*/, const protocol::Header& /*header*/) noexcept { return false; }
     // All of such a message is there: what is forwarded in its place. Descriptors were replaced before.
     [[nodiscard]] virtual Replacement replace(const HeldMessage& /*message*/) noexcept { return {}; }

@@ -12,6 +12,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <memory>
 #include <optional>
@@ -31,17 +32,65 @@ struct Options {
     std::string back_end;
     std::string file;
     capture::DataPathMode data_path{capture::DataPathMode::tap};
-    bool in_background{true};
+    std::optional<bool> in_background;
     std::optional<double> budget_percent;
     std::optional<unsigned> threads;
     std::optional<capture::MemoryMode> memory;
     capture::RelayedChannels channels{capture::RelayedChannels::all};
     capture::DeviceStatePipes device_state{capture::DeviceStatePipes::pass};
-    std::uint64_t snap_length{UINT64_MAX};
+    std::optional<std::uint64_t> snap_length;
     std::uint64_t queue_size{std::uint64_t{64} << 20U};
     double wait_seconds{5};
     bool once{false};
 };
+
+bool is_off(const Options& options) {
+    return options.data_path == capture::DataPathMode::off;
+}
+
+bool is_tap(const Options& options) {
+    return options.data_path == capture::DataPathMode::tap;
+}
+
+capture::MemoryMode memory_of(const Options& options) {
+    return options.memory.value_or(is_off(options) ? capture::MemoryMode::none : capture::MemoryMode::buffers);
+}
+
+bool keeps_buffers(const Options& options) {
+    const capture::MemoryMode memory = memory_of(options);
+    return !is_off(options) && (memory == capture::MemoryMode::buffers || memory == capture::MemoryMode::full);
+}
+
+// An option that is given where it changes nothing: whoever gave it believes that it does.
+struct Applicability {
+    const char* option;
+    bool (*is_given)(const Options& options);
+    bool (*applies)(const Options& options);
+    const char* where;
+};
+constexpr std::array applicabilities{
+    Applicability{"--threads", [](const Options& options) { return options.threads.has_value(); }, is_tap,
+                  "for --datapath tap alone"},
+    Applicability{"--threads", [](const Options& options) { return options.threads.value_or(1) > 1; },
+                  [](const Options& options) { return memory_of(options) != capture::MemoryMode::full; },
+                  "1 with --memory full"},
+    Applicability{"--budget", [](const Options& options) { return options.budget_percent.has_value(); }, is_tap,
+                  "for --datapath tap alone"},
+    Applicability{"--priority", [](const Options& options) { return options.in_background.has_value(); },
+                  [](const Options& options) { return is_tap(options) || is_off(options); },
+                  "for --datapath tap and off alone"},
+    Applicability{"--snaplen", [](const Options& options) { return options.snap_length.has_value(); }, keeps_buffers,
+                  "for the bytes of buffers, which --datapath off, --memory none and --memory rings do not keep"},
+};
+
+Status check_applicability(const Options& options) {
+    for (const Applicability& each : applicabilities) {
+        if (each.is_given(options) && !each.applies(options)) {
+            return fail(ErrorCode::usage, fmt::format("{} is {}", each.option, each.where));
+        }
+    }
+    return {};
+}
 
 void print_line(const std::string& line) {
     fmt::print(stderr, "vutrace capture: {}\n", line);
@@ -59,22 +108,17 @@ Result<capture::CaptureOptions> read_options(const Options& options) {
                                                   "front-end is given another, which vutrace creates",
                                                   options.front_end, options.back_end));
     }
-    if (options.data_path != capture::DataPathMode::tap && (options.threads || options.budget_percent)) {
-        return fail(ErrorCode::usage,
-                    fmt::format("{} is for --datapath tap alone", options.threads ? "--threads" : "--budget"));
+    if (const Status fit = check_applicability(options); !fit) {
+        return tl::unexpected(fit.error());
     }
     result.channels = options.channels;
     result.device_state = options.device_state;
     result.front_end = std::move(*front_end);
     result.back_end = std::move(*back_end);
-    const bool off = options.data_path == capture::DataPathMode::off;
-    const auto memory = options.memory.value_or(off ? capture::MemoryMode::none : capture::MemoryMode::buffers);
-    const bool beside_the_path = off || options.data_path == capture::DataPathMode::tap;
-    const bool lowest_priority = beside_the_path && options.in_background;
     result.data_path.mode = options.data_path;
-    result.data_path.memory = memory;
-    result.data_path.snap_length = options.snap_length;
-    result.data_path.lowest_priority = lowest_priority;
+    result.data_path.memory = memory_of(options);
+    result.data_path.snap_length = options.snap_length.value_or(UINT64_MAX);
+    result.data_path.lowest_priority = options.in_background.value_or(is_off(options) || is_tap(options));
     result.data_path.threads = options.threads.value_or(0);
     result.data_path.budget = options.budget_percent.value_or(1) / 100;
     result.once = options.once;
@@ -218,7 +262,9 @@ std::function<ExitStatus()> configure(CLI::App& app) {
         ->transform(one_of<capture::DeviceStatePipes>(
             {{"pass", capture::DeviceStatePipes::pass}, {"tee", capture::DeviceStatePipes::tee}}))
         ->default_str("pass");
-    app.add_option("--snaplen", options->snap_length, "Bytes kept of each buffer; all without this option")
+    app.add_option("--snaplen", options->snap_length,
+                   "Bytes kept of each buffer; all without this option. Where buffers are kept at all: not with "
+                   "--datapath off, --memory none or --memory rings")
         ->option_text("N")
         ->transform(size_between(0, most_snap_length));
     app.add_option("--queue-size", options->queue_size,
@@ -231,9 +277,11 @@ std::function<ExitStatus()> configure(CLI::App& app) {
                    "How long a peer that is connected to, or the reader of a pipe to write to, may take to appear")
         ->option_text("SECONDS=5")
         ->check(CLI::Range(0.0, 86400.0));
-    app.add_option("--priority", options->in_background,
-                   "For tap and off: background looks and writes only when nobody else wants the processor, so that it "
-                   "takes no time from the session and loses more on a busy machine; normal takes its share")
+    app.add_option(
+           "--priority", options->in_background,
+           "For tap and off: background looks and writes only when nobody else wants the processor, so that it "
+           "takes no time from the session and loses more on a busy machine; normal takes its share. relay and shadow "
+           "are in the path and always take theirs")
         ->type_name("background|normal")
         ->transform(one_of<bool>({{"background", true}, {"normal", false}}))
         ->default_str("background");

@@ -4,6 +4,7 @@
 
 #include <vutrace/base/count_text.h>
 #include <vutrace/system/endpoint.h>
+#include <vutrace/system/shell_word.h>
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -30,15 +31,6 @@ struct Options {
     std::string folder;
     DemoRole role;
 };
-
-// As one word for a shell.
-std::string shell_word(std::string_view text) {
-    std::string word = "'";
-    for (const char character : text) {
-        word += character == '\'' ? std::string("'\\''") : std::string(1, character);
-    }
-    return word + "'";
-}
 
 class Demo {
   public:

@@ -25,33 +25,6 @@ bool is_request(const protocol::Header& header, FrontEndRequest request) noexcep
     return header.request == static_cast<std::uint32_t>(request);
 }
 
-std::uint64_t end_or_zero(std::uint64_t offset, std::uint64_t size) noexcept {
-    std::uint64_t end = 0;
-    return __builtin_add_overflow(offset, size, &end) ? 0 : end;
-}
-
-// Bytes that the file of a message's descriptor must have for what the message says about it.
-std::uint64_t minimum_file_size(const protocol::Header& header, ByteView payload, std::size_t index, bool xen_mmap) {
-    if (is_request(header, FrontEndRequest::SET_MEM_TABLE)) {
-        const auto regions = protocol::parse_memory_regions(payload, xen_mmap);
-        return regions && index < regions->size() ? end_or_zero((*regions)[index].mmap_offset, (*regions)[index].size)
-                                                  : 0;
-    }
-    if (is_request(header, FrontEndRequest::ADD_MEM_REG)) {
-        const auto region = protocol::parse_memory_region(payload, xen_mmap);
-        return region ? end_or_zero(region->mmap_offset, region->size) : 0;
-    }
-    if (is_request(header, FrontEndRequest::SET_LOG_BASE)) {
-        const auto log = protocol::parse_log(payload);
-        return log ? end_or_zero(log->mmap_offset, log->mmap_size) : 0;
-    }
-    if (is_request(header, FrontEndRequest::SET_INFLIGHT_FD)) {
-        const auto inflight = protocol::parse_inflight(payload);
-        return inflight ? end_or_zero(inflight->mmap_offset, inflight->mmap_size) : 0;
-    }
-    return 0;
-}
-
 Result<FileDescriptor> keep_one(std::vector<FileDescriptor>& kept, FileDescriptor mine, FileDescriptor theirs) {
     kept.push_back(std::move(mine));
     return theirs;
@@ -300,7 +273,7 @@ Result<FileDescriptor> EmulatedFrontEnd::replace_by_kind(const Outgoing& outgoin
     }
     const bool xen = state_.has_protocol_feature(protocol::protocol_feature::XEN_MMAP);
     const std::uint64_t minimum =
-        outgoing.whole ? minimum_file_size(*outgoing.header, outgoing.payload(), index, xen) : 0;
+        outgoing.whole ? file_size_asked(*outgoing.header, outgoing.payload(), index, xen) : 0;
     const auto file = files_.file_for(recorded, minimum);
     return file ? (*file)->duplicate() : tl::unexpected(file.error());
 }

@@ -1,5 +1,8 @@
 #include "vutrace/replay/guest_files.h"
 
+#include <vutrace/protocol/payloads.h>
+#include <vutrace/protocol/requests.h>
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
@@ -20,7 +23,38 @@ Status set_size(const FileDescriptor& file, std::uint64_t size) {
     return {};
 }
 
+std::uint64_t end_of(std::uint64_t offset, std::uint64_t size) noexcept {
+    std::uint64_t end = 0;
+    return __builtin_add_overflow(offset, size, &end) ? UINT64_MAX : end;
+}
+
 }  // namespace
+
+std::uint64_t file_size_asked(const protocol::Header& header, ByteView payload, std::size_t descriptor, bool xen_mmap) {
+    using protocol::FrontEndRequest;
+    switch (static_cast<FrontEndRequest>(header.request)) {
+        case FrontEndRequest::SET_MEM_TABLE: {
+            const auto regions = protocol::parse_memory_regions(payload, xen_mmap);
+            return regions && descriptor < regions->size()
+                       ? end_of((*regions)[descriptor].mmap_offset, (*regions)[descriptor].size)
+                       : 0;
+        }
+        case FrontEndRequest::ADD_MEM_REG: {
+            const auto region = protocol::parse_memory_region(payload, xen_mmap);
+            return region ? end_of(region->mmap_offset, region->size) : 0;
+        }
+        case FrontEndRequest::SET_LOG_BASE: {
+            const auto log = protocol::parse_log(payload);
+            return log ? end_of(log->mmap_offset, log->mmap_size) : 0;
+        }
+        case FrontEndRequest::SET_INFLIGHT_FD: {
+            const auto inflight = protocol::parse_inflight(payload);
+            return inflight ? end_of(inflight->mmap_offset, inflight->mmap_size) : 0;
+        }
+        default:
+            return 0;
+    }
+}
 
 Result<FileDescriptor> create_memory_file(const std::string& name, std::uint64_t size) {
     FileDescriptor file(::memfd_create(name.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
@@ -39,7 +73,7 @@ Result<FileDescriptor> create_memory_file(const std::string& name, std::uint64_t
 Result<const FileDescriptor*> GuestFiles::file_for(const trace::Descriptor& recorded, std::uint64_t minimum_size) {
     const auto& description = recorded.description;
     const Key key = description.inode != 0 ? Key{description.device, description.inode} : Key{UINT64_MAX, recorded.id};
-    const std::uint64_t size = std::max(minimum_size, description.size);
+    const std::uint64_t size = std::max(minimum_size, std::min(description.size, most_addressable_bytes));
     const auto known = files_.find(key);
     if (known == files_.end()) {
         auto file = create_memory_file(fmt::format("vutrace-guest-{}", files_.size()), size);

@@ -1,7 +1,5 @@
-#include "driver_ring.h"
 #include "packed_ring_access.h"
-
-#include <vutrace/replay/ring_access.h>
+#include "placed_driver_ring.h"
 
 #include <fmt/format.h>
 
@@ -15,12 +13,11 @@ namespace {
 
 // A position is where the next descriptor goes; what was used is taken by buffer id, whose number of descriptors says
 // where the next used one is.
-class PackedDriverRing final : public DriverRing {
+class PackedDriverRing final : public PlacedDriverRing<PackedRingAccess> {
   public:
     PackedDriverRing(const BufferMemory& memory, std::uint16_t queue, const QueueDriver::Start& start)
-        : memory_(memory),
+        : PlacedDriverRing(memory, start),
           queue_(queue),
-          layout_(std::get<virtio::PackedRingLayout>(start.layout)),
           event_index_(start.event_index),
           in_order_(start.in_order),
           next_available_(Position::parse(start.available_index)),
@@ -60,16 +57,7 @@ class PackedDriverRing final : public DriverRing {
             in_flight_.erase(found);
         }
     }
-    Status follow() override { return ring_.follow(); }
-    Status move(const virtio::RingLayout& layout) override {
-        const auto& there = std::get<virtio::PackedRingLayout>(layout);
-        Status placed = ring_.place(there);
-        layout_ = placed ? there : layout_;
-        return placed;
-    }
-    virtio::RingLayout layout() const noexcept override { return layout_; }
 
-    std::uint32_t size() const noexcept override { return layout_.size; }
     bool has_room(const trace::ChainEntry& entry, std::size_t /*in_flight*/) const noexcept override {
         return virtio::slots_of(entry.descriptors) <= free_;
     }
@@ -204,10 +192,7 @@ class PackedDriverRing final : public DriverRing {
                              bytes);
     }
 
-    BufferMemory memory_;
     std::uint16_t queue_;
-    virtio::PackedRingLayout layout_;
-    FollowedRing<PackedRingAccess> ring_{memory_.physical()};
     bool event_index_;
     bool in_order_;
     Position next_available_;

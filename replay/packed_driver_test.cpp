@@ -161,6 +161,21 @@ TEST_F(PackedQueue, RefusesWhatTheRingHasNoRoomFor) {
     EXPECT_TRUE(driver_.offer(chain(2, 2)));
 }
 
+TEST_F(PackedQueue, AChainWithoutDescriptorsTakesNoPlace) {
+    ASSERT_TRUE(start());
+    ASSERT_TRUE(driver_.offer(chain(0, 2)));
+    const auto refused = driver_.offer(chain(1, 0));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::unsupported);
+    EXPECT_TRUE(driver_.started());
+    EXPECT_EQ(driver_.in_flight(), 1U);
+    ASSERT_TRUE(driver_.offer(chain(2, 3))) << "all of the ring is there for others";
+    ASSERT_TRUE(driver_.publish());
+    ASSERT_TRUE(take());
+    ASSERT_TRUE(take());
+    EXPECT_EQ(walked_.id, 2);
+}
+
 TEST_F(PackedQueue, SaysThatTheDeviceUsedWhatItDoesNotHave) {
     ASSERT_TRUE(start());
     ASSERT_TRUE(driver_.offer(chain(0, 1)));

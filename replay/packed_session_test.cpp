@@ -60,6 +60,22 @@ TEST_F(PackedSession, GoesOnWhereTheRingStoodInEitherRound) {
     }
 }
 
+// Its descriptors could not be read, and what came of it is known all the same.
+TEST_F(PackedSession, AChainWithoutDescriptorsIsLeftOut) {
+    SessionBuilder builder;
+    begin_session(builder, features, PackedBase::fresh);
+    PackedPosition at = write_blocks(builder, {}, 10);
+    builder.chains(0, {session::testing::available_entry(9, at.value(), {}, {})});
+    builder.chains(0, {used_entry(9, at.value(), {})});
+    at = write_blocks(builder, at.plus(1, BlockSession::queue_size), 100);  // some rounds
+    BlockSession::stop_queue(builder, 0, PackedBase{at, at}.value());
+    const Report report = replay_against_block_back_end(builder, true);
+    EXPECT_EQ(report.divergence_count, 0U) << to_text(report);
+    EXPECT_EQ(report.chains_completed, 110U);
+    EXPECT_EQ(report.skipped[static_cast<std::size_t>(SkipReason::no_descriptors)].count, 1U);
+    EXPECT_EQ(report.completions_skipped, 1U);
+}
+
 // The recorded device did them again, this one knows nothing of them; it goes on giving back where it is told to.
 TEST_F(PackedSession, ChainsInFlightAtTheStartKeepTheirPlaces) {
     for (const bool with_image : {true, false}) {

@@ -1,7 +1,9 @@
 #include "vutrace/replay/preview.h"
 
 #include <vutrace/base/count_text.h>
+#include <vutrace/protocol/features.h>
 #include <vutrace/protocol/requests.h>
+#include <vutrace/replay/guest_files.h>
 #include <vutrace/session/device_state.h>
 #include <vutrace/session/inventory.h>
 
@@ -39,6 +41,9 @@ class Previewer {
         if (const Status there = sessions_.check(wanted_, std::nullopt, "in the trace"); !there) {
             return tl::unexpected(there.error());
         }
+        if (!possible_) {
+            return tl::unexpected(possible_.error());
+        }
         preview_.session = *wanted_;
         preview_.device_type = state_.device_type();
         preview_.problems = problems;
@@ -58,10 +63,30 @@ class Previewer {
         if (message.channel != Channel::front_end) {
             return;
         }
+        if (message.sender == Side::front_end && possible_) {
+            possible_ = check_sizes(sequence, message, *header, payload);
+        }
         std::vector<std::uint32_t> ids;
         std::transform(message.descriptors.begin(), message.descriptors.end(), std::back_inserter(ids),
                        [](const trace::Descriptor& descriptor) { return descriptor.id; });
         follow(sequence, state_.apply(message.sender, *header, payload, ids));
+    }
+
+    // What no machine has the trace cannot have had either: it is not this one that fails.
+    [[nodiscard]] Status check_sizes(std::uint64_t sequence, const trace::MessageRecord& message,
+                                     const protocol::Header& header, ByteView payload) const {
+        const bool xen = state_.has_protocol_feature(protocol::protocol_feature::XEN_MMAP);
+        for (std::size_t i = 0; i < message.descriptors.size(); ++i) {
+            const std::uint64_t asked = file_size_asked(header, payload, i, xen);
+            if (asked > most_addressable_bytes) {
+                return fail(ErrorCode::bad_input,
+                            fmt::format("record {}: {} needs a file of {} bytes, and no process can address more than "
+                                        "{}: the session cannot be replayed",
+                                        sequence, protocol::request_name(Channel::front_end, header.request), asked,
+                                        most_addressable_bytes));
+            }
+        }
+        return {};
     }
 
     void take_translation(std::uint64_t sequence, const trace::MessageRecord& message, const protocol::Header& header,
@@ -166,6 +191,7 @@ class Previewer {
 
     std::optional<std::uint32_t> wanted_;
     session::Inventory sessions_;
+    Status possible_;
     TracePreview preview_;
     session::DeviceState state_;
     std::map<std::uint16_t, std::uint64_t> starts_;   // started queues; 0 once a chain of theirs was seen

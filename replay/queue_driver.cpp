@@ -134,6 +134,12 @@ Status QueueDriver::offer(const trace::ChainEntry& entry, std::uint64_t token) {
     if (const auto found = find_ring(); !found) {
         return found;
     }
+    if (entry.descriptors.empty() && std::holds_alternative<virtio::PackedRingLayout>(ring_->layout())) {
+        return fail(ErrorCode::unsupported,
+                    fmt::format("chain {} of queue {} has no descriptors, and nothing else makes a chain available in "
+                                "a packed ring",
+                                entry.head, number_));
+    }
     if (!ring_->has_room(entry, offered_.size())) {
         return fail(ErrorCode::limit,
                     fmt::format("queue {} has {} slots and has no room for another chain", number_, ring_->size()));

@@ -105,6 +105,9 @@ Status Replayer::offer(std::uint64_t sequence, std::uint16_t number, const trace
     if (!offered && offered.error().code == ErrorCode::limit) {
         return skip(SkipReason::ring_full);
     }
+    if (!offered && offered.error().code == ErrorCode::unsupported) {
+        return skip(SkipReason::no_descriptors);
+    }
     if (!offered && !driver->started()) {
         queue_broke(number, offered.error());
         return {};

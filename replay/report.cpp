@@ -82,6 +82,8 @@ std::string_view describe(SkipReason reason) noexcept {
             return "their queue was not running";
         case SkipReason::ring_full:
             return "the ring was full, as completions are missing in the trace";
+        case SkipReason::no_descriptors:
+            return "their descriptors are not in the trace, and a packed ring holds nothing else";
         case SkipReason::device_holds:
             return "the device still has the buffers it was to fill";
     }

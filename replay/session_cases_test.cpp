@@ -272,6 +272,48 @@ TEST_F(SessionCases, StopsAtADivergenceInTheMiddle) {
     }
 }
 
+// --- Sizes that no machine has
+
+TEST(PreviewTrace, RefusesMemoryThatNoProcessCouldAddress) {
+    using R = Request;
+    using protocol::MemoryRegion;
+    struct Case {
+        R request;
+        Bytes payload;
+        bool possible;
+    };
+    constexpr std::uint64_t most = most_addressable_bytes;
+    const auto region = [](std::uint64_t size, std::uint64_t offset) { return MemoryRegion{0, size, 0, offset, 0, 0}; };
+    const testing::TemporaryFolder folder;
+    for (const Case& each :
+         {Case{R::ADD_MEM_REG, protocol::serialise_region(region(std::uint64_t{1} << 60U, 0), false), false},
+          Case{R::ADD_MEM_REG, protocol::serialise_region(region(most, 0), false), true},
+          Case{R::ADD_MEM_REG, protocol::serialise_region(region(most, 4096), false), false},
+          Case{R::ADD_MEM_REG, protocol::serialise_region(region(UINT64_MAX, 4096), false), false},
+          Case{R::SET_MEM_TABLE, protocol::serialise_regions({region(4096, 0), region(most + 1, 0)}, false), false},
+          Case{R::SET_LOG_BASE, protocol::serialise(protocol::Log{most + 1, 0}), false},
+          Case{R::SET_INFLIGHT_FD, protocol::serialise(protocol::Inflight{most + 1, 0, 1, 128}), false}}) {
+        SessionBuilder builder;
+        builder.request(R::SET_OWNER);
+        builder.request(each.request, each.payload, {1, 2});
+        const std::string path = folder.file("trace.pcap");
+        ASSERT_TRUE(builder.write_to(path));
+        const auto preview = preview_trace(path, std::nullopt);
+        ASSERT_EQ(preview.has_value(), each.possible) << static_cast<std::uint32_t>(each.request);
+        if (!preview) {
+            EXPECT_EQ(preview.error().code, ErrorCode::bad_input);
+            EXPECT_THAT(preview.error().text, HasSubstr("record 2: "));
+        }
+    }
+}
+
+TEST(GuestFiles, AFileThatWasLargerThanAnyMemoryIsNot) {
+    GuestFiles files;
+    const auto file = files.file_for({1, {DescriptorKind::file, 0, 0, 1, 77, UINT64_MAX}}, 4096);
+    ASSERT_TRUE(file) << describe(file.error());
+    EXPECT_EQ(describe_descriptor(**file).size, most_addressable_bytes);
+}
+
 // --- Meeting the back-end
 
 TEST(ConnectionOpen, ListensForTheBackEnd) {

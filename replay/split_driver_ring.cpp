@@ -1,7 +1,6 @@
-#include "driver_ring.h"
+#include "placed_driver_ring.h"
 
 #include <vutrace/base/count_text.h>
-#include <vutrace/replay/ring_access.h>
 
 #include <fmt/format.h>
 
@@ -56,12 +55,11 @@ class DescriptorPlace {
     std::uint64_t table_entries_{0};
 };
 
-class SplitDriverRing final : public DriverRing {
+class SplitDriverRing final : public PlacedDriverRing<RingAccess> {
   public:
     SplitDriverRing(const BufferMemory& memory, std::uint16_t queue, const QueueDriver::Start& start)
-        : memory_(memory),
+        : PlacedDriverRing(memory, start),
           queue_(queue),
-          layout_(std::get<virtio::SplitRingLayout>(start.layout)),
           event_index_(start.event_index),
           next_available_(start.available_index),
           published_(start.available_index),
@@ -87,16 +85,7 @@ class SplitDriverRing final : public DriverRing {
         return heads;
     }
     void forget_from_before(std::uint16_t /*head*/) override {}
-    Status follow() override { return ring_.follow(); }
-    Status move(const virtio::RingLayout& layout) override {
-        const auto& there = std::get<virtio::SplitRingLayout>(layout);
-        Status placed = ring_.place(there);
-        layout_ = placed ? there : layout_;
-        return placed;
-    }
-    virtio::RingLayout layout() const noexcept override { return layout_; }
 
-    std::uint32_t size() const noexcept override { return layout_.size; }
     bool has_room(const trace::ChainEntry& /*entry*/, std::size_t in_flight) const noexcept override {
         return in_flight < layout_.size;
     }
@@ -155,10 +144,7 @@ class SplitDriverRing final : public DriverRing {
     }
 
   private:
-    BufferMemory memory_;
     std::uint16_t queue_;
-    virtio::SplitRingLayout layout_;
-    FollowedRing<RingAccess> ring_{memory_.physical()};
     bool event_index_;
     std::uint16_t next_available_;  // slot that the next chain gets
     std::uint16_t published_;       // available index as the device sees it

@@ -39,41 +39,12 @@ class TranslatedRings : public testing::TranslatedSession, public ::testing::Wit
 };
 
 TEST_P(TranslatedRings, ChainsAreServedByTheRecordedTranslations) {
-    begin();
-    start_queue();
-    translate_ring();
-    translate_tables();
-    for (std::uint16_t i = 0; i < 300; ++i) {  // some rounds, each through a page of its own
-        const std::uint64_t at = iova + i * 3 * page;
-        translate(at, guest + (i % 7U) * 2 * page, 2 * page);
-        offer(i, at + page - 2, "ab" + std::to_string(i % 10U), at + 8);
-        use(i);
-        invalidate(at, 2 * page);
-    }
-    const Report report = replay();
-    EXPECT_EQ(report.divergence_count, 0U) << to_text(report);
-    EXPECT_EQ(report.chains_completed, 300U);
-    EXPECT_EQ(report.chains_skipped, 0U);
-    EXPECT_EQ(report.bytes_compared, 300U);
-    EXPECT_EQ(device->read.substr(0, 9), "ab0ab1ab2");
-    EXPECT_EQ(device->read.size(), 900U);
+    expect_chains_served(300);  // some rounds
 }
 
 TEST_P(TranslatedRings, ADeviceMayAskSoonerThanTheRecordedOne) {
-    begin();
-    start_queue();
-    builder.set(Request::SET_VRING_ENABLE, 0, 1);
-    translate(iova, guest, 2 * page);
-    translate_tables();
-    translate_ring();
-    offer(0, iova, "first", iova + page);
-    use(0);
-    device->asked_first = {iova + page, iova_tables + 5, BlockSession::iova_ring + page};
-    const Report report = replay();
-    EXPECT_EQ(report.divergence_count, 0U) << to_text(report);
-    EXPECT_EQ(report.chains_completed, 1U);
-    EXPECT_GT(report.translations_answered, 0U);
-    EXPECT_EQ(device->read, "first");
+    const std::uint64_t elsewhere = indirect ? iova_tables + 5 : iova + 2 * page;
+    expect_answers_when_asked_first({iova + page, elsewhere, BlockSession::iova_ring + page});
 }
 
 // The recorded device never took the second chain, and nobody told where its buffer and its table are.

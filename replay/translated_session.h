@@ -107,6 +107,57 @@ class TranslatedSession : public ::testing::Test {
         EXPECT_TRUE(report) << describe(report.error());
         return report ? *report : Report{};
     }
+    // So many chains one after the other, each through a page of its own.
+    void expect_chains_served(std::uint16_t count) {
+        begin();
+        start_queue();
+        translate_ring();
+        if (indirect) {
+            translate_tables();
+        }
+        for (std::uint16_t i = 0; i < count; ++i) {
+            const std::uint64_t at = iova + i * 3 * page;
+            translate(at, guest + (i % 7U) * 2 * page, 2 * page);
+            offer(i, at + page - 2, "ab" + std::to_string(i % 10U), at + 8);
+            use(i);
+            invalidate(at, 2 * page);
+        }
+        const Report report = replay();
+        EXPECT_EQ(report.divergence_count, 0U) << to_text(report);
+        EXPECT_EQ(report.chains_completed, count);
+        EXPECT_EQ(report.chains_skipped, 0U);
+        EXPECT_EQ(report.bytes_compared, count);
+        EXPECT_EQ(report.replies_compared, 2U * count + (indirect ? 2U : 1U));
+        EXPECT_EQ(device->read.substr(0, 9), "ab0ab1ab2");
+        EXPECT_EQ(device->read.size(), 3U * count);
+    }
+    // The recorded device asked for the ring last, and did nothing before the answer; this one asks for `addresses`
+    // first of all.
+    void expect_answers_when_asked_first(std::vector<std::uint64_t> addresses) {
+        begin();
+        start_queue();
+        builder.set(Request::SET_VRING_ENABLE, 0, 1);
+        for (std::uint64_t i = 0; i < 4; ++i) {
+            translate(iova + i * page, guest + i * page, page);
+        }
+        if (indirect) {
+            translate_tables();
+        }
+        translate_ring();
+        offer(0, iova, "first", iova + page);
+        offer(1, iova + 2 * page, "second", iova + 3 * page);
+        use(0);
+        use(1);
+        device->asked_first = std::move(addresses);
+        const Report report = replay();
+        EXPECT_EQ(report.divergence_count, 0U) << to_text(report);
+        EXPECT_EQ(report.chains_completed, 2U);
+        const std::uint64_t recorded = indirect ? 6 : 5;
+        EXPECT_EQ(report.replies_compared, recorded) << "of the recorded updates, and of no others";
+        EXPECT_GT(report.translations_answered, 0U);
+        EXPECT_EQ(device->updates, recorded + report.translations_answered);
+        EXPECT_EQ(device->read, "firstsecond");
+    }
     static std::vector<Divergence::Kind> kinds(const Report& report) {
         std::vector<Divergence::Kind> found;
         std::transform(report.divergences.begin(), report.divergences.end(), std::back_inserter(found),

@@ -27,6 +27,9 @@ class PackedShadowRings final : public ShadowRings {
     [[nodiscard]] std::vector<RingPart> parts() const override;
     void log(bool on, std::uint64_t /*address*/) noexcept override { log_on_ = on; }
     [[nodiscard]] Status begin_after(const QueuePast& past) override;
+    [[nodiscard]] std::uint32_t base_by_used() const noexcept override {
+        return virtio::PackedBase{delivered_, delivered_}.value();
+    }
     [[nodiscard]] trace::RingFields fields() const noexcept override;
 
     // A packed ring has no index that could run ahead.

@@ -106,6 +106,17 @@ TEST_F(PackedShadowTest, MovesAChainAndItsCompletionAndRecordsBoth) {
     EXPECT_EQ(records.back().fields.used_index, (Position{2, true}.value()));
 }
 
+TEST_F(PackedShadowTest, AQueueGoesOnBehindWhatWasUsed) {
+    open(3, {2, true});
+    offer(0, "taken and not used");
+    EXPECT_TRUE(queue->serve().kick);
+    EXPECT_EQ(rings->base_by_used(), (virtio::PackedBase{{2, true}, {2, true}}.value()));
+    ASSERT_TRUE(device->take());
+    answer(0, "used");
+    (void)queue->serve();
+    EXPECT_EQ(rings->base_by_used(), (virtio::PackedBase{{1, false}, {1, false}}.value()));
+}
+
 TEST_F(PackedShadowTest, ALengthWithoutWriteMeansNothingAndIsDelivered) {
     open(7);
     offer(3, "request");

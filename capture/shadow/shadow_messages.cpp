@@ -2,6 +2,7 @@
 
 #include "outgoing_messages.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/protocol/features.h>
 #include <vutrace/protocol/requests.h>
 
@@ -30,9 +31,14 @@ virtio::Region region_of(const protocol::MemoryRegion& region) noexcept {
     return {region.guest_address, region.size, region.user_address, region.mmap_offset};
 }
 
+bool is_vring_base(const protocol::Header& answer) noexcept {
+    return answer.is_reply() && answer.size == value_size;
+}
+
 }  // namespace
 
-// A message that is held, if its payload has one of these sizes.
+// A message that is held, if its payload has one of these sizes. Of an answer that may be to a request of our own
+// `is_own` decides, which is asked once for each.
 struct ShadowMessages::Row {
     Channel channel;
     std::uint32_t request;
@@ -40,6 +46,7 @@ struct ShadowMessages::Row {
     std::uint32_t smallest;
     std::uint32_t largest;
     Handler handler;
+    AnswerFilter is_own{nullptr};
 };
 
 const ShadowMessages::Row* ShadowMessages::find_row(Channel channel, Side sender, std::uint32_t request) noexcept {
@@ -47,6 +54,10 @@ const ShadowMessages::Row* ShadowMessages::find_row(Channel channel, Side sender
     using M = ShadowMessages;
     constexpr auto main = [](R code, Side from, std::uint32_t smallest, std::uint32_t largest, Handler handler) {
         return Row{Channel::front_end, static_cast<std::uint32_t>(code), from, smallest, largest, handler};
+    };
+    constexpr auto to_ours = [](R code, Handler handler, AnswerFilter is_own) {
+        return Row{
+            Channel::front_end, static_cast<std::uint32_t>(code), Side::back_end, 0, UINT32_MAX, handler, is_own};
     };
     static constexpr std::array rows{
         main(R::SET_MEM_TABLE, Side::front_end, table_header + region_size,
@@ -58,8 +69,8 @@ const ShadowMessages::Row* ShadowMessages::find_row(Channel channel, Side sender
         main(R::RESET_OWNER, Side::front_end, 0, 0, &M::device_reset),
         main(R::RESET_DEVICE, Side::front_end, 0, 0, &M::device_reset),
         main(R::SET_STATUS, Side::front_end, value_size, value_size, &M::device_status),
-        main(R::ADD_MEM_REG, Side::back_end, value_size, value_size, &M::added_region_answered),
-        main(R::GET_VRING_BASE, Side::back_end, value_size, value_size, &M::base_answered),
+        to_ours(R::ADD_MEM_REG, &M::added_region_answered, &M::is_own_region_answer),
+        to_ours(R::GET_VRING_BASE, &M::base_answered, &M::is_own_base_answer),
         main(R::GET_MAX_MEM_SLOTS, Side::back_end, value_size, value_size, &M::memory_slots_answered),
         Row{Channel::back_end, static_cast<std::uint32_t>(protocol::BackEndRequest::VRING_HOST_NOTIFIER_MSG),
             Side::back_end, area_size, area_size, &M::host_notifier},
@@ -70,8 +81,11 @@ const ShadowMessages::Row* ShadowMessages::find_row(Channel channel, Side sender
     return row == rows.end() ? nullptr : row;
 }
 
-bool ShadowMessages::holds(Channel channel, Side sender, const protocol::Header& header) noexcept {
+bool ShadowMessages::holds(Channel channel, Side sender, const protocol::Header& header) {
     const Row* const row = find_row(channel, sender, header.request);
+    if (row != nullptr && row->is_own != nullptr) {
+        return (this->*row->is_own)(header);
+    }
     const Side asks = channel == Channel::back_end ? Side::back_end : Side::front_end;
     return row != nullptr && header.is_reply() == (sender != asks) && header.size >= row->smallest &&
            header.size <= row->largest;
@@ -164,9 +178,34 @@ Replacement ShadowMessages::base_asked(const HeldMessage& /*message*/) {
     return {};
 }
 
+// One that does not say where the back-end stopped ends the wait as well, and as soon as its header is here: its size
+// may be a lie. The queue goes on from its used index then, as with a front-end that gets no answer (QEMU).
+bool ShadowMessages::is_own_base_answer(const protocol::Header& header) {
+    if (!return_.is_own_answer()) {
+        return false;
+    }
+    if (is_vring_base(header)) {
+        return true;
+    }
+    const std::uint16_t queue = return_.next_to_stop();
+    queues_.end(queue);
+    const std::uint32_t base = queues_.base_by_used(queue);
+    return_.stopped({queue, base});
+    (void)recorder_.record(
+        session_, trace::NoteRecord{
+                      Severity::warning, queue,
+                      fmt::format("shadow: the back-end's answer to GET_VRING_BASE (flags {:#x}, {} of payload) "
+                                  "does not say where it stopped: taken for {:#x}, behind what it has used. What it "
+                                  "took and did not use it will find again",
+                                  header.flags, count_text(header.size, "byte"), base)});
+    return true;
+}
+
 Replacement ShadowMessages::base_answered(const HeldMessage& message) {
-    const auto answer = protocol::parse_vring_state(message.payload);
-    return answer && return_.answered(*answer) ? Replacement(std::vector<OutgoingMessage>{}) : Replacement{};
+    if (const auto answer = protocol::parse_vring_state(message.payload); answer && is_vring_base(message.header)) {
+        return_.stopped(*answer);
+    }
+    return {std::vector<OutgoingMessage>{}};
 }
 
 Replacement ShadowMessages::added_region(const HeldMessage& message) {
@@ -187,14 +226,14 @@ Replacement ShadowMessages::added_region(const HeldMessage& message) {
             replacement = add_own_region(message);
         }
     }
-    if (message.header.needs_reply() && !replacement.ask_again) {
+    if (message.header.needs_reply() && acknowledges() && !replacement.ask_again) {
         region_answers_.front_end_asked();
     }
     return replacement;
 }
 
 Replacement ShadowMessages::add_own_region(const HeldMessage& message) {
-    const bool acknowledged = state_.has_protocol_feature(protocol::protocol_feature::REPLY_ACK);
+    const bool acknowledged = acknowledges();
     protocol::Header header = message.header;
     header.flags = protocol::version_1 | (acknowledged ? protocol::need_reply_flag : 0U);
     const protocol::MemoryRegion region = memory_->region();
@@ -212,11 +251,18 @@ Replacement ShadowMessages::add_own_region(const HeldMessage& message) {
     return all;
 }
 
+// Without that an answer to who sets NEED_REPLY is not due, and ours must not be taken for it later.
+bool ShadowMessages::acknowledges() const noexcept {
+    return state_.has_protocol_feature(protocol::protocol_feature::REPLY_ACK);
+}
+
+bool ShadowMessages::is_own_region_answer(const protocol::Header& /*header*/) {
+    return region_answers_.answered();
+}
+
 Replacement ShadowMessages::added_region_answered(const HeldMessage& message) {
-    if (!region_answers_.answered()) {
-        return {};
-    }
-    const std::uint64_t status = protocol::parse_u64(message.payload).value_or(1);
+    const std::uint64_t status =
+        message.payload.size() == value_size ? protocol::parse_u64(message.payload).value_or(1) : 1;
     at_back_end_ = status == 0;
     if (!at_back_end_) {
         lose_memory(fmt::format("the back-end refused the memory of shadow rings ({:#x})", status));

@@ -28,8 +28,10 @@ class ShadowMessages {
                    ShadowReturn::Given given)
         : session_(session), recorder_(recorder), state_(state), queues_(queues), return_(state, std::move(given)) {}
 
-    // Must the message be whole before it is forwarded? False for sizes that the request cannot have.
-    [[nodiscard]] static bool holds(Channel channel, Side sender, const protocol::Header& header) noexcept;
+    // The header of any message, in order: must it be whole before it is forwarded? False for sizes that the request
+    // cannot have, and for answers that the front-end waits for. An answer to a request of our own is known by its
+    // header, and whatever it looks like it is the answer: nothing waits for another one.
+    [[nodiscard]] bool holds(Channel channel, Side sender, const protocol::Header& header);
     // What is forwarded in place of such a message. Before it rings are moved that the message ends or starts.
     [[nodiscard]] Replacement replace(const HeldMessage& message);
     // After any message was forwarded and recorded: what was changed in it, if it was held.
@@ -39,9 +41,12 @@ class ShadowMessages {
 
   private:
     using Handler = Replacement (ShadowMessages::*)(const HeldMessage& message);
+    using AnswerFilter = bool (ShadowMessages::*)(const protocol::Header& header);
     struct Row;
     static const Row* find_row(Channel channel, Side sender, std::uint32_t request) noexcept;
 
+    bool is_own_base_answer(const protocol::Header& header);
+    bool is_own_region_answer(const protocol::Header& header);
     Replacement memory_table(const HeldMessage& message);
     Replacement give_back(const HeldMessage& message, std::vector<OutgoingMessage> before = {});
     Replacement add_own_region(const HeldMessage& message);
@@ -56,6 +61,7 @@ class ShadowMessages {
     Replacement device_status(const HeldMessage& message);
     Replacement host_notifier(const HeldMessage& message);
 
+    [[nodiscard]] bool acknowledges() const noexcept;
     [[nodiscard]] bool have_memory();
     [[nodiscard]] bool can_give_back() const;
     [[nodiscard]] bool place_memory(const std::vector<virtio::Region>& regions);

@@ -167,6 +167,45 @@ TEST_F(ShadowPeersTest, ABackEndThatRefusesTheRegionKeepsTheRingsItIsGiven) {
     EXPECT_THAT(notes(), Contains(HasSubstr("refused the memory of shadow rings")));
 }
 
+// The front-end must get its own all the same.
+TEST_F(ShadowPeersTest, AnAnswerOfAnotherSizeIsARefusal) {
+    const RingPair ring(16);
+    begin();
+    expect_passes(Request::SET_PROTOCOL_FEATURES, serialise_u64(with_slots));
+    (void)pass(Request::GET_MAX_MEM_SLOTS, {});
+    (void)answer(Request::GET_MAX_MEM_SLOTS, serialise_u64(32));
+    const FileDescriptor file = ring.file();
+    (void)pass(Request::ADD_MEM_REG, serialise_region(region_of(ring), false), {file.number()}, need_reply);
+    (void)read(back_end_);
+    send(back_end_, Request::ADD_MEM_REG, Bytes(4), {}, reply);
+    EXPECT_EQ(answer(Request::ADD_MEM_REG, serialise_u64(0)).payload, serialise_u64(0));
+    expect_passes(Request::SET_VRING_NUM, state(0, 16));
+    expect_passes(Request::SET_VRING_ADDR, serialise(addresses_of(ring)));
+    stop();
+    EXPECT_THAT(notes(), Contains(HasSubstr("refused the memory of shadow rings")));
+}
+
+TEST_F(ShadowPeersTest, AnAnswerThatIsNotDueIsNotWaitedFor) {
+    const RingPair ring(16);
+    begin();
+    (void)send_table(ring);
+    const FileDescriptor file = ring.file();
+    const Bytes added = serialise_region(region_of(ring), false);
+    const Delivered unanswered = pass(Request::ADD_MEM_REG, added, {file.number()}, need_reply);
+    EXPECT_EQ(unanswered.header.flags, need_reply);
+    // REPLY_ACK is there from here on, and our region is lost.
+    expect_passes(Request::SET_PROTOCOL_FEATURES, serialise_u64(with_slots));
+    (void)pass(Request::GET_MAX_MEM_SLOTS, {});
+    (void)answer(Request::GET_MAX_MEM_SLOTS, serialise_u64(32));
+    expect_passes(Request::SET_MEM_TABLE, serialise_regions({region_of(ring)}, false));  // no descriptor
+    EXPECT_NE(pass(Request::ADD_MEM_REG, added, {file.number()}, need_reply).payload, added);
+    EXPECT_EQ(read(back_end_).payload, added);
+    send(back_end_, Request::ADD_MEM_REG, serialise_u64(1), {}, reply);
+    EXPECT_EQ(answer(Request::ADD_MEM_REG, serialise_u64(0)).payload, serialise_u64(0));
+    stop();
+    EXPECT_THAT(notes(), Contains(HasSubstr("refused the memory of shadow rings")));
+}
+
 TEST_F(ShadowPeersTest, ABackEndThatHasNotSaidHowManySlotsItHasIsNotTried) {
     const RingPair ring(16);
     begin();

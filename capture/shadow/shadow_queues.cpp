@@ -156,6 +156,11 @@ void ShadowQueues::end_all() {
     }
 }
 
+std::uint32_t ShadowQueues::base_by_used(std::uint32_t queue) const noexcept {
+    const auto found = entries_.find(queue);
+    return found == entries_.end() ? environment_.state.ring_base(queue) : found->second.rings->base_by_used();
+}
+
 void ShadowQueues::end(std::uint32_t queue, Entry& entry) {
     if (entry.queue == nullptr) {
         return;

@@ -53,6 +53,8 @@ class ShadowQueues {
     // GET_VRING_BASE's answer, a reset: moves what is there, then touches the rings no more.
     void end(std::uint32_t queue);
     void end_all();
+    // Of a queue with a shadow ring that has ended: where it starts again behind what the back-end has used.
+    [[nodiscard]] std::uint32_t base_by_used(std::uint32_t queue) const noexcept;
 
     // --- After they were forwarded
     void update(std::uint32_t queue);  // serves it, if it has started

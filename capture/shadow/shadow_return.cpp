@@ -12,21 +12,29 @@ namespace vutrace::capture {
 
 using protocol::FrontEndRequest;
 
-bool ShadowReturn::answered(const protocol::VringState& answer) {
-    if (!answers_.answered()) {
-        return false;
-    }
-    const auto waits = [](const Queue& queue) { return !queue.stopped; };
+namespace {
+
+bool waits(const ShadowReturn::Queue& queue) noexcept {
+    return !queue.stopped;
+}
+
+}  // namespace
+
+std::uint16_t ShadowReturn::next_to_stop() const noexcept {
+    const auto found = std::find_if(queues_.begin(), queues_.end(), waits);
+    return found == queues_.end() ? trace::no_queue : found->number;
+}
+
+void ShadowReturn::stopped(const protocol::VringState& answer) noexcept {
     auto found = std::find_if(queues_.begin(), queues_.end(),
                               [&](const Queue& queue) { return waits(queue) && queue.number == answer.index; });
-    if (found == queues_.end()) {  // it names another: the order still says which it is
+    if (found == queues_.end()) {
         found = std::find_if(queues_.begin(), queues_.end(), waits);
     }
     if (found != queues_.end()) {
         found->base = answer.num;
         found->stopped = true;
     }
-    return true;
 }
 
 bool ShadowReturn::can_return(const std::vector<std::uint16_t>& queues) const {

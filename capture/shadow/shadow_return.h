@@ -35,9 +35,14 @@ class ShadowReturn {
 
     // GET_VRING_BASE of the front-end's own is about to be forwarded, or answered.
     void asked() noexcept { answers_.front_end_asked(); }
-    // True where the answer is one of ours. There is no limit to how long it may take: a back-end may have to wait for
-    // its disk, and what it does before it has stopped is lost without the shadow rings.
-    [[nodiscard]] bool answered(const protocol::VringState& answer);
+    // An answer to GET_VRING_BASE begins. True where it is one of ours, of which `stopped` must be told then. There is
+    // no limit to how long it may take: a back-end may have to wait for its disk, and what it does before it has
+    // stopped is lost without the shadow rings.
+    [[nodiscard]] bool is_own_answer() noexcept { return answers_.answered(); }
+    // Whose answer it is, where it does not say so itself.
+    [[nodiscard]] std::uint16_t next_to_stop() const noexcept;
+    // Of a queue that was not asked, or has answered: the order says which it is.
+    void stopped(const protocol::VringState& answer) noexcept;
 
     // Can these be started again? Not where a kick reaches the back-end without us.
     [[nodiscard]] bool can_return(const std::vector<std::uint16_t>& queues) const;

@@ -148,6 +148,77 @@ TEST_F(ShadowReturnTest, AnswersThatTheFrontEndWaitsForReachIt) {
     (void)pass(Request::GET_FEATURES, {});  // queue 1, which the front-end has stopped, is not started again
 }
 
+// An answer that does not say where the back-end stopped.
+struct UnreadableCase {
+    const char* name;
+    std::uint32_t flags;
+    std::uint32_t announced;  // bytes of payload
+    std::uint32_t sent;
+    bool kept_back{true};
+};
+class UnreadableBaseTest : public ShadowReturnTest, public ::testing::WithParamInterface<UnreadableCase> {};
+
+TEST_P(UnreadableBaseTest, TheQueueGoesOnBehindWhatTheBackEndHasUsed) {
+    run_queue();
+    ShadowDevice device = device_of(ring_);
+    for (const std::uint16_t head : std::vector<std::uint16_t>{0, 1, 2}) {
+        offer(head);
+    }
+    ASSERT_TRUE(signal_event(kick_.front_end));
+    for (std::uint16_t head = 0; head < 3; ++head) {
+        wait_for([&] { return device.take() == head; });
+    }
+    device.use(0, 0);
+    send_full_table();
+    expect_request(Request::GET_VRING_BASE, state(0, 0));
+    device.use(1, 0);
+    Bytes answer(protocol::header_size + GetParam().sent);
+    store<std::uint32_t>(answer, 0, static_cast<std::uint32_t>(Request::GET_VRING_BASE));
+    store<std::uint32_t>(answer, 4, GetParam().flags);
+    store<std::uint32_t>(answer, 8, GetParam().announced);
+    ASSERT_TRUE(send_all(back_end_, answer, {}));
+
+    EXPECT_EQ(read(back_end_).request(), Request::SET_MEM_TABLE);
+    expect_restart(2);
+    EXPECT_EQ(ring_.reap()->next, 0);
+    EXPECT_EQ(ring_.reap()->next, 1);
+    wait_for_event(kick_.back_end);  // for what it had taken and not used
+    ring_.next_use = 2;
+    ring_.use(2, 0);
+    ASSERT_TRUE(signal_event(call_.back_end));
+    wait_for_event(call_.front_end);
+    EXPECT_EQ(ring_.reap()->next, 2);
+    if (GetParam().kept_back) {
+        (void)pass(Request::GET_FEATURES, {});
+        EXPECT_EQ(this->answer(Request::GET_FEATURES, serialise_u64(0)).request(), Request::GET_FEATURES);
+    }
+    stop();
+    EXPECT_THAT(notes(), Contains(HasSubstr("does not say where it stopped: taken for 0x2")));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, UnreadableBaseTest,
+                         ::testing::Values(UnreadableCase{"nothing", 5, 0, 0}, UnreadableCase{"too_short", 5, 4, 4},
+                                           UnreadableCase{"too_long", 5, 12, 12}, UnreadableCase{"no_reply", 1, 8, 8},
+                                           // All that comes behind belongs to it.
+                                           UnreadableCase{"a_size_that_lies", 5, 4096, 8, false},
+                                           // More than is ever held back.
+                                           UnreadableCase{"larger_than_a_piece", 5, 1U << 20U, 1000, false}),
+                         [](const auto& each) { return std::string(each.param.name); });
+
+TEST_F(ShadowReturnTest, AnAnswerToTheFrontEndMayHaveAnySize) {
+    run_queue();
+    set_up_queue(ring_, 1, 0);
+    (void)hand_over(Request::SET_VRING_CALL, 1);
+    (void)hand_over(Request::SET_VRING_KICK, 1);
+    (void)pass(Request::GET_VRING_BASE, state(1, 0));
+    EXPECT_EQ(answer(Request::GET_VRING_BASE, Bytes(4)).payload, Bytes(4));
+    send_full_table();
+    expect_request(Request::GET_VRING_BASE, state(0, 0));
+    send(back_end_, Request::GET_VRING_BASE, state(0, 5), {}, reply);
+    EXPECT_EQ(read(back_end_).request(), Request::SET_MEM_TABLE);
+    expect_restart(5);
+}
+
 TEST_F(ShadowReturnTest, AnswersMayNameTheQueuesInAnotherOrder) {
     run_queue();
     set_up_queue(ring_, 1, 0);

@@ -69,6 +69,9 @@ class ShadowRings {
     // Then, one after the other: chains that the back-end has taken in an earlier life and not used.
     [[nodiscard]] virtual bool next_earlier(Offer& /*offer*/) { return false; }
 
+    // As SET_VRING_BASE has it: where a back-end goes on that has used all that it took.
+    [[nodiscard]] virtual std::uint32_t base_by_used() const noexcept = 0;
+
     // The driver's ring, as it stands once what was taken is passed on.
     [[nodiscard]] virtual trace::RingFields fields() const noexcept = 0;
 

@@ -20,6 +20,9 @@ class ShadowSession {
     ShadowSession(const DataPathOptions& options, std::uint32_t session, Recorder& recorder,
                   const session::DeviceState& state, RecordedRange recorded, Notify notify, ShadowReturn::Given given);
 
+    [[nodiscard]] bool holds(Channel channel, Side sender, const protocol::Header& header) {
+        return messages_.holds(channel, sender, header);
+    }
     [[nodiscard]] Replacement replace(const HeldMessage& message) { return messages_.replace(message); }
     // First of all, when a message was forwarded and the state knows it.
     void forwarded(const ForwardedMessage& message, const session::Change& change);

@@ -47,6 +47,7 @@ class SplitShadowRings final : public ShadowRings {
 
     [[nodiscard]] Status begin_after(const QueuePast& past) override;
     [[nodiscard]] bool next_earlier(Offer& offer) override;
+    [[nodiscard]] std::uint32_t base_by_used() const noexcept override { return delivered_; }
     [[nodiscard]] trace::RingFields fields() const noexcept override;
 
     [[nodiscard]] std::size_t look_for_offers() override;

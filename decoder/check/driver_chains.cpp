@@ -3,6 +3,7 @@
 
 #include <vutrace/base/count_text.h>
 #include <vutrace/protocol/features.h>
+#include <vutrace/virtio/descriptor_flags.h>
 
 #include <fmt/format.h>
 
@@ -20,19 +21,26 @@ bool has(const ChainDescriptor& descriptor, std::uint16_t flag) noexcept {
     return (descriptor.flags & flag) != 0;
 }
 
-std::string last_descriptor(const trace::ChainEntry& entry) {
+std::string last_descriptor(const trace::ChainEntry& entry, bool packed) {
     if (entry.descriptors.empty()) {
         return {};
     }
     const ChainDescriptor& last = entry.descriptors.back();
-    return fmt::format("; descriptor {} of the walk: address 0x{:x}, length {}, flags 0x{:x}, next {}",
-                       entry.descriptors.size(), last.address, last.length, last.flags, last.next);
+    virtio::DescriptorPlaces places(packed);
+    auto place = virtio::DescriptorPlace::elsewhere;
+    for (const ChainDescriptor& descriptor : entry.descriptors) {
+        place = places.next(descriptor.flags);
+    }
+    return fmt::format("; descriptor {} of the walk: address 0x{:x}, length {}, flags {}, {} {}",
+                       entry.descriptors.size(), last.address, last.length,
+                       virtio::descriptor_flags_text(last.flags, place),
+                       place == virtio::DescriptorPlace::packed_ring ? "id" : "next", last.next);
 }
 
 // "head 3 (available index 7): next out of range; descriptor 2 of the walk: …"
 std::string describe_walk(const ChainSight& sight) {
     return fmt::format("{}: {}{}", head_of(sight), virtio::name_of(static_cast<ChainProblem>(sight.entry.problem)),
-                       last_descriptor(sight.entry));
+                       last_descriptor(sight.entry, sight.ring.packed));
 }
 
 // What walking the chain met, where the descriptors were the device's.

@@ -3,6 +3,7 @@
 
 #include <vutrace/protocol/features.h>
 #include <vutrace/protocol/payloads.h>
+#include <vutrace/virtio/descriptor_flags.h>
 
 #include <fmt/format.h>
 
@@ -28,8 +29,10 @@ class PackedOffers final : public Rule {
                                       sight.entry.descriptors.size(), sight.entry.descriptors.size()));
         } else if (!sight.entry.descriptors.empty() &&
                    !virtio::is_available(sight.entry.descriptors.front().flags, at.wrap)) {
-            report(sight, fmt::format("{}: flags 0x{:x} are not those of a descriptor that is available there",
-                                      head_of(sight), sight.entry.descriptors.front().flags));
+            report(sight,
+                   fmt::format("{}: flags {} are not those of a descriptor that is available there", head_of(sight),
+                               virtio::descriptor_flags_text(sight.entry.descriptors.front().flags,
+                                                             virtio::DescriptorPlace::packed_ring)));
         }
         if (sight.ring.complete && sight.ring.next_available && *sight.ring.next_available != sight.entry.index) {
             report(sight,

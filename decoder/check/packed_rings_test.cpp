@@ -95,7 +95,8 @@ TEST(PackedRings, ADescriptorOfTheWrongRoundIsFound) {
     auto entry = ring.write(0);
     entry.descriptors.front().flags ^= virtio::packed_available | virtio::packed_used;
     auto record = ring.offer(std::move(entry));
-    EXPECT_THAT(ring.said({"VU080"}), ElementsAre(StartsWith(at("VU080", record, "error driver"))));
+    EXPECT_THAT(ring.said({"VU080"}), ElementsAre(AllOf(StartsWith(at("VU080", record, "error driver")),
+                                                        HasSubstr("flags NEXT|USED are not"))));
 
     PackedSession later;
     entry = later.write(0);
@@ -103,6 +104,12 @@ TEST(PackedRings, ADescriptorOfTheWrongRoundIsFound) {
     record = later.offer(std::move(entry));
     EXPECT_THAT(later.said({"VU080"}),
                 ElementsAre(AllOf(StartsWith(at("VU080", record, "error driver")), HasSubstr("not marked available"))));
+
+    PackedSession mixed;
+    entry = mixed.write(0);
+    entry.problem = static_cast<std::uint16_t>(ChainProblem::readable_after_writable);
+    mixed.offer(std::move(entry));
+    EXPECT_THAT(mixed.said({"VU073"}), ElementsAre(HasSubstr("flags WRITE|AVAIL, id 0")));
 }
 
 TEST(PackedRings, ADriverThatLeavesDescriptorsOutIsFound) {

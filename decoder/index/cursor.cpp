@@ -88,6 +88,36 @@ Result<session::Tracker> Cursor::state_after(std::uint64_t row) {
     return tracker;
 }
 
+// By a reader of its own: what this one passes over is of no interest to it.
+Result<std::optional<Error>> Cursor::problem_of(std::uint64_t row) const {
+    std::optional<Error> problem;
+    if (row == 0 || row > index_->progress().rows) {
+        return problem;
+    }
+    auto reader = trace::Reader::open(index_->readable_path());
+    if (!reader) {
+        return tl::unexpected(reader.error());
+    }
+    if (const Status there = reader->seek(index_->before(row).position); !there) {
+        return tl::unexpected(there.error());
+    }
+    reader->watch_passed_over([&](std::uint64_t sequence, const Error& error) {
+        if (sequence == row) {
+            problem = error;
+        }
+    });
+    while (reader->position().next_sequence <= row) {
+        const auto more = reader->next();
+        if (!more) {
+            return tl::unexpected(more.error());
+        }
+        if (!*more) {
+            break;
+        }
+    }
+    return problem;
+}
+
 Status Cursor::visit(std::uint64_t first, std::uint64_t last, const Visit& visit) {
     last = std::min(last, index_->progress().rows);
     first = std::max<std::uint64_t>(first, 1);

@@ -105,6 +105,28 @@ TEST_F(TraceIndexTest, RowsThatAreNotThereAreNotVisited) {
     EXPECT_TRUE(visit(cursor, 5, 4).empty());
 }
 
+TEST_F(TraceIndexTest, TellsWhyARowCannotBeDecoded) {
+    write_trace(40);
+    const std::uint64_t offset = std::filesystem::file_size(path_);
+    const std::uint64_t damaged =
+        builder_.add(trace::EventRecord{static_cast<trace::EventRecord::Kind>(99), 0, 1});  // there is no such kind
+    builder_.add(trace::EventRecord{trace::EventRecord::Kind::call, 0, 1});
+    ASSERT_TRUE(builder_.write_to(path_));
+    const auto index = make_index();
+    ASSERT_TRUE(index->build({}));
+    EXPECT_EQ(index->progress().rows, builder_.last_sequence());
+    const Cursor cursor(index);
+    const auto problem = cursor.problem_of(damaged);
+    ASSERT_TRUE(problem && *problem);
+    EXPECT_EQ((*problem)->code, ErrorCode::unsupported);
+    EXPECT_EQ((*problem)->offset, offset);
+    for (const std::uint64_t row : {std::uint64_t{0}, std::uint64_t{1}, damaged - 1, damaged + 1, damaged + 1000}) {
+        const auto none = cursor.problem_of(row);
+        ASSERT_TRUE(none) << row;
+        EXPECT_FALSE(*none) << row;
+    }
+}
+
 TEST_F(TraceIndexTest, ATornTraceGivesItsRowsAndTheReason) {
     write_trace(20);
     const std::uint64_t whole = builder_.last_sequence();

@@ -1,5 +1,4 @@
 #include <vutrace/render/phrases.h>
-#include <vutrace/virtio/split_ring.h>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -122,28 +121,6 @@ std::string grouped(std::uint64_t number) {
         text.insert(at, 1, ',');
     }
     return text;
-}
-
-std::string descriptor_flags_text(std::uint16_t flags) {
-    struct Flag {
-        std::uint16_t bit;
-        std::string_view name;
-    };
-    constexpr std::array known{Flag{virtio::descriptor_next, "NEXT"}, Flag{virtio::descriptor_write, "WRITE"},
-                               Flag{virtio::descriptor_indirect, "INDIRECT"}};
-    std::string text;
-    unsigned rest = flags;
-    for (const Flag& flag : known) {
-        if ((rest & flag.bit) != 0) {
-            text += text.empty() ? "" : "|";
-            text += flag.name;
-            rest &= ~unsigned{flag.bit};
-        }
-    }
-    if (rest != 0) {
-        text += fmt::format("{}0x{:x}", text.empty() ? "" : "|", rest);
-    }
-    return text.empty() ? "-" : text;
 }
 
 }  // namespace vutrace::render

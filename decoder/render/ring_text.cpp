@@ -2,6 +2,7 @@
 #include <vutrace/base/count_text.h>
 #include <vutrace/render/phrases.h>
 #include <vutrace/render/ring_view.h>
+#include <vutrace/virtio/descriptor_flags.h>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -44,10 +45,10 @@ std::string event_text(const std::optional<std::uint16_t>& flags, const std::opt
     }
 }
 
-void append_entry(std::string& out, const TableEntry& entry, bool packed) {
+void append_entry(std::string& out, const TableEntry& entry, bool packed, virtio::DescriptorPlace place) {
     const trace::ChainDescriptor& descriptor = entry.descriptor;
     fmt::format_to(std::back_inserter(out), "    {:>5}  {:>18}  {:>10}  {:<14}", entry.index, hex(descriptor.address),
-                   descriptor.length, descriptor_flags_text(descriptor.flags));
+                   descriptor.length, virtio::descriptor_flags_text(descriptor.flags, place));
     if (packed) {
         fmt::format_to(std::back_inserter(out), "  id {}", descriptor.next);
     } else if ((descriptor.flags & virtio::descriptor_next) != 0) {
@@ -144,14 +145,14 @@ void append_open(std::string& out, const RingView& ring, const Style& style) {
         }
         out += '\n';
         for (const TableEntry& entry : chain.table) {
-            append_entry(out, entry, ring.packed);
+            append_entry(out, entry, ring.packed, virtio::place_in_ring(ring.packed));
         }
         if (!chain.indirect.empty()) {
             out += "      indirect table:\n";
         }
         std::uint16_t index = 0;
         for (const trace::ChainDescriptor& descriptor : chain.indirect) {
-            append_entry(out, {index++, descriptor}, ring.packed);
+            append_entry(out, {index++, descriptor}, ring.packed, virtio::DescriptorPlace::elsewhere);
         }
     }
 }

@@ -149,6 +149,8 @@ TEST(PackedRingView, SaysWhoOwnsWhichDescriptor) {
     EXPECT_THAT(text, HasSubstr("driver event area at 0x2000  calls at 3, wrap counter 0"));
     EXPECT_THAT(text, HasSubstr("device event area at 0x3000  kicks disabled"));
     EXPECT_THAT(text, HasSubstr("buffer 7  available at 0, wrap counter 1"));
+    EXPECT_THAT(text, HasSubstr("NEXT|AVAIL"));
+    EXPECT_THAT(text, HasSubstr("WRITE|USED      id 300")) << "behind the end";
 
     const json object = json::parse(ring_json(ring));
     EXPECT_EQ(object["packed"], true);

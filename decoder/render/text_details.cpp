@@ -10,6 +10,7 @@
 #include <vutrace/render/hexdump.h>
 #include <vutrace/render/phrases.h>
 #include <vutrace/render/state_view.h>
+#include <vutrace/virtio/descriptor_flags.h>
 #include <vutrace/virtio/packed_ring.h>
 
 #include <fmt/format.h>
@@ -192,12 +193,14 @@ std::string index_text(std::uint16_t index, bool packed) {
 
 // Each with the bytes of its buffer, as far as the entry's content is of that side's buffers.
 void descriptor_details(Details& details, const std::vector<trace::ChainDescriptor>& descriptors,
-                        const trace::ChainEntry& entry) {
+                        const trace::ChainEntry& entry, bool packed) {
+    virtio::DescriptorPlaces places(packed);
     const bool written = entry.state == trace::ChainEntry::State::used;
     std::uint64_t offset = 0;
     for (const trace::ChainDescriptor& descriptor : descriptors) {
-        Detail& line = details.line("descriptor", fmt::format("0x{:x} +{}  {}", descriptor.address, descriptor.length,
-                                                              descriptor_flags_text(descriptor.flags)));
+        Detail& line = details.line(
+            "descriptor", fmt::format("0x{:x} +{}  {}", descriptor.address, descriptor.length,
+                                      virtio::descriptor_flags_text(descriptor.flags, places.next(descriptor.flags))));
         const bool writable = (descriptor.flags & virtio::descriptor_write) != 0;
         const bool buffer = (descriptor.flags & virtio::descriptor_indirect) == 0;
         if (buffer && writable == written && offset < entry.content.size()) {
@@ -238,7 +241,8 @@ void chain_details(Details& details, const trace::ChainRecord& record, std::size
             details.line(line.name, line.value, line.depth);
         }
     }
-    descriptor_details(details, entry.descriptors.empty() ? known.context.descriptors : entry.descriptors, entry);
+    descriptor_details(details, entry.descriptors.empty() ? known.context.descriptors : entry.descriptors, entry,
+                       known.packed);
     if (index == 0 && known.packed) {
         const trace::RingFields& fields = record.fields;
         details.line("driver", fmt::format("at {}  event area: flags {}, {}", index_text(fields.available_index, true),

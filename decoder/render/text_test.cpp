@@ -1,6 +1,8 @@
 #include "render_fixture.h"
 
+#include <vutrace/protocol/features.h>
 #include <vutrace/render/text.h>
+#include <vutrace/virtio/packed_ring.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -227,6 +229,20 @@ TEST(TextVerbose, ListsTheDescriptorsOfAUsedChain) {
     const std::string text = lines_of(trace.records, {TimeFormat::relative, false, true, false})[1];
     EXPECT_THAT(text, HasSubstr("0x30000 +1  WRITE"));
     EXPECT_THAT(text, HasSubstr("made available        record 1"));
+}
+
+TEST(TextVerbose, NamesTheFlagsOfAPackedRing) {
+    TraceBuilder trace;
+    trace.start_block_device();
+    trace.request(FrontEndRequest::SET_FEATURES,
+                  protocol::serialise_u64(std::uint64_t{1} << protocol::feature::RING_PACKED));
+    trace::ChainEntry entry = block_write(3, 0, 512);
+    entry.descriptors = {{0x10000, 32, virtio::descriptor_indirect | virtio::packed_available, 3},
+                         {0x20000, 1, virtio::descriptor_write | virtio::packed_available, 0}};
+    trace.chain(entry);
+    const std::string text = lines_of(trace.records, {TimeFormat::relative, false, true, false}).back();
+    EXPECT_THAT(text, HasSubstr("0x10000 +32  INDIRECT|AVAIL\n"));
+    EXPECT_THAT(text, HasSubstr("0x20000 +1  WRITE|0x80\n")) << "means nothing in an indirect table";
 }
 
 TEST(TextRaw, TellsZerosFromBytesThatWereNotCaptured) {

@@ -74,6 +74,7 @@ struct Reader::State {
     std::int64_t last_time{0};
     Assembly assembly;
     std::optional<RecordHeader> passed_over;  // the rest of this record's fragments is of no interest
+    Reader::PassedOver tell_passed_over;      // may be empty
 
     Status open();
     Result<std::optional<Packet>> next_packet();
@@ -236,6 +237,9 @@ void Reader::State::abandon_assembly(const char* why) {
 }
 
 void Reader::State::pass_over(const RecordHeader& header, const Error& error) {
+    if (tell_passed_over) {
+        tell_passed_over(next_sequence, error);
+    }
     ++next_sequence;
     passed_over = header;
     if (error.code == ErrorCode::unsupported) {
@@ -279,6 +283,10 @@ Result<std::optional<Record>> Reader::next() {
             return record;
         }
     }
+}
+
+void Reader::watch_passed_over(PassedOver told) {
+    state_->tell_passed_over = std::move(told);
 }
 
 Position Reader::position() const noexcept {

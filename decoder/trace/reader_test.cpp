@@ -281,6 +281,34 @@ TEST_F(ReaderTest, ReportsBadRecordsWithTheirOffsetAndKeepsTheFirstHundred) {
     EXPECT_EQ(contents.problems.bad_records[0].code, ErrorCode::bad_input);
 }
 
+TEST_F(ReaderTest, TellsEachRecordThatItPassesOverWithItsNumber) {
+    RawRecord bad;
+    bad.piece = pattern(3);
+    bad.body_length = 3;
+    RawRecord unknown = note("x");
+    unknown.type = 99;
+    Bytes file = raw_file_header();
+    append_raw(file, note("first"));
+    append_raw(file, bad);
+    const std::size_t third = file.size();
+    append_raw(file, unknown);
+    append_raw(file, note("last"));
+    test::write_file(path(), file);
+    auto reader = Reader::open(path());
+    ASSERT_TRUE(reader);
+    std::vector<std::pair<std::uint64_t, Error>> told;
+    reader->watch_passed_over([&](std::uint64_t sequence, const Error& error) { told.emplace_back(sequence, error); });
+    EXPECT_TRUE(reader->next().value());
+    EXPECT_TRUE(told.empty());
+    EXPECT_EQ(reader->next().value()->sequence, 4U);
+    ASSERT_EQ(told.size(), 2U);
+    EXPECT_EQ(told[0].first, 2U);
+    EXPECT_EQ(told[0].second.code, ErrorCode::bad_input);
+    EXPECT_EQ(told[1].first, 3U);
+    EXPECT_EQ(told[1].second.code, ErrorCode::unsupported);
+    EXPECT_EQ(told[1].second.offset, third);
+}
+
 TEST_F(ReaderTest, RaisesTimesThatStepBack) {
     Bytes file = raw_file_header();
     append_raw(file, note("a", 2000));

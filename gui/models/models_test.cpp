@@ -3,6 +3,7 @@
 #include "vutrace/gui/models/findings_model.h"
 #include "vutrace/gui/models/quick_filter.h"
 #include "vutrace/gui/models/reader_thread.h"
+#include "vutrace/gui/models/record_reading.h"
 #include "vutrace/gui/models/records_model.h"
 #include "vutrace/gui/models/trace_document.h"
 #include "vutrace/gui/models/visited_records.h"
@@ -31,7 +32,8 @@ class ModelsTest : public testing::TraceFixture {
     }
     // The text of a cell once it is known.
     static QString cell(const RecordsModel& model, int row, int column) {
-        (void)QTest::qWaitFor([&] { return model.row_at(row) != nullptr; }, patience);
+        (void)QTest::qWaitFor([&] { return model.data(model.index(row, 0), RecordsModel::tone_role).isValid(); },
+                              patience);
         return model.data(model.index(row, column)).toString();
     }
     [[nodiscard]] static int filter_and_wait(RecordsModel& model, const char* text) {
@@ -63,6 +65,31 @@ TEST(VisitedRecords, GoBackAndForwardUntilTheNextJump) {
         ++steps;
     }
     EXPECT_EQ(steps, 200);
+}
+
+TEST_F(ModelsTest, ARecordThatCannotBeDecodedSaysSoInItsPlace) {
+    write_trace(3);
+    const std::uint64_t damaged = builder_.add(trace::EventRecord{static_cast<trace::EventRecord::Kind>(99), 0, 1});
+    builder_.add(trace::EventRecord{trace::EventRecord::Kind::call, 0, 1});
+    ASSERT_TRUE(builder_.write_to(path().toStdString()));
+    TraceDocument document(path());
+    RecordsModel model(document);
+    ASSERT_TRUE(wait_for_end(document));
+    const int row = model.row_of(damaged);
+    EXPECT_EQ(cell(model, row + 1, RecordsModel::name), QStringLiteral("call"));
+    EXPECT_EQ(cell(model, row, RecordsModel::name), QStringLiteral("cannot be decoded"));
+    EXPECT_EQ(cell(model, row, RecordsModel::trouble), QStringLiteral("!!"));
+    EXPECT_EQ(cell(model, row, RecordsModel::number), QString::number(damaged));
+    EXPECT_EQ(cell(model, row, RecordsModel::summary), QString());
+    EXPECT_EQ(model.data(model.index(row, 0), RecordsModel::tone_role).toInt(), static_cast<int>(render::Tone::bad));
+    EXPECT_EQ(model.row_at(row), nullptr);
+
+    index::Cursor cursor(document.index());
+    const RecordDetails read = read_details(cursor, damaged, nullptr);
+    ASSERT_EQ(read.details.size(), 1U);
+    EXPECT_TRUE(
+        QString::fromStdString(read.details[0].value).startsWith(QLatin1String("!! this record cannot be decoded: ")))
+        << read.details[0].value;
 }
 
 TEST_F(ModelsTest, RecordsKeepTheRulesOfAModelWhileTheyAreIndexedAndFiltered) {

@@ -8,6 +8,14 @@ namespace {
 
 constexpr std::size_t most_bytes_shown = std::size_t{1} << 20U;
 
+// Of a record that is there and was not given.
+std::string problem_text(const index::Cursor& cursor, std::uint64_t sequence) {
+    const auto problem = cursor.problem_of(sequence);
+    return !problem   ? describe(problem.error())
+           : *problem ? "!! this record cannot be decoded: " + describe(**problem)
+                      : "!! this record cannot be decoded";
+}
+
 }  // namespace
 
 RecordDetails read_details(index::Cursor& cursor, std::uint64_t sequence, const session::History* history) {
@@ -19,7 +27,7 @@ RecordDetails read_details(index::Cursor& cursor, std::uint64_t sequence, const 
     });
     if (!visited || read.details.empty()) {
         read.details.resize(1);
-        read.details[0].value = visited ? "!! this record cannot be decoded" : describe(visited.error());
+        read.details[0].value = visited ? problem_text(cursor, sequence) : describe(visited.error());
         read.details[0].tone = render::Tone::bad;
     }
     return read;

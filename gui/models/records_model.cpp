@@ -240,13 +240,13 @@ const RecordsModel::Cell* RecordsModel::cell_at(int row) const {
     }
     found->second.used = ++uses_;
     const auto place = static_cast<std::size_t>(row % page_rows);
-    return place < found->second.cells.size() && found->second.cells[place].known ? &found->second.cells[place]
-                                                                                  : nullptr;
+    const bool is_read = place < found->second.cells.size() && found->second.cells[place].state != Cell::State::unread;
+    return is_read ? &found->second.cells[place] : nullptr;
 }
 
 const render::Row* RecordsModel::row_at(int row) const {
     const Cell* cell = row < 0 || row >= rows_ ? nullptr : cell_at(row);
-    return cell == nullptr ? nullptr : &cell->row;
+    return cell == nullptr || cell->state != Cell::State::decoded ? nullptr : &cell->row;
 }
 
 void RecordsModel::ask_for(int page) const {
@@ -270,7 +270,7 @@ void RecordsModel::ask_for(int page) const {
                     if (i > 0) {
                         render::Row shown = render::row_of(annotation, entry);
                         Cell& cell = cells[i - 1];
-                        cell = {true,
+                        cell = {Cell::State::decoded,
                                 {},
                                 text_of(shown.name),
                                 text_of(shown.summary),
@@ -281,6 +281,9 @@ void RecordsModel::ask_for(int page) const {
                     return true;
                 });
             problem = read ? QString() : text_of(describe(read.error()));
+            if (read && i > 0 && cells[i - 1].state == Cell::State::unread) {
+                cells[i - 1].state = Cell::State::undecodable;
+            }
         }
         QMetaObject::invokeMethod(
             self,
@@ -323,6 +326,20 @@ QString RecordsModel::text(const Cell& cell, int column) const {
                : record_text(cell.row, column, {time_format_, document_.index()->start_time(), cell.previous});
 }
 
+// Of a record that is there and says nothing: its details tell why.
+QVariant RecordsModel::undecodable_data(int column, int role) {
+    switch (role) {
+        case tone_role:
+            return static_cast<int>(render::Tone::bad);
+        case Qt::DisplayRole:
+            return column == trouble ? QVariant(QStringLiteral("!!"))
+                   : column == name  ? QVariant(tr("cannot be decoded"))
+                                     : QVariant();
+        default:
+            return {};
+    }
+}
+
 QVariant RecordsModel::data(const QModelIndex& index, int role) const {
     if (!checkIndex(index, CheckIndexOption::IndexIsValid | CheckIndexOption::ParentIsInvalid)) {
         return {};
@@ -352,6 +369,9 @@ QVariant RecordsModel::data(const QModelIndex& index, int role) const {
     const Cell* cell = cell_at(index.row());
     if (cell == nullptr) {
         return {};
+    }
+    if (cell->state == Cell::State::undecodable) {
+        return undecodable_data(index.column(), role);
     }
     switch (role) {
         case tone_role:

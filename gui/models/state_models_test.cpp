@@ -410,8 +410,10 @@ TEST_F(StateModelsTest, APackedRingIsDrawnAsOneWithBothSides) {
     BlockSession::start_queue(builder_, 0, virtio::PackedBase::fresh);
     const virtio::PackedPosition at{0, true};
     trace::ChainEntry entry = BlockSession::write_request(9, at.value(), 0, 0x100000, Bytes(8));
+    entry.descriptors.front().flags |= virtio::packed_available;
     builder_.chains(0, {entry}, {virtio::PackedPosition{3, true}.value(), 0, 0, at.value(), 0, 0});
-    const RingPicture picture = draw_rings(view()->queues[0].ring);
+    const auto state = view();
+    const RingPicture picture = draw_rings(state->queues[0].ring);
     EXPECT_TRUE(picture.packed);
     ASSERT_EQ(picture.rings.size(), 1U);
     EXPECT_EQ(picture.rings[0].slots[0], SlotLook::device);
@@ -419,6 +421,7 @@ TEST_F(StateModelsTest, APackedRingIsDrawnAsOneWithBothSides) {
     ASSERT_EQ(picture.rings[0].pointers.size(), 2U);
     EXPECT_EQ(picture.rings[0].pointers[0].slot, 3U);
     EXPECT_TRUE(picture.rings[0].pointers[1].device);
+    EXPECT_EQ(ring_rows({state, &state->queues[0].ring}).make(0).cells[4], QStringLiteral("NEXT|AVAIL"));
 }
 
 TEST(RingPicture, OfARingThatIsNowhereHasNoCircles) {

@@ -4,6 +4,7 @@
 #include <vutrace/explain/annotation.h>
 #include <vutrace/protocol/requests.h>
 #include <vutrace/render/phrases.h>
+#include <vutrace/virtio/descriptor_flags.h>
 
 #include <QCoreApplication>
 #include <algorithm>
@@ -154,16 +155,18 @@ TableRow ring_row(const render::RingView& ring, const RingLine& line) {
     const trace::ChainDescriptor& descriptor = entry.descriptor;
     const bool linked = ring.packed || (descriptor.flags & virtio::descriptor_next) != 0;
     const QString record = line.chain == nullptr ? QString() : Words::tr("record %1").arg(line.chain->sequence);
-    return {{(line.indirect ? QStringLiteral("    ↳ ") : QString()) + number(entry.index), owner,
-             hex(descriptor.address), number(descriptor.length),
-             text_of(render::descriptor_flags_text(descriptor.flags)), linked ? number(descriptor.next) : QString(),
-             record, problem.isEmpty() ? QString() : QStringLiteral("!! ") + problem},
-            !problem.isEmpty()      ? Tone::bad
-            : line.chain != nullptr ? Tone::plain
-                                    : Tone::faint,
-            line.chain == nullptr ? 0 : line.chain->sequence,
-            problem,
-            line.indirect ? -1 : static_cast<int>(entry.index)};
+    const auto place = virtio::place_in_ring(ring.packed && !line.indirect);
+    return {
+        {(line.indirect ? QStringLiteral("    ↳ ") : QString()) + number(entry.index), owner, hex(descriptor.address),
+         number(descriptor.length), text_of(virtio::descriptor_flags_text(descriptor.flags, place)),
+         linked ? number(descriptor.next) : QString(), record,
+         problem.isEmpty() ? QString() : QStringLiteral("!! ") + problem},
+        !problem.isEmpty()      ? Tone::bad
+        : line.chain != nullptr ? Tone::plain
+                                : Tone::faint,
+        line.chain == nullptr ? 0 : line.chain->sequence,
+        problem,
+        line.indirect ? -1 : static_cast<int>(entry.index)};
 }
 
 }  // namespace

@@ -42,12 +42,12 @@ TEST_F(CaptureRunTest, PutsItsOptionsIntoTheCommandLine) {
                            QStringLiteral("/run/my disk.sock"),
                            QStringLiteral("a.pcap"),
                            QStringLiteral("relay"),
-                           QStringLiteral("rings"),
+                           QStringLiteral("full"),
                            128,
                            true};
     EXPECT_EQ(command_line(QStringLiteral("vutrace"), capture_arguments(options)),
               QStringLiteral("vutrace capture /run/vm.sock '/run/my disk.sock' --write a.pcap --datapath relay "
-                             "--memory rings --snaplen 128 --once"));
+                             "--memory full --snaplen 128 --once"));
     EXPECT_EQ(capture_arguments({QStringLiteral("a"), QStringLiteral("b"), QStringLiteral("c"), {}, {}, 0, false}),
               QStringList({QStringLiteral("capture"), QStringLiteral("a"), QStringLiteral("b"),
                            QStringLiteral("--write"), QStringLiteral("c")}));

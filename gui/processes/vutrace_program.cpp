@@ -1,19 +1,15 @@
 #include "vutrace/gui/processes/vutrace_program.h"
 
+#include <vutrace/system/shell_word.h>
+
 #include <QCoreApplication>
-#include <QRegularExpression>
 #include <QStandardPaths>
 
 namespace vutrace::gui {
 namespace {
 
 QString quoted(const QString& word) {
-    static const QRegularExpression plain(QStringLiteral("^[A-Za-z0-9_@%+=:,./-]+$"));
-    if (plain.match(word).hasMatch()) {
-        return word;
-    }
-    QString inside = word;
-    return QLatin1Char('\'') + inside.replace(QLatin1Char('\''), QLatin1String("'\\''")) + QLatin1Char('\'');
+    return QString::fromStdString(shell_word(word.toStdString()));
 }
 
 }  // namespace

@@ -96,7 +96,7 @@ void HexView::paintEvent(QPaintEvent* /*event*/) {
     const int lines = (static_cast<int>(bytes_.bytes.size()) + line_bytes_ - 1) / line_bytes_;
     if (lines == 0) {
         painter.setPen(palette().color(QPalette::PlaceholderText));
-        painter.drawText(viewport()->rect(), Qt::AlignCenter, tr("No bytes were recorded here"));
+        painter.drawText(viewport()->rect(), Qt::AlignCenter, tr("No bytes to show"));
         return;
     }
     int y = margin;

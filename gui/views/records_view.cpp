@@ -200,9 +200,9 @@ void RecordsView::paintEvent(QPaintEvent* event) {
 
 void RecordsView::paint_row(QPainter& painter, int row, int y) {
     const QModelIndex first = model()->index(row, 0);
-    const QVariant known = first.data(RecordsModel::kind_role);
-    const auto kind = static_cast<trace::RecordType>(known.toInt());
-    const auto tone = static_cast<render::Tone>(first.data(RecordsModel::tone_role).toInt());
+    const QVariant known = first.data(RecordsModel::tone_role);
+    const auto kind = static_cast<trace::RecordType>(first.data(RecordsModel::kind_role).toInt());
+    const auto tone = static_cast<render::Tone>(known.toInt());
     const bool selected = selectionModel()->isRowSelected(row);
     const QPalette& colours = palette();
     const QRect whole(0, y, viewport()->width(), row_height());

@@ -210,6 +210,7 @@ void TimelineView::step(bool forward) {
     if (chosen_track_ >= tracks_.tracks().size()) {
         return;
     }
+    fill_as_seen();
     const Track& track = tracks_.tracks()[chosen_track_];
     const double from = current_time_.value_or(forward ? window_.begin() : window_.end());
     if (track.kind == TrackKind::findings) {
@@ -266,6 +267,7 @@ void TimelineView::contextMenuEvent(QContextMenuEvent* event) {
 bool TimelineView::viewportEvent(QEvent* event) {
     if (event->type() == QEvent::ToolTip) {
         const auto* help = static_cast<QHelpEvent*>(event);
+        fill_as_seen();
         const QString tip = tip_at(help->pos());
         if (tip.isEmpty()) {
             QToolTip::hideText();

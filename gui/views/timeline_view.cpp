@@ -18,6 +18,7 @@ namespace {
 constexpr int beside_title = 24;  // pixels
 constexpr double most_columns = 16384;
 constexpr int bookmark_height = 11;
+constexpr int current_width = 16;  // of the current record's line and sign
 
 }  // namespace
 
@@ -57,17 +58,22 @@ void TimelineView::set_source(TimelineSource* source) {
     set_range(std::nullopt);
     if (source_ != nullptr) {
         connect(source_, &TimelineSource::grew, this, &TimelineView::rebuild);
-        connect(source_, &TimelineSource::marks_read, viewport(), qOverload<>(&QWidget::update));
+        connect(source_, &TimelineSource::marks_read, this, [this] {
+            columns_are_old_ = true;
+            viewport()->update();
+        });
         connect(source_, &TimelineSource::time_found, this, [this](quint64 sequence, double time) {
             if (sequence != current_) {
                 return;
             }
+            update_around(current_time_);
             current_time_ = time;
-            if (std::exchange(bring_into_view_, false)) {
+            update_around(current_time_);
+            if (std::exchange(bring_into_view_, false) && !window_.contains(time)) {
                 window_.bring_into_view(time);
+                moved();
             }
             setAccessibleDescription(tr("Record %1 at %2").arg(sequence).arg(window_.text_of(time)));
-            moved();
         });
     }
     rebuild();
@@ -102,6 +108,7 @@ void TimelineView::rebuild() {
     }
     tracks_.build(overview, with_findings, folded_, fontMetrics().height());
     slots_.clear();
+    columns_are_old_ = true;
     chosen_track_ = std::min(chosen_track_, std::max<std::size_t>(tracks_.tracks().size(), 1) - 1);
     window_.set_width(viewport()->width() - left());
     window_.set_end(static_cast<double>(explain::elapsed(overview.start_time, overview.end_time)));
@@ -113,6 +120,14 @@ void TimelineView::rebuild() {
 
 void TimelineView::moved() {
     viewport()->update();
+}
+
+// Only where the current record is marked: with each step through the table all would take too long.
+void TimelineView::update_around(const std::optional<double>& time) {
+    if (time && window_.contains(*time)) {
+        const int x = left() + static_cast<int>(window_.place_of(*time));
+        viewport()->update(x - current_width / 2, 0, current_width, viewport()->height());
+    }
 }
 
 QRect TimelineView::rect_of(const Track& track) const {
@@ -164,6 +179,24 @@ QString TimelineView::range_text() const {
                   : QString();
 }
 
+std::vector<const Track*> TimelineView::tracks_seen(int height, int scrolled) const {
+    std::vector<const Track*> seen;
+    for (const Track& track : tracks_.tracks()) {
+        const int y = top() + track.y - scrolled;
+        if (y < height && y + track.height > top()) {
+            seen.push_back(&track);
+        }
+    }
+    return seen;
+}
+
+// Before somebody acts on what is seen: what has changed since it was painted last is not in the columns.
+void TimelineView::fill_as_seen() {
+    if (source_ != nullptr) {
+        fill(tracks_seen(viewport()->height(), verticalScrollBar()->value()), devicePixelRatioF());
+    }
+}
+
 void TimelineView::fill(const std::vector<const Track*>& seen, double pixel_ratio) {
     std::vector<overview::LaneId> lanes;
     slots_.clear();
@@ -173,21 +206,17 @@ void TimelineView::fill(const std::vector<const Track*>& seen, double pixel_rati
     }
     pixel_ratio_ = pixel_ratio;
     const double columns = std::clamp(std::ceil(window_.width() * pixel_ratio), 0.0, most_columns);
-    columns_.fill(source_->overview(),
-                  {window_.begin(), window_.nanoseconds_per_pixel() / pixel_ratio, static_cast<std::size_t>(columns)},
-                  std::move(lanes), source_->marks());
+    const overview::TimeView view{window_.begin(), window_.nanoseconds_per_pixel() / pixel_ratio,
+                                  static_cast<std::size_t>(columns)};
+    if (!std::exchange(columns_are_old_, false) && columns_.are_of(view, lanes)) {
+        return;
+    }
+    columns_.fill(source_->overview(), view, std::move(lanes), source_->marks());
     source_->want(columns_.unread());
 }
 
 void TimelineView::paint_tracks(TimelinePainter& painter, QSize size, int scrolled, double pixel_ratio) {
-    std::vector<const Track*> seen;
-    for (const Track& track : tracks_.tracks()) {
-        const int y = top() + track.y - scrolled;
-        if (y < size.height() && y + track.height > top()) {
-            seen.push_back(&track);
-        }
-    }
-    fill(seen, pixel_ratio);
+    fill(tracks_seen(size.height(), scrolled), pixel_ratio);
     for (const auto& [track, slot] : slots_) {
         const QRect place(0, top() + track->y - scrolled, size.width(), track->height);
         std::vector<TimelinePainter::Lane> lanes;
@@ -326,6 +355,7 @@ const overview::Column* TimelineView::column_at(const Track& track, double x, bo
 }
 
 void TimelineView::choose_at(QPoint place) {
+    fill_as_seen();
     const Track* track = track_at(place);
     if (track == nullptr) {
         return;

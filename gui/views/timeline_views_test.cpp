@@ -15,6 +15,7 @@
 #include <QComboBox>
 #include <QDockWidget>
 #include <QLabel>
+#include <QPaintEvent>
 #include <QProgressBar>
 #include <QScrollBar>
 #include <QSemaphore>
@@ -135,6 +136,56 @@ TEST_F(TimelineTest, ShowsTheLanesOfTheSessionAndItsQueue) {
     EXPECT_TRUE(timeline().window().shows_all());
 }
 
+// What a widget was asked to paint while it lives.
+class PaintedRegion : public QObject {
+  public:
+    explicit PaintedRegion(QWidget& widget) { widget.installEventFilter(this); }
+    [[nodiscard]] const QRegion& region() const { return region_; }
+
+  protected:
+    bool eventFilter(QObject* /*watched*/, QEvent* event) override {
+        if (event->type() == QEvent::Paint) {
+            region_ += static_cast<QPaintEvent*>(event)->region();
+        }
+        return false;
+    }
+
+  private:
+    QRegion region_;
+};
+
+TEST_F(TimelineTest, WhereTheCurrentRecordIsOnlyItsOwnPlacesArePaintedAgain) {
+    open_chains(300);
+    const int width = timeline().viewport()->width();
+    const auto row_at = [&](int part) { return window_->model()->rowCount() * part / 4; };
+    window_->records().go_to(row_at(1));
+    ASSERT_TRUE(wait([&] { return timeline().current_time() == time_of(window_->current_sequence()); }));
+    settle();
+    const double before = *timeline().current_time();
+    const QImage marked = timeline().viewport()->grab().toImage();
+    const PaintedRegion painted(*timeline().viewport());
+    window_->records().go_to(row_at(3));
+    ASSERT_TRUE(wait([&] { return timeline().current_time() == time_of(window_->current_sequence()); }));
+    ASSERT_TRUE(wait([&] {
+        return painted.region().contains(QPoint(timeline().left(), 0) +
+                                         QPoint(static_cast<int>(timeline().window().place_of(before)), 1));
+    }));
+    const QRegion region = painted.region();  // before a picture is taken, for which all is painted
+    int columns = 0;
+    for (int x = 0; x < width; ++x) {
+        columns += region.intersects(QRect(x, 0, 1, timeline().viewport()->height())) ? 1 : 0;
+    }
+    EXPECT_LT(columns, width / 10);
+    // Outside of what was painted there is nothing that should have been.
+    const QImage now = timeline().viewport()->grab().toImage();
+    ASSERT_EQ(now.size(), marked.size());
+    for (int y = 0; y < now.height(); ++y) {
+        for (int x = 0; x < now.width(); ++x) {
+            ASSERT_TRUE(region.contains(QPoint(x, y)) || now.pixel(x, y) == marked.pixel(x, y)) << x << ", " << y;
+        }
+    }
+}
+
 TEST_F(TimelineTest, AClickOnAMarkGoesToItsRecordAndTheTableToTheTimeline) {
     open_chains(50);
     timeline().show(time_of(first_chain_) - 500, time_of(first_chain_) + 20000);
@@ -227,6 +278,19 @@ TEST_F(TimelineTest, KeysGoFromMarkToMarkAndMarkTheRange) {
     const double span = timeline().window().span();
     QTest::keyClick(&timeline(), Qt::Key_Plus);
     EXPECT_NEAR(timeline().window().span(), span / 2, 1);
+}
+
+TEST_F(TimelineTest, KeysGoFromMarkToMarkBeforeWhatHasChangedIsPainted) {
+    open_chains(50);
+    const Track* chains = track(TrackKind::marks, "Available, used");
+    ASSERT_NE(chains, nullptr);
+    timeline().show(time_of(first_chain_) - 500, time_of(first_chain_) + 20000);
+    settle();
+    QTest::mouseClick(timeline().viewport(), Qt::LeftButton, {}, place_of(*chains, time_of(first_chain_)));
+    ASSERT_TRUE(wait([this] { return timeline().current_time() == time_of(first_chain_); }));
+    timeline().set_findings({});
+    QTest::keyClick(&timeline(), Qt::Key_Right);
+    EXPECT_EQ(window_->current_sequence(), first_chain_ + 1);
 }
 
 TEST_F(TimelineTest, AHeadingFoldsWhatIsBelowIt) {

@@ -46,6 +46,12 @@ void set_priority(int priority) {
     }
 }
 
+// Who is in the path takes what it needs, and refuses to be told.
+bool is_beside_the_path(const std::vector<std::string>& capture_options) {
+    return std::none_of(capture_options.begin(), capture_options.end(),
+                        [](const std::string& word) { return word == "relay" || word == "shadow"; });
+}
+
 // A child that ends with us.
 pid_t start(const std::vector<std::string>& command, int priority) {
     const pid_t child = ::fork();
@@ -206,7 +212,7 @@ SessionResult BlockSessions::run(const Workload& workload, const std::vector<std
         std::vector<std::string> command{vutrace_, "capture", "listen:" + in_front, "connect:" + socket, "-w",
                                          trace,    "--once"};
         command.insert(command.end(), capture_options.begin(), capture_options.end());
-        if (above_others_) {
+        if (above_others_ && is_beside_the_path(capture_options)) {
             command.insert(command.end(), {"--priority", "normal"});  // else it would be below everybody
         }
         capture = start(command, above_others_ ? real_time_capture : ordinary);

@@ -318,15 +318,41 @@ TEST_F(CaptureTest, RefusesBadOptionsBeforeItTouchesAnything) {
                                          path("front") + " connect:" + write,
                                          ends + " third" + write,
                                          path("front") + " " + path("front") + write,
-                                         path("front") + " connect:" + path("./front") + write,
-                                         ends + write + " --datapath relay --threads 4",
-                                         ends + write + " --datapath shadow --budget 5"}) {
+                                         path("front") + " connect:" + path("./front") + write}) {
         const Outcome outcome = run("capture " + arguments);
         EXPECT_EQ(outcome.status, 2) << arguments << "\n" << outcome.errors;
         EXPECT_EQ(outcome.output, "") << arguments;
         EXPECT_NE(outcome.errors, "") << arguments;
         EXPECT_FALSE(std::filesystem::exists(file())) << arguments;
         EXPECT_FALSE(std::filesystem::exists(path("front"))) << arguments;
+    }
+}
+
+TEST_F(CaptureTest, RefusesOptionsThatWouldChangeNothing) {
+    struct Case {
+        const char* options;
+        const char* refused;  // empty: they make sense together
+    };
+    for (const Case& each : std::initializer_list<Case>{
+             {"--datapath relay --threads 4", "--threads is for --datapath tap alone"},
+             {"--datapath off --threads 1", "--threads is for --datapath tap alone"},
+             {"--memory full --threads 2", "--threads is 1 with --memory full"},
+             {"--memory full --threads 1", ""},
+             {"--datapath shadow --budget 5", "--budget is for --datapath tap alone"},
+             {"--budget 5 --threads 4 --priority background", ""},
+             {"--datapath relay --priority normal", "--priority is for --datapath tap and off alone"},
+             {"--datapath shadow --priority background", "--priority is for --datapath tap and off alone"},
+             {"--datapath off --priority normal", ""},
+             {"--datapath off --snaplen 64", "--snaplen is for the bytes of buffers"},
+             {"--datapath off --memory full --snaplen 64", "--snaplen is for the bytes of buffers"},
+             {"--memory none --snaplen 64", "--snaplen is for the bytes of buffers"},
+             {"--datapath shadow --memory rings --snaplen 0", "--snaplen is for the bytes of buffers"},
+             {"--datapath relay --snaplen 0", ""},
+             {"--memory full --snaplen 64", ""}}) {
+        const std::string write = " -w " + path("no/such/folder") + " ";  // what is tried once the options are right
+        const Outcome outcome = run("capture " + path("front") + " " + path("back") + write + each.options);
+        EXPECT_EQ(outcome.status, *each.refused == '\0' ? 4 : 2) << each.options << "\n" << outcome.errors;
+        EXPECT_THAT(outcome.errors, HasSubstr(each.refused)) << each.options;
     }
 }
 

@@ -4,6 +4,7 @@
 #include <vutrace/replay/block_driver.h>
 #include <vutrace/replay/block_workload.h>
 #include <vutrace/replay/trace_recorder.h>
+#include <vutrace/session/testing/session_builder.h>
 #include <vutrace/system/endpoint.h>
 
 #include <gmock/gmock.h>
@@ -163,6 +164,16 @@ TEST_F(ReplayTest, RefusesASessionThatTheTraceLacks) {
     EXPECT_EQ(outcome.status, 2);
     EXPECT_THAT(outcome.errors, HasSubstr("no session 5 in the trace: the sessions there are 1\n"));
     EXPECT_EQ(run("replay " + folder_.path("missing") + " --backend x").status, 3);
+}
+
+TEST_F(ReplayTest, RefusesATraceThatAsksForWhatNoMachineHas) {
+    session::testing::SessionBuilder session;
+    session.request(protocol::FrontEndRequest::ADD_MEM_REG,
+                    protocol::serialise_region({0, std::uint64_t{1} << 60U, 0, 0, 0, 0}, false), {1});
+    ASSERT_TRUE(session.write_to(trace()));
+    const Outcome outcome = replay("--backend " + folder_.path("nobody"));
+    EXPECT_EQ(outcome.status, 3) << "the trace is what fails, before a back-end is met";
+    EXPECT_THAT(outcome.errors, HasSubstr("record 1: ADD_MEM_REG needs a file of 1152921504606846976 bytes"));
 }
 
 }  // namespace

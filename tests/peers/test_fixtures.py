@@ -1,14 +1,18 @@
 """Every fixture peer to peer, without vutrace: what fails here is the machine or the fixture."""
 
 import hashlib
+import shutil
 import unittest
+from pathlib import Path
 
 from harness import dpdk_log
 from harness.case import PeerTestCase
+from harness.process import Process
 from harness.qemu_guest import QemuGuest, SeaBiosGuest, block_device, filesystem_device
 from harness.storage_daemon import StorageDaemon
 from harness.testpmd import TestPmdBackEnd, TestPmdFrontEnd, write_frames
 from harness.virtiofsd import VirtioFsDaemon
+from harness.workspace import Workspace
 
 MIB = 1 << 20
 
@@ -91,6 +95,40 @@ def dpdk_messages():
             message(4, "SET_VRING_KICK", {"index": 1, "no_descriptor": 0}),
             message(5, "GET_VRING_BASE", {"index": 1, "num": 0}),
             message(6, "GET_VRING_BASE", {"index": 1, "num": 5}, sender="back-end", answers=5)]
+
+
+class Failures(unittest.TestCase):
+    """What is left of a test that fails must tell why."""
+
+    def setUp(self):
+        self.workspace = Workspace(self.id())
+        self.addCleanup(self.workspace.close, keep_data=False)
+
+    def test_a_wait_in_vain_says_what_everybody_did(self):
+        sleeper = self.enterContext(Process(self.workspace, "sleeper", ["sleep", "600"]))
+        ended = self.enterContext(Process(self.workspace, "ended", ["true"]))
+        ended.wait(20)
+        sleeper.wait_for(lambda: Path(f"/proc/{sleeper.pid}/comm").read_text() == "sleep\n", "its program", 20)
+        self.assertRaises(AssertionError, sleeper.wait, 0.1)
+        self.assertRaises(AssertionError, sleeper.wait_for, lambda: False, "its dream", 0.1)
+        said = self.workspace.log("activity").read_text()
+        for expected in ("waited 0.1 s for sleeper to end\nmachine: load ", "waited 0.1 s for sleeper: its dream\n",
+                         f"sleeper: process {sleeper.pid}\n", "ended: has ended\n"):
+            self.assertIn(expected, said)
+        self.assertRegex(said, rf"\n +{sleeper.pid} sleep +S user \d+ system \d+  ")
+
+    def test_logs_of_a_failure_outlive_the_next_run(self):
+        kept = self.workspace.logs.with_name(f"{self.workspace.name}.failed")
+        self.addCleanup(shutil.rmtree, kept)
+        for run in range(2):
+            workspace = Workspace(self.workspace.name)
+            workspace.log("capture.stderr").write_text(f"run {run}")
+            workspace.close(keep_data=True, failure="why")
+            for _ in range(2):
+                Workspace(self.workspace.name).close(keep_data=False)
+                self.assertEqual([(kept / name).read_text() for name in ("failure", "capture.stderr")],
+                                 ["why", f"run {run}"])
+                self.assertTrue((kept / "data").exists())
 
 
 class GroundTruth(unittest.TestCase):

@@ -25,13 +25,13 @@ class PeerTestCase(unittest.TestCase):
 
     def run(self, result=None):
         result = result if result is not None else self.defaultTestResult()
-        before = len(result.failures) + len(result.errors)
+        before = len(result.failures), len(result.errors)
         name = self.id()
         self.workspace = Workspace(name)
         super().run(result)
-        failed = len(result.failures) + len(result.errors) > before
-        self.workspace.close(keep_data=failed)
-        if failed:
+        texts = [text for _, text in result.failures[before[0]:] + result.errors[before[1]:]]
+        self.workspace.close(keep_data=bool(texts), failure="\n".join(texts) or None)
+        if texts:
             print(f"look: tests/show-logs {name}", file=sys.stderr, flush=True)
         return result
 

@@ -5,7 +5,8 @@ import shlex
 import signal
 import subprocess
 
-from .waiting import wait_until
+from .activity import write_activity
+from .waiting import DeadlineExceeded, wait_until
 
 STOP_SECONDS = 10
 
@@ -16,6 +17,7 @@ class Process:
     def __init__(self, workspace, name, arguments, stop_signal=signal.SIGTERM, stdin=subprocess.DEVNULL,
                  pass_fds=(), environment=None):
         self.name = name
+        self._workspace = workspace
         self.stop_signal = stop_signal
         self.stdout_path = workspace.log(f"{name}.stdout")
         self.stderr_path = workspace.log(f"{name}.stderr")
@@ -25,6 +27,7 @@ class Process:
             # setpriv becomes the program, which the kernel then kills if the test dies before it.
             self._child = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *command], stdin=stdin, stdout=out,
                                            stderr=err, pass_fds=pass_fds, env={**os.environ, **(environment or {})})
+        workspace.processes.append(self)
 
     @property
     def pid(self):
@@ -57,12 +60,20 @@ class Process:
             if not found:
                 self.require_running()
             return found
-        return wait_until(look, f"{self.name}: {what}", seconds)
+        return self._wait_until(look, f"{self.name}: {what}", seconds)
 
     def wait(self, seconds):
         """Waits for the end; returns the exit status, negative for a signal."""
-        wait_until(lambda: not self.running(), f"{self.name} to end", seconds)
+        self._wait_until(lambda: not self.running(), f"{self.name} to end", seconds)
         return self._child.returncode
+
+    def _wait_until(self, condition, what, seconds):
+        """Where it is in vain, a log says what every process of the test was doing then."""
+        try:
+            return wait_until(condition, what, seconds)
+        except DeadlineExceeded as exceeded:
+            write_activity(self._workspace, str(exceeded))
+            raise
 
     def signal(self, number):
         self._child.send_signal(number)

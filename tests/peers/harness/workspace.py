@@ -1,4 +1,5 @@
-"""A test's own folder: logs that are kept, data that goes when the test passes, short socket paths."""
+"""A test's own folder: logs that are kept, data that goes when the test passes, short socket paths. What a test that failed
+left behind is kept beside it, as NAME.failed, until the next time that it fails."""
 
 import os
 import shutil
@@ -8,11 +9,18 @@ from pathlib import Path
 SOURCE_FOLDER = Path(__file__).resolve().parents[3]
 BUILD_FOLDER = Path(os.environ.get("VUTRACE_BUILD_DIR", SOURCE_FOLDER / "build" / "release"))
 
+FAILURE = "failure"  # the log that says why a test failed
+
 
 class Workspace:
     def __init__(self, name):
         self.name = name
         self.logs = BUILD_FOLDER / "tests" / "logs" / name
+        self.processes = []  # that were started in it
+        if self.log(FAILURE).exists():
+            kept = self.logs.with_name(f"{name}.failed")
+            shutil.rmtree(kept, ignore_errors=True)
+            self.logs.rename(kept)
         shutil.rmtree(self.logs, ignore_errors=True)
         self.data = self.logs / "data"
         self.data.mkdir(parents=True)
@@ -37,7 +45,10 @@ class Workspace:
             image.truncate(size)
         return path
 
-    def close(self, keep_data):
+    def close(self, keep_data, failure=None):
+        """`failure`: why the test failed, which keeps its logs from the next run."""
         shutil.rmtree(self._sockets, ignore_errors=True)
+        if failure is not None:
+            self.log(FAILURE).write_text(failure)
         if not keep_data:
             shutil.rmtree(self.data, ignore_errors=True)

@@ -207,19 +207,15 @@ def testpmd_packed_chains(stack, workspace, trace):
     small_ring(stack, workspace, trace, ",mrg_rxbuf=1,in_order=0", packed=True, sizes=(60, 3000, 16000), count=3)
 
 
-@real_peers("qemu-7.2-dpdk-22.11-packed")
-def guest_packed(stack, workspace, trace):
-    """A Linux guest with packed rings asks for an address on the network; testpmd sends it four frames."""
-    into = write_frames(workspace.file("in.pcap"), [STATION + frame[6:] for frame in frames(1, 4)])
-    back_end = stack.enter_context(TestPmdBackEnd(workspace, into))
-    capture = stack.enter_context(vutrace.Capture(workspace, back_end.socket, trace=trace, datapath="shadow"))
-    guest = stack.enter_context(QemuGuest(workspace, network_device(capture.front_end, more=",packed=on"), """
+def asking_guest(stack, workspace, back_end, capture, device, requests):
+    """A Linux guest takes an address on its network device, waits for what testpmd sends, and asks for another address as
+    often as it is told."""
+    guest = stack.enter_context(QemuGuest(workspace, device, """
 ip link set eth0 up
 ip addr add 10.0.0.1/24 dev eth0
 echo "up"
 read answer < /dev/ttyS1
-arping -c 1 -w 1 -I eth0 10.0.0.2 > /dev/null || true
-"""))
+""" + "arping -c 1 -w 1 -I eth0 10.0.0.2 > /dev/null || true\n" * requests))
     guest.wait_for_output("up")
     back_end.wait_for_queues(2)
     back_end.forward()
@@ -227,6 +223,15 @@ arping -c 1 -w 1 -I eth0 10.0.0.2 > /dev/null || true
     guest.wait_for_end()
     capture.finish()
     back_end.finish()
+
+
+@real_peers("qemu-7.2-dpdk-22.11-packed")
+def guest_packed(stack, workspace, trace):
+    """A Linux guest with packed rings asks for an address on the network; testpmd sends it four frames."""
+    into = write_frames(workspace.file("in.pcap"), [STATION + frame[6:] for frame in frames(1, 4)])
+    back_end = stack.enter_context(TestPmdBackEnd(workspace, into))
+    capture = stack.enter_context(vutrace.Capture(workspace, back_end.socket, trace=trace, datapath="shadow"))
+    asking_guest(stack, workspace, back_end, capture, network_device(capture.front_end, more=",packed=on"), requests=1)
 
 
 def between_testpmds(stack, workspace, trace, packed):
@@ -282,20 +287,7 @@ def translated_rings(stack, workspace, trace):
     into = write_frames(workspace.file("in.pcap"), [STATION + frame[6:] for frame in frames(1, 4)] * 10_000)
     back_end = stack.enter_context(TestPmdBackEnd(workspace, into, translated=True))
     capture = stack.enter_context(vutrace.Capture(workspace, back_end.socket, trace=trace))
-    guest = stack.enter_context(QemuGuest(workspace, translated_network_device(capture.front_end), """
-ip link set eth0 up
-ip addr add 10.0.0.1/24 dev eth0
-echo "up"
-read answer < /dev/ttyS1
-for number in 1 2; do arping -c 1 -w 1 -I eth0 10.0.0.2 > /dev/null || true; done
-"""))
-    guest.wait_for_output("up")
-    back_end.wait_for_queues(2)
-    back_end.forward()
-    guest.say("go on")
-    guest.wait_for_end()
-    capture.finish()
-    back_end.finish()
+    asking_guest(stack, workspace, back_end, capture, translated_network_device(capture.front_end), requests=2)
 
 
 @real_peers("qemu-7.2-migration-blk")

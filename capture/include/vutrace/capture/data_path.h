@@ -55,8 +55,9 @@ class DataPath {
     // replacements stay open at least until `forwarded`.
     virtual void replace_descriptors(Side sender, const protocol::Header& header,
                                      const std::vector<FileDescriptor>& received, std::vector<int>& numbers) = 0;
-    // The header of a message is known: is it to be held until it is whole, because `replace` may change it? Only where
-    // the mode must (`shadow`), and for sizes that the request may have. Main channel and the back-end's.
+    // The header of a message is known, once for each: is it to be held until it is whole, because `replace` may change
+    // it? Only where the mode must (`shadow`), and for sizes that the request may have or that nobody else waits for.
+    // Main channel and the back-end's.
     [[nodiscard]] virtual bool holds(Channel /*channel*/, Side /*sender*/, const protocol::Header& /*header*/) {
         return false;
     }

@@ -50,7 +50,8 @@ struct TracePreview {
 };
 
 // `session` empty: the first one with a message. Errors: those of trace::Reader; bad_input where no session of the
-// trace has one; usage where it does not have that session (the text says which it has).
+// trace has one, or where it has memory that no machine could address; usage where it does not have that session (the
+// text says which it has).
 [[nodiscard]] Result<TracePreview> preview_trace(const std::string& path, std::optional<std::uint32_t> session,
                                                  const Progress& progress = {});
 

@@ -76,9 +76,10 @@ class QueueDriver {
 
     // Writes a chain: its descriptors where the head and the `next` fields put them, tables behind indirect ones, the
     // readable bytes, and the available slot. Missing bytes are left as the memory has them. The device does not see
-    // it before `publish`. Errors: limit (as many chains offered as the ring has slots), bad_input (a buffer or table
-    // with content outside the memory: the rest is written and the chain offered all the same, as the recorded
-    // driver did). A chain from before with the same head is forgotten: the recorded driver had it back.
+    // it before `publish`. Errors: limit (as many chains offered as the ring has slots), unsupported (a chain without
+    // descriptors, in a packed ring), which both leave the ring as it is; bad_input (a buffer or table with content
+    // outside the memory: the rest is written and the chain offered all the same, as the recorded driver did). A chain
+    // from before with the same head is forgotten: the recorded driver had it back.
     [[nodiscard]] Status offer(const trace::ChainEntry& entry, std::uint64_t token = 0);
     // Makes all offered chains visible with one index update and kicks once where the device wants it. Errors:
     // bad_input (the ring is no longer in memory), system (eventfd).

@@ -51,12 +51,13 @@ struct BackEndOutcome {
 
 // Why a recorded chain was not offered.
 enum class SkipReason : std::uint8_t {
-    not_credible,  // the trace does not vouch for it, and it points outside the guest's memory
-    not_running,   // its queue was not started, or is broken
-    ring_full,     // completions before it were lost in the capture
-    device_holds,  // the device fills this queue's buffers by itself and still has the last one of that head
+    not_credible,    // the trace does not vouch for it, and it points outside the guest's memory
+    not_running,     // its queue was not started, or is broken
+    ring_full,       // completions before it were lost in the capture
+    no_descriptors,  // the trace has none of it, and its ring is packed
+    device_holds,    // the device fills this queue's buffers by itself and still has the last one of that head
 };
-inline constexpr std::size_t skip_reason_count = 4;
+inline constexpr std::size_t skip_reason_count = 5;
 // The end of the sentence "chains not sent: …".
 [[nodiscard]] std::string_view describe(SkipReason reason) noexcept;
 

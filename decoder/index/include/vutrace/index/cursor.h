@@ -27,6 +27,10 @@ class Cursor {
     // not visited. Errors: system (read error, the file became shorter).
     [[nodiscard]] Status visit(std::uint64_t first, std::uint64_t last, const Visit& visit);
 
+    // Why a row cannot be decoded, with its offset in the file; empty for one that can be, or that is not indexed.
+    // Reads from the checkpoint before it. Errors: system.
+    [[nodiscard]] Result<std::optional<Error>> problem_of(std::uint64_t row) const;
+
     // What messages and chains tell of every session after row `row`, without guest memory; of a row that cannot be
     // decoded what was before it. Errors: usage (a row that is not indexed), system.
     [[nodiscard]] Result<session::Tracker> state_after(std::uint64_t row);

@@ -19,6 +19,8 @@ struct TimeView {
     double begin{0};
     double nanoseconds_per_column{1};
     std::size_t columns{0};
+
+    bool operator==(const TimeView&) const = default;
 };
 
 struct Column {
@@ -42,6 +44,11 @@ class Columns {
     static constexpr std::uint64_t most_rows = 150'000;
 
     void fill(const Overview& overview, const TimeView& view, std::vector<LaneId> lanes, MarkCache& cache);
+
+    // Whether that was filled last; the overview and the cache may have changed since.
+    [[nodiscard]] bool are_of(const TimeView& view, const std::vector<LaneId>& lanes) const {
+        return view_ == view && lanes_ == lanes;
+    }
 
     // Of lane number `i` of those that were asked for.
     [[nodiscard]] std::span<const Column> of(std::size_t i) const;

@@ -25,7 +25,4 @@ namespace vutrace::render {
 // "1,234,567": a count for people.
 [[nodiscard]] std::string grouped(std::uint64_t number);
 
-// "INDIRECT", "WRITE|NEXT", "0x8" for what has no name, "-" for none: flags of a virtqueue descriptor.
-[[nodiscard]] std::string descriptor_flags_text(std::uint16_t flags);
-
 }  // namespace vutrace::render

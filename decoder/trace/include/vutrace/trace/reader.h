@@ -5,6 +5,7 @@
 #include <vutrace/trace/records.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,6 +45,11 @@ class Reader {
     // The next record; empty at the end, where `problems()` says whether it was torn. A record that cannot be decoded
     // is counted in `problems()` and passed over. Error: system (read error).
     [[nodiscard]] Result<std::optional<Record>> next();
+
+    // During `next`: told of each record that is passed over, with the number that it has. Errors: unsupported (a type
+    // or version that this reader does not know), bad_input; the offset is that of its first packet in the file.
+    using PassedOver = std::function<void(std::uint64_t sequence, const Error& error)>;
+    void watch_passed_over(PassedOver told);
 
     // Where the next record begins, and going there. The offset counts decompressed bytes. Only positions that this
     // reader gave are records' beginnings; what is met again is counted again in `problems()`, and a torn end is

@@ -32,7 +32,7 @@ class RecordsModel final : public QAbstractTableModel {
     enum Column { trouble, number, time, session, channel, sender, queue, latency, name, summary, column_count };
     enum Role {
         tone_role = Qt::UserRole,  // int of render::Tone
-        kind_role,                 // int of trace::RecordType; invalid where the row is not known (yet)
+        kind_role,                 // int of trace::RecordType; invalid where the row is not read yet, or not decoded
         answers_role,              // bool: it comes from the side that was asked
         badge_role,                // int of check::Severity, of the worst finding at the record; invalid without one
         bookmark_role,             // QString: the comment of its bookmark; invalid without one
@@ -71,7 +71,7 @@ class RecordsModel final : public QAbstractTableModel {
     [[nodiscard]] int row_of(std::uint64_t sequence) const;
     [[nodiscard]] bool shows(std::uint64_t sequence) const;
 
-    // Null while it is not known: asks for it to be read.
+    // Null while it is not known, and asked for then; null where it cannot be decoded.
     [[nodiscard]] const render::Row* row_at(int row) const;
 
   Q_SIGNALS:
@@ -81,8 +81,9 @@ class RecordsModel final : public QAbstractTableModel {
   private:
     static constexpr int page_rows = 64;
     struct Cell {
-        bool known{false};
-        render::Row row;
+        enum class State { unread, undecodable, decoded };
+        State state{State::unread};
+        render::Row row;  // if decoded
         QString name, summary;
         std::int64_t previous{0};  // time of the row before it in the table
     };
@@ -106,6 +107,7 @@ class RecordsModel final : public QAbstractTableModel {
     [[nodiscard]] std::uint64_t size() const noexcept;
     [[nodiscard]] QVariant bookmark_data(const QModelIndex& index, int role) const;
     [[nodiscard]] QString text(const Cell& cell, int column) const;
+    [[nodiscard]] static QVariant undecodable_data(int column, int role);
 
     TraceDocument& document_;
     TimeFormat time_format_{TimeFormat::relative};

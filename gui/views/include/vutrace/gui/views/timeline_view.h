@@ -102,7 +102,10 @@ class TimelineView final : public QAbstractScrollArea {
 
     void rebuild();
     void moved();
+    void update_around(const std::optional<double>& time);
+    [[nodiscard]] std::vector<const Track*> tracks_seen(int height, int scrolled) const;
     void fill(const std::vector<const Track*>& seen, double pixel_ratio);
+    void fill_as_seen();
     void paint_tracks(TimelinePainter& painter, QSize size, int scrolled, double pixel_ratio);
     void paint(QPainter& painter, QSize size, int scrolled, double pixel_ratio);
     [[nodiscard]] const Track* track_at(QPoint place) const;
@@ -126,7 +129,8 @@ class TimelineView final : public QAbstractScrollArea {
     TimelineTracks::Folded folded_;
     std::vector<FindingMark> findings_;
     std::vector<BookmarkMark> bookmarks_;
-    overview::Columns columns_;                                // as painted last
+    overview::Columns columns_;                                // as filled last
+    bool columns_are_old_{true};                               // what they were made of has changed
     std::vector<std::pair<const Track*, std::size_t>> slots_;  // of `columns_`: where a track's lanes begin
     double pixel_ratio_{1};
     std::size_t chosen_track_{0};
