@@ -9,6 +9,7 @@
 #include "shared_areas.h"
 #include "tap_budget.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/protocol/features.h>
 #include <vutrace/protocol/payloads.h>
 #include <vutrace/protocol/requests.h>
@@ -348,9 +349,9 @@ class SessionDataPath final : public DataPath {
     void say_what_was_not_seen() {
         const std::uint64_t queues = taps_.count();
         note(
-            fmt::format("the session ended during postcopy: {} queues were not looked at since it began, {} "
-                        "notifications came meanwhile",
-                        queues, notifications_without_memory_));
+            fmt::format("the session ended during postcopy: {} not looked at since it began, {} "
+                        "meanwhile",
+                        count_text(queues, "queue"), count_text(notifications_without_memory_, "notification")));
     }
 
     void memory_changed(ForwardedMessage& message) {

@@ -1,5 +1,6 @@
 #include "device_state_tee.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/protocol/requests.h>
 #include <vutrace/system/pipe.h>
 
@@ -111,8 +112,8 @@ class DeviceStateTee::Transfer {
             waiting != 0 ? "its receiver took nothing more" : "its sender neither went on nor closed its end";
         recorder_.lost({trace::no_queue, 0, 0, static_cast<std::uint64_t>(waiting),
                         fmt::format("a device's state was cut off after the session: {}", why)});
-        end(fmt::format("cut off after the session, with {} bytes that waited and were not passed on: {}", waiting,
-                        why),
+        end(fmt::format("cut off after the session, with {} left that did not get passed on: {}",
+                        count_text(static_cast<std::uint64_t>(waiting), "byte"), why),
             Severity::warning);
     }
 
@@ -203,8 +204,9 @@ class DeviceStateTee::Transfer {
     }
 
     void end(const std::string& why, Severity severity = Severity::info) {
-        recorder_.note(severity, fmt::format("the device's state: {} bytes went from the {} to the {}{}{}", bytes_,
-                                             name_of(from_), name_of(other(from_)), why.empty() ? "" : "; ", why));
+        recorder_.note(severity,
+                       fmt::format("the device's state: {} went from the {} to the {}{}{}", count_text(bytes_, "byte"),
+                                   name_of(from_), name_of(other(from_)), why.empty() ? "" : "; ", why));
         stop();
     }
 
@@ -275,7 +277,7 @@ void DeviceStateTee::message_forwarded(Side sender, const protocol::Header& head
 // Everything that can fail comes before the message is forwarded: later the receiver has our pipe.
 Result<DeviceStateTee::Offer> DeviceStateTee::interpose(Side sender, const std::vector<FileDescriptor>& received) {
     if (received.size() != 1) {
-        return fail(ErrorCode::unsupported, fmt::format("it came with {} descriptors", received.size()));
+        return fail(ErrorCode::unsupported, fmt::format("it came with {}", count_text(received.size(), "descriptor")));
     }
     const auto flags = flags_of_pipe(received.front());
     if (!flags) {

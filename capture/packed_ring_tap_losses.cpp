@@ -2,6 +2,8 @@
 // did not see.
 #include "packed_ring_tap.h"
 
+#include <vutrace/base/count_text.h>
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -78,9 +80,9 @@ void PackedRingTap::catch_up() {
     rounds_.doubt();
     lose(fewest_chains(unseen), fewest_chains(used),
          gone == 0 ? std::string(overwritten)
-                   : fmt::format("the driver went around the ring unseen, by {} descriptors or {} more for each "
+                   : fmt::format("the driver went around the ring unseen, by {} or {} more for each "
                                  "two rounds: at least so many chains, if none was longer than those seen ({})",
-                                 passed, 2 * size(), longest_));
+                                 count_text(passed, "descriptor"), 2 * size(), longest_));
     // Which of the chains in flight are among those used is not known.
     forget_in_flight();
     earlier_ = lag_;

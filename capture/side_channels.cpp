@@ -1,5 +1,6 @@
 #include "side_channels.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/protocol/requests.h>
 #include <vutrace/system/unix_socket.h>
 
@@ -181,7 +182,7 @@ void SideChannels::message_forwarded(Side sender, const protocol::Header& header
 // Everything that can fail comes before the message is forwarded: later the back-end has our socket.
 Result<SideChannels::Offer> SideChannels::interpose(Channel channel, const std::vector<FileDescriptor>& received) {
     if (received.size() != 1) {
-        return fail(ErrorCode::unsupported, fmt::format("it came with {} descriptors", received.size()));
+        return fail(ErrorCode::unsupported, fmt::format("it came with {}", count_text(received.size(), "descriptor")));
     }
     if (auto checked = check_that_it_can_be_followed(received.front()); !checked) {
         return tl::unexpected(checked.error());

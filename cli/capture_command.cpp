@@ -1,6 +1,7 @@
 #include "commands.h"
 #include "options.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/capture/capture.h>
 #include <vutrace/system/endpoint.h>
 #include <vutrace/system/file_descriptor.h>
@@ -157,11 +158,12 @@ void print_summary(const capture::Capture& capture, const capture::Recorder& rec
     const std::string lost =
         counters.records_dropped == 0 && counters.chains_dropped == 0 && counters.bytes_dropped == 0
             ? "nothing lost"
-            : fmt::format("lost {} records, {}{} chains, {} bytes", counters.records_dropped,
-                          counters.chains_at_least ? "at least " : "", counters.chains_dropped, counters.bytes_dropped);
-    print_line(fmt::format("{} {}, {} records, {} bytes → {}; {}", capture.sessions(),
-                           capture.sessions() == 1 ? "session" : "sessions", counters.records_written,
-                           counters.bytes_written, file, lost));
+            : fmt::format("lost {}, {}{}, {}", count_text(counters.records_dropped, "record"),
+                          counters.chains_at_least ? "at least " : "", count_text(counters.chains_dropped, "chain"),
+                          count_text(counters.bytes_dropped, "byte"));
+    print_line(fmt::format("{}, {}, {} → {}; {}", count_text(capture.sessions(), "session"),
+                           count_text(counters.records_written, "record"), count_text(counters.bytes_written, "byte"),
+                           file, lost));
 }
 
 ExitStatus run(const Options& options) {

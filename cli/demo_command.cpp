@@ -2,6 +2,7 @@
 #include "commands.h"
 #include "demo_roles.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/system/endpoint.h>
 #include <vutrace/system/shell_word.h>
 
@@ -106,7 +107,7 @@ class Demo {
         if (const auto captured = expect_success(capture->wait(patience), "vutrace capture"); !captured) {
             return captured;
         }
-        fmt::print("   demo.pcap holds the session: {} bytes.\n\n", fs::file_size(file("demo.pcap")));
+        fmt::print("   demo.pcap holds the session: {}.\n\n", count_text(fs::file_size(file("demo.pcap")), "byte"));
         return expect_success(back_end->end(patience), "the back-end");
     }
 
@@ -124,7 +125,7 @@ class Demo {
                 fmt::print("   {}\n", line);
             }
         }
-        fmt::print("   ... {} lines in all, in decoded.txt\n\n", count);
+        fmt::print("   ... {} in all, in decoded.txt\n\n", count_text(count, "line"));
         return {};
     }
 
@@ -149,7 +150,7 @@ class Demo {
         if (!equal) {
             return fail(ErrorCode::bad_input, "disk.img and replayed.img differ");
         }
-        fmt::print("\n4. Compare: disk.img and replayed.img are equal, all {} bytes.\n", image_size);
+        fmt::print("\n4. Compare: disk.img and replayed.img are equal, all {}.\n", count_text(image_size, "byte"));
         return {};
     }
 

@@ -1,5 +1,6 @@
 #include "demo_roles.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/replay/block_backend.h>
 #include <vutrace/replay/block_driver.h>
 #include <vutrace/replay/block_workload.h>
@@ -136,8 +137,9 @@ ExitStatus run_driver(const DemoRole& role) {
             return report("demo", written.error());
         }
     }
-    fmt::print("{} requests: {} bytes written, {} bytes read and compared, {} wrong, {} refused\n", result->completed,
-               result->bytes_written, result->bytes_read, result->mismatches, result->refused);
+    fmt::print("{}: {} written, {} read and compared, {} wrong, {} refused\n", count_text(result->completed, "request"),
+               count_text(result->bytes_written, "byte"), count_text(result->bytes_read, "byte"), result->mismatches,
+               result->refused);
     return result->mismatches + result->refused == 0 ? ExitStatus::ok : ExitStatus::findings;
 }
 

@@ -3,6 +3,7 @@
 #include "options.h"
 #include "output.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/base/hex.h>
 #include <vutrace/render/hexdump.h>
 #include <vutrace/render/json.h>
@@ -173,15 +174,15 @@ Status check_output(const Options& options, std::uint64_t unknown) {
     }
     if (!options.fill) {
         return fail(ErrorCode::bad_input,
-                    fmt::format("{} of {} bytes are not in the trace: nothing written (--fill-unknown BYTE writes BYTE "
+                    fmt::format("not in the trace: {} of {}: nothing written (--fill-unknown BYTE writes BYTE "
                                 "for them)",
-                                unknown, options.range.length));
+                                unknown, count_text(options.range.length, "byte")));
     }
     if (*options.fill != 0 && unknown > most_filled) {
         return fail(ErrorCode::usage,
-                    fmt::format("{} bytes are not in the trace: --fill-unknown {} would write them all, and {} is the "
+                    fmt::format("not in the trace: {}: --fill-unknown {} would write them all, and {} is the "
                                 "most (--fill-unknown 0 leaves holes)",
-                                unknown, *options.fill, render::size_text(most_filled)));
+                                count_text(unknown, "byte"), *options.fill, render::size_text(most_filled)));
     }
     return {};
 }
@@ -203,8 +204,8 @@ ExitStatus show(const session::SparseMemory& memory, const Options& options) {
     if (unknown == 0) {
         return ExitStatus::ok;
     }
-    fmt::print(stderr, "vutrace {}: {} of {} bytes are not in the trace\n", command_name, unknown,
-               options.range.length);
+    fmt::print(stderr, "vutrace {}: not in the trace: {} of {}\n", command_name, unknown,
+               count_text(options.range.length, "byte"));
     return ExitStatus::findings;
 }
 

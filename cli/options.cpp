@@ -2,6 +2,7 @@
 
 #include "progress.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/explain/devices.h>
 #include <vutrace/session/inventory.h>
 
@@ -128,19 +129,20 @@ ExitStatus report_input(const char* command, const std::string& file, const Erro
 ExitStatus report_reading(const char* command, const trace::ReadProblems& problems, std::uint64_t records) {
     const auto warn = [&](const std::string& text) { fmt::print(stderr, "vutrace {}: warning: {}\n", command, text); };
     if (problems.bad_record_count != 0 && !problems.bad_records.empty()) {
-        warn(fmt::format("{} record(s) could not be decoded and were passed over, the first: {}",
-                         problems.bad_record_count, describe(problems.bad_records.front())));
+        warn(fmt::format("passed over: {} that could not be decoded, the first: {}",
+                         count_text(problems.bad_record_count, "record"), describe(problems.bad_records.front())));
     }
     if (problems.unknown_records != 0) {
-        warn(fmt::format("{} record(s) of a type or version that this program does not know were passed over",
-                         problems.unknown_records));
+        warn(fmt::format("passed over: {} of a type or version that this program does not know",
+                         count_text(problems.unknown_records, "record")));
     }
     if (problems.foreign_packets != 0) {
-        warn(fmt::format("{} packet(s) that are no vutrace records were passed over", problems.foreign_packets));
+        warn(
+            fmt::format("passed over: {} without a record of vutrace", count_text(problems.foreign_packets, "packet")));
     }
     if (problems.torn) {
-        warn(fmt::format("the trace is torn: {}; the {} record(s) before that are complete", describe(*problems.torn),
-                         records));
+        warn(fmt::format("the trace is torn: {}; complete before that: {}", describe(*problems.torn),
+                         count_text(records, "record")));
     }
     const bool damaged = problems.torn || problems.bad_record_count != 0 || problems.foreign_packets != 0;
     return records == 0 && damaged ? ExitStatus::bad_input : ExitStatus::ok;

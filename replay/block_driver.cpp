@@ -2,6 +2,7 @@
 
 #include "block_driver_layout.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/protocol/features.h>
 #include <vutrace/system/event_descriptor.h>
 
@@ -92,8 +93,8 @@ Status BlockDriver::submit(std::uint16_t queue, const BlockRequest& request) {
     if (queue >= queues_.size() || request.data.size() > options_.max_data || request.read_length > options_.max_data ||
         (!request.data.empty() && request.read_length != 0)) {
         return fail(ErrorCode::usage,
-                    fmt::format("queue {}: {} bytes to write, {} to read, at most {} in one direction", queue,
-                                request.data.size(), request.read_length, options_.max_data));
+                    fmt::format("queue {}: {} to write, {} to read, at most {} in one direction", queue,
+                                count_text(request.data.size(), "byte"), request.read_length, options_.max_data));
     }
     if (free_slots_[queue].empty()) {
         return fail(ErrorCode::limit, fmt::format("all requests of queue {} are in flight", queue));

@@ -2,6 +2,7 @@
 #include "block_driver_layout.h"
 #include "vutrace/replay/block_driver.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/protocol/features.h>
 #include <vutrace/protocol/payloads.h>
 #include <vutrace/protocol/requests.h>
@@ -53,9 +54,9 @@ Result<std::unique_ptr<BlockDriver>> BlockDriver::start(Connection connection, B
                                          : virtio::is_split_queue_size(options.queue_size);
     if (!possible || options.queue_size < 4 || options.queue_count == 0) {
         return fail(ErrorCode::usage,
-                    fmt::format("{} queues of size {}: queues need at least 4 entries, those of split rings a power of "
+                    fmt::format("{} of size {}: queues need at least 4 entries, those of split rings a power of "
                                 "two",
-                                options.queue_count, options.queue_size));
+                                count_text(options.queue_count, "queue"), options.queue_size));
     }
     connection.set_observer(observer);
     std::unique_ptr<BlockDriver> driver(new BlockDriver(std::move(connection), options, observer));
@@ -146,8 +147,8 @@ Status BlockDriver::negotiate() {
         return tl::unexpected(queues.error());
     }
     if (*queues < options_.queue_count) {
-        return fail(ErrorCode::unsupported,
-                    fmt::format("the back-end has {} queues, {} are wanted", *queues, options_.queue_count));
+        return fail(ErrorCode::unsupported, fmt::format("the back-end has {}, wanted are {}",
+                                                        count_text(*queues, "queue"), options_.queue_count));
     }
     if (done && protocol::has(*offered, protocol_feature::BACKEND_REQ)) {
         const auto channel = connection_.open_back_end_channel();

@@ -1,5 +1,6 @@
 #include "vutrace/replay/message.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/system/unix_socket.h>
 
 #include <fmt/format.h>
@@ -29,7 +30,8 @@ Status send_until(const FileDescriptor& socket, ByteView bytes, std::span<const 
         }
         pollfd entry{socket.number(), POLLOUT, 0};
         if (::poll(&entry, 1, milliseconds_until(deadline)) == 0) {
-            return fail(ErrorCode::timeout, fmt::format("the peer does not read: {} bytes wait", bytes.size()));
+            return fail(ErrorCode::timeout,
+                        fmt::format("the peer does not read: {} left to send", count_text(bytes.size(), "byte")));
         }
     }
     return {};
@@ -69,8 +71,9 @@ Result<std::optional<Message>> MessageAssembler::receive(const FileDescriptor& s
         return tl::unexpected(header.error());
     }
     if (header->size > max_payload_size) {
-        return fail(ErrorCode::bad_input, fmt::format("message {} announces {} bytes: at most {} are followed",
-                                                      header->request, header->size, max_payload_size));
+        return fail(ErrorCode::bad_input,
+                    fmt::format("message {} announces {}: at most {} are followed", header->request,
+                                count_text(header->size, "byte"), max_payload_size));
     }
     const auto whole = fill(socket, protocol::header_size + header->size);
     if (!whole) {

@@ -1,5 +1,6 @@
 #include "vutrace/replay/preview.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/protocol/features.h>
 #include <vutrace/protocol/requests.h>
 #include <vutrace/replay/guest_files.h>
@@ -237,32 +238,32 @@ std::vector<std::string> describe_doubts(const TracePreview& preview) {
     for (const Proof proof : {Proof::late, Proof::partial, Proof::absent}) {
         if (const auto chains = count(preview.available_by_proof, proof); chains != 0) {
             lines.push_back(
-                fmt::format("of {} offered chains, {} with content that is {}: the replay may send other "
+                fmt::format("of {}, {} with content that is {}: the replay may send other "
                             "bytes than the guest did",
-                            total(preview.available_by_proof), chains, name_of(proof)));
+                            count_text(total(preview.available_by_proof), "offered chain"), chains, name_of(proof)));
         }
         if (const auto chains = count(preview.used_by_proof, proof); chains != 0) {
             lines.push_back(
-                fmt::format("of {} completions, {} with content that is {}: differences in their bytes are counted "
+                fmt::format("of {}, {} with content that is {}: differences in their bytes are counted "
                             "as doubtful, not as divergences",
-                            total(preview.used_by_proof), chains, name_of(proof)));
+                            count_text(total(preview.used_by_proof), "completion"), chains, name_of(proof)));
         }
     }
     if (preview.readable_bytes_missing != 0) {
-        lines.push_back(
-            fmt::format("{} bytes that the device reads were not captured", preview.readable_bytes_missing));
+        lines.push_back(fmt::format("not captured of what the device reads: {}",
+                                    count_text(preview.readable_bytes_missing, "byte")));
     }
     if (preview.lost_at_least || preview.chains_lost + preview.records_lost != 0) {
-        lines.push_back(fmt::format("{}{} chains and {} records were lost while capturing",
-                                    preview.lost_at_least ? "at least " : "", preview.chains_lost,
-                                    preview.records_lost));
+        lines.push_back(fmt::format("lost while capturing: {}{} and {}", preview.lost_at_least ? "at least " : "",
+                                    count_text(preview.chains_lost, "chain"),
+                                    count_text(preview.records_lost, "record")));
     }
     if (preview.problems.torn) {
         lines.emplace_back("the trace ends in the middle of a record: what came before is replayed");
     }
     if (preview.problems.bad_record_count != 0) {
-        lines.push_back(
-            fmt::format("{} records cannot be decoded and are passed over", preview.problems.bad_record_count));
+        lines.push_back(fmt::format("passed over: {} that cannot be decoded",
+                                    count_text(preview.problems.bad_record_count, "record")));
     }
     return lines;
 }

@@ -1,5 +1,6 @@
 #include "vutrace/replay/replayer.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/protocol/payloads.h>
 #include <vutrace/protocol/requests.h>
 #include <vutrace/replay/comparison.h>
@@ -203,7 +204,7 @@ Status Replayer::expect_reply(std::uint64_t sequence, const trace::MessageRecord
     if (!waited) {
         Divergence missing;
         missing.kind = Divergence::Kind::reply_missing;
-        missing.expected = fmt::format("a reply of {} bytes", header->size);
+        missing.expected = fmt::format("a reply of {}", count_text(header->size, "byte"));
         missing.actual = describe(waited.error());
         ++report_.replies_diverged;
         diverge(std::move(missing), sequence, no_queue, subject);

@@ -1,5 +1,7 @@
 #include "vutrace/replay/report.h"
 
+#include <vutrace/base/count_text.h>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
@@ -168,10 +170,11 @@ std::string reservations(const Report& report) {
 std::string to_text(const Report& report) {
     constexpr std::size_t shown = 10;
     std::string text = fmt::format(
-        "messages: {} sent, {} replies compared, {} diverged\n"
-        "chains:   {} submitted, {} completed, {} diverged, {} bytes compared\n",
-        report.messages_sent, report.replies_compared, report.replies_diverged, report.chains_submitted,
-        report.chains_completed, report.chains_diverged, report.bytes_compared);
+        "messages: {} sent, {} compared, {} diverged\n"
+        "chains:   {} submitted, {} completed, {} diverged, {} compared\n",
+        report.messages_sent, count_text(report.replies_compared, "reply"), report.replies_diverged,
+        report.chains_submitted, report.chains_completed, report.chains_diverged,
+        count_text(report.bytes_compared, "byte"));
     text += reservations(report);
     for (std::size_t i = 0; i < report.divergences.size() && i < shown; ++i) {
         const Divergence& divergence = report.divergences[i];

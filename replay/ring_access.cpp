@@ -1,5 +1,7 @@
 #include "vutrace/replay/ring_access.h"
 
+#include <vutrace/base/count_text.h>
+
 #include <fmt/format.h>
 
 #include <atomic>
@@ -11,8 +13,8 @@ Result<std::byte*> locate_part(const MappedMemory& memory, std::uint64_t address
                                std::uint64_t alignment, const char* what) {
     std::byte* place = memory.at(address, size);
     if (place == nullptr) {
-        return fail(ErrorCode::bad_input,
-                    fmt::format("{} at {:#x} with {} bytes lies in no single memory region", what, address, size));
+        return fail(ErrorCode::bad_input, fmt::format("{} at {:#x} with {} lies in no single memory region", what,
+                                                      address, count_text(size, "byte")));
     }
     if (reinterpret_cast<std::uintptr_t>(place) % alignment != 0) {
         return fail(ErrorCode::bad_input, fmt::format("{} at {:#x} is not aligned to {}", what, address, alignment));

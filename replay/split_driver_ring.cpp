@@ -1,5 +1,7 @@
 #include "placed_driver_ring.h"
 
+#include <vutrace/base/count_text.h>
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -114,8 +116,8 @@ class SplitDriverRing final : public PlacedDriverRing<RingAccess> {
         const std::uint16_t used_index = ring_->used_index();
         if (static_cast<std::uint16_t>(used_index - next_used_) > in_flight) {
             return fail(ErrorCode::bad_input,
-                        fmt::format("used index of queue {} went from {} to {} with {} chains offered", queue_,
-                                    next_used_, used_index, in_flight));
+                        fmt::format("used index of queue {} went from {} to {} with {} offered", queue_, next_used_,
+                                    used_index, count_text(in_flight, "chain")));
         }
         for (; next_used_ != used_index; ++next_used_) {
             const RingAccess::UsedElement element = ring_->used_element(next_used_);

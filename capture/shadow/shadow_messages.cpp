@@ -2,6 +2,7 @@
 
 #include "outgoing_messages.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/protocol/features.h>
 #include <vutrace/protocol/requests.h>
 
@@ -193,10 +194,10 @@ bool ShadowMessages::is_own_base_answer(const protocol::Header& header) {
     (void)recorder_.record(
         session_, trace::NoteRecord{
                       Severity::warning, queue,
-                      fmt::format("shadow: the back-end's answer to GET_VRING_BASE (flags {:#x}, {} bytes of payload) "
+                      fmt::format("shadow: the back-end's answer to GET_VRING_BASE (flags {:#x}, {} of payload) "
                                   "does not say where it stopped: taken for {:#x}, behind what it has used. What it "
                                   "took and did not use it will find again",
-                                  header.flags, header.size, base)});
+                                  header.flags, count_text(header.size, "byte"), base)});
     return true;
 }
 

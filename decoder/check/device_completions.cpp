@@ -2,6 +2,7 @@
 #include "held_queues.h"
 #include "notification_due.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/protocol/features.h>
 #include <vutrace/protocol/payloads.h>
 
@@ -173,11 +174,10 @@ class LeftBehind final : public Rule {
         }
         const auto oldest = std::min_element(left->chains.begin(), left->chains.end(),
                                              [](const Offer& a, const Offer& b) { return a.sequence < b.sequence; });
-        Finding made =
-            finding(left->sequence, left->time,
-                    fmt::format("the queue stops at base {} with {} chains that were taken and not completed, the "
-                                "oldest of record {}",
-                                left->base, left->chains.size(), oldest->sequence));
+        Finding made = finding(left->sequence, left->time,
+                               fmt::format("the queue stops at base {} with {} taken and not completed, the "
+                                           "oldest of record {}",
+                                           left->base, count_text(left->chains.size(), "chain"), oldest->sequence));
         made.queue = queue;
         left->chains.clear();
         report(std::move(made));

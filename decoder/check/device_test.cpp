@@ -85,7 +85,7 @@ TEST(Device, AUsedLengthBeyondTheWritableBytesIsFound) {
     ring.offer(ring.write(0));
     const auto record = ring.use(ring.done(0, Bytes(2)));
     EXPECT_THAT(ring.said({"VU085"}), ElementsAre(AllOf(StartsWith(at("VU085", record, "error back-end")),
-                                                        HasSubstr("2 bytes are said to be written, 1 are writable"))));
+                                                        HasSubstr("2 bytes said to be written, 1 writable"))));
 }
 
 TEST(Device, AUsedLengthIsNotJudgedWhereTheChainWasNotWalkedToItsEnd) {
@@ -301,7 +301,7 @@ TEST(Device, ChainsThatWereTakenAndNeverCompletedAreFoundAtTheStop) {
     const auto record = ring.session.last_sequence();
     test::close(ring.session);
     EXPECT_THAT(ring.said({"VU094"}),
-                ElementsAre(AllOf(StartsWith(at("VU094", record, "warn back-end")), HasSubstr("1 chains"),
+                ElementsAre(AllOf(StartsWith(at("VU094", record, "warn back-end")), HasSubstr("1 chain taken"),
                                   HasSubstr("of record " + std::to_string(left)))));
 }
 

@@ -1,6 +1,7 @@
 // F. Device on rings: what it puts into the used ring.
 #include "ring_evidence.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/protocol/features.h>
 
 #include <fmt/format.h>
@@ -98,8 +99,9 @@ class UsedLength final : public Rule {
         if (offer == sight.ring.open.end() || offer->second.problem != 0 || !offer->second.certain) {
             return;
         }
-        Finding made = finding(sight, fmt::format("{}: {} bytes are said to be written, {} are writable",
-                                                  head_of(sight), sight.entry.used_length, sight.known.writable_total));
+        Finding made =
+            finding(sight, fmt::format("{}: {} said to be written, {} writable", head_of(sight),
+                                       count_text(sight.entry.used_length, "byte"), sight.known.writable_total));
         if (sight.before.features() && !sight.before.has_feature(protocol::feature::VERSION_1)) {
             made.severity = Severity::info;
         }

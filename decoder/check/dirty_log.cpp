@@ -2,6 +2,7 @@
 #include "evidence.h"
 #include "rule.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/protocol/features.h>
 #include <vutrace/virtio/dirty_log.h>
 
@@ -58,10 +59,9 @@ class LogSize final : public Rule {
         const bool new_log = sight.asks(FrontEndRequest::SET_LOG_BASE);
         if (new_log || (grows && device.has_feature(feature::LOG_ALL))) {
             if (const std::uint64_t end = end_of_memory(device); end > limit) {
-                report(sight,
-                       fmt::format("the dirty log has {} bytes, for addresses below 0x{:x}: guest memory ends at "
-                                   "0x{:x}",
-                                   device.dirty_log()->mmap_size, limit, end));
+                report(sight, fmt::format("the dirty log has {}, for addresses below 0x{:x}: guest memory ends at "
+                                          "0x{:x}",
+                                          count_text(device.dirty_log()->mmap_size, "byte"), limit, end));
             }
         }
         if (sight.asks(FrontEndRequest::SET_VRING_ADDR) && sight.what.queue) {
@@ -128,10 +128,11 @@ class LogOrder final : public Rule {
         const auto& before = sight.before.dirty_log();
         const auto& after = sight.after.device.dirty_log();
         const bool grows = before && after && after->mmap_size > before->mmap_size;
-        Finding made = finding(
-            sight, fmt::format("a second SET_LOG_BASE ({} bytes) comes while rings write to the log of record {} "
-                               "({} bytes): a back-end that unmaps the old one first writes to nowhere",
-                               after ? after->mmap_size : 0, log_, before ? before->mmap_size : 0));
+        Finding made =
+            finding(sight, fmt::format("a second SET_LOG_BASE ({}) comes while rings write to the log of record {} "
+                                       "({}): a back-end that unmaps the old one first writes to nowhere",
+                                       count_text(after ? after->mmap_size : 0, "byte"), log_,
+                                       count_text(before ? before->mmap_size : 0, "byte")));
         made.severity = grows ? Severity::info : Severity::warning;
         report(std::move(made));
     }
@@ -180,7 +181,7 @@ class LogAnswer final : public Rule {
         }
         const std::size_t size = sight.payload.size();
         const auto value = load<std::uint64_t>(sight.payload);
-        std::string shape = fmt::format("{} bytes, which no known back-end sends", size);
+        std::string shape = fmt::format("{}, which no known back-end sends", count_text(size, "byte"));
         if (size == 0) {
             shape = "no bytes, as DPDK does";
         } else if (size == 8 && value == 0) {

@@ -1,6 +1,7 @@
 // E. Driver on rings: the chains that it offers.
 #include "ring_evidence.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/protocol/features.h>
 #include <vutrace/virtio/descriptor_flags.h>
 
@@ -73,9 +74,9 @@ class ChainLength final : public Rule {
         const std::uint64_t entries = table->length / virtio::descriptor_size;
         bool* said = entries > sight.ring.size && is_certain(sight) ? said_.of(sight.chain.queue) : nullptr;
         if (said != nullptr && !std::exchange(*said, true)) {
-            Finding made = finding(sight, fmt::format("{}: an indirect table of {} entries, the queue has {}; later "
+            Finding made = finding(sight, fmt::format("{}: an indirect table of {}, the queue has {}; later "
                                                       "ones of this queue are not told",
-                                                      head_of(sight), entries, sight.ring.size));
+                                                      head_of(sight), count_text(entries, "entry"), sight.ring.size));
             made.severity = Severity::info;
             report(std::move(made));
         }
@@ -135,9 +136,9 @@ class BufferPlace final : public Rule {
         }
         for (const ChainDescriptor& buffer : sight.known.buffers) {
             if (!is_inside(sight.before.regions(), buffer) && !was_inside(buffer, sight.time()) && is_certain(sight)) {
-                report(sight,
-                       fmt::format("{}: {} bytes at 0x{:x} ({}) are in no memory region", head_of(sight), buffer.length,
-                                   buffer.address, has(buffer, virtio::descriptor_write) ? "writable" : "readable"));
+                report(sight, fmt::format("{}: {} at 0x{:x} ({}), in no memory region", head_of(sight),
+                                          count_text(buffer.length, "byte"), buffer.address,
+                                          has(buffer, virtio::descriptor_write) ? "writable" : "readable"));
                 return;
             }
         }

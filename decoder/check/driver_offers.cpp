@@ -1,6 +1,8 @@
 // E. Driver on rings: what it puts into the available ring.
 #include "ring_evidence.h"
 
+#include <vutrace/base/count_text.h>
+
 #include <fmt/format.h>
 
 namespace vutrace::check {
@@ -23,8 +25,9 @@ class AvailableIndex final : public Rule {
         } else if (step > 0 && sight.ring.last_offer_sequence < sight.ring.start_sequence) {
             report_base(sight);
         } else if (step > 0) {
-            report(sight, fmt::format("the available index jumps from {} to {}: {} entries were never written",
-                                      *sight.ring.next_available, sight.entry.index, step));
+            report(sight, fmt::format("the available index jumps from {} to {}, over {} never written",
+                                      *sight.ring.next_available, sight.entry.index,
+                                      count_text(static_cast<std::uint64_t>(step), "entry")));
         }
     }
     void chain_record(const Sight& sight, const trace::ChainRecord& chain) override {
@@ -34,8 +37,9 @@ class AvailableIndex final : public Rule {
         }
         const int in_flight = ring->ahead(chain.fields.used_index, chain.fields.available_index);
         if (in_flight > static_cast<int>(ring->size)) {
-            report(sight, fmt::format("available index {} is {} ahead of used index {}, the queue has {} entries",
-                                      chain.fields.available_index, in_flight, chain.fields.used_index, ring->size));
+            report(sight, fmt::format("available index {} is {} ahead of used index {}, the queue has {}",
+                                      chain.fields.available_index, in_flight, chain.fields.used_index,
+                                      count_text(ring->size, "entry")));
         }
         const bool back = ring->fields &&
                           ring->ahead(ring->fields->available_index, chain.fields.available_index) < 0 &&
@@ -67,11 +71,11 @@ class AvailableIndex final : public Rule {
             if (ring == nullptr || ring->last_entry_time != jump.last_entry_time || sight.time - jump.time < second) {
                 continue;
             }
-            Finding made = finding(
-                jump.sequence, jump.time,
-                fmt::format("the available index moved by {}, the queue has {} entries, and nothing was completed in "
-                            "the {} after it",
-                            jump.chains, ring->size, duration(sight.time - jump.time)));
+            Finding made =
+                finding(jump.sequence, jump.time,
+                        fmt::format("the available index moved by {}, the queue has {}, and nothing was completed in "
+                                    "the {} after it",
+                                    jump.chains, count_text(ring->size, "entry"), duration(sight.time - jump.time)));
             made.queue = queue;
             made.severity = Severity::warning;
             report(std::move(made));

@@ -238,7 +238,7 @@ TEST(Driver, ABufferOutsideTheRegionsIsFound) {
     entry.descriptors[2].address = 0xb0000;  // between the two regions
     const auto record = ring.offer(entry);
     EXPECT_THAT(ring.said({"VU076"}), ElementsAre(AllOf(StartsWith(at("VU076", record, "error driver")),
-                                                        HasSubstr("1 bytes at 0xb0000 (writable)"))));
+                                                        HasSubstr("1 byte at 0xb0000 (writable)"))));
 }
 
 TEST(Driver, WhatTapSawTooLateToCopyIsNotJudged) {

@@ -3,6 +3,7 @@
 #include "ring_evidence.h"
 #include "session_end.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/protocol/features.h>
 
 #include <fmt/format.h>
@@ -179,8 +180,8 @@ class Acknowledgement final : public Rule {
             return;
         }
         if (sight.payload.size() != sizeof(std::uint64_t)) {
-            report(sight, fmt::format("the acknowledgement of {} has {} bytes, expected 8", sight.what.request,
-                                      sight.payload.size()));
+            report(sight, fmt::format("the acknowledgement of {} has {}, expected 8", sight.what.request,
+                                      count_text(sight.payload.size(), "byte")));
         } else if (const auto value = load<std::uint64_t>(sight.payload); value != 0) {
             report(sight, fmt::format("{} of record {} failed: acknowledged with 0x{:x}", sight.what.request,
                                       request->sequence, value));
@@ -195,8 +196,8 @@ class CutOff final : public Rule {
     void message(const MessageSight& sight) override {
         if (sight.message.incomplete) {
             hold(sight, sight.message,
-                 fmt::format("{} announces {} bytes, the stream ends after {}", subject(sight), sight.header.size,
-                             sight.payload.size()));
+                 fmt::format("{} announces {}, the stream ends after {}", subject(sight),
+                             count_text(sight.header.size, "byte"), sight.payload.size()));
         } else if (sight.on_main()) {
             report_held();  // the session goes on: the peer closed a channel of its own
         }
@@ -243,8 +244,8 @@ class LateDescriptors final : public Rule {
         if (message == nullptr || message->offset == 0 || message->descriptors.empty()) {
             return;
         }
-        Finding made = finding(sight, fmt::format("{} descriptors come with byte {} of a message",
-                                                  message->descriptors.size(), message->offset));
+        Finding made = finding(sight, fmt::format("with byte {} of a message: {}", message->offset,
+                                                  count_text(message->descriptors.size(), "descriptor")));
         made.violator = message->sender == Side::front_end ? Violator::front_end : Violator::back_end;
         report(std::move(made));
     }
@@ -255,7 +256,8 @@ std::optional<std::string> too_many_descriptors(const MessageSight& sight) {
     if (sight.message.descriptors.size() <= most && !sight.message.descriptors_truncated) {
         return std::nullopt;
     }
-    return fmt::format("{} carries {} descriptors{}, the most is {}", subject(sight), sight.message.descriptors.size(),
+    return fmt::format("{} carries {}{}, the most is {}", subject(sight),
+                       count_text(sight.message.descriptors.size(), "descriptor"),
                        sight.message.descriptors_truncated ? " and more" : "", most);
 }
 

@@ -2,6 +2,7 @@
 #include "evidence.h"
 #include "rule.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/protocol/features.h>
 
 #include <fmt/format.h>
@@ -45,8 +46,8 @@ class AreaContents final : public Rule {
         const bool used = state != nullptr && state->started && state->size;
         if (queue.version == 1 && used && queue.descriptors != *state->size && queue.descriptors != promised) {
             fault(sight, queue, Fault::size,
-                  fmt::format("the in-flight area of queue {} is for {} descriptors, the queue has {}", queue.queue,
-                              queue.descriptors, *state->size));
+                  fmt::format("the in-flight area of queue {} is for {}, the queue has {}", queue.queue,
+                              count_text(queue.descriptors, "descriptor"), *state->size));
         }
         if (queue.equal_counters) {
             fault(sight, queue, Fault::counters,

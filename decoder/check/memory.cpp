@@ -2,6 +2,8 @@
 #include "memory_regions.h"
 #include "negotiation.h"
 
+#include <vutrace/base/count_text.h>
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -127,7 +129,7 @@ class RegionCount final : public RuleOnHistory {
         if (given == 0 || count <= most) {
             return;
         }
-        Finding made = finding(sight, fmt::format("{} makes it {} regions, {}", sight.what.request, count,
+        Finding made = finding(sight, fmt::format("{} makes it {}, {}", sight.what.request, count_text(count, "region"),
                                                   slots_ ? fmt::format("GET_MAX_MEM_SLOTS was answered {}", most)
                                                          : fmt::format("back-ends take {} at least", most)));
         made.severity = !slots_ && count <= tolerated_regions ? Severity::info : made.severity;

@@ -2,6 +2,7 @@
 #include "memory_regions.h"
 #include "negotiation.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/virtio/split_ring.h>
 
 #include <fmt/format.h>
@@ -147,8 +148,9 @@ class RingsInTable final : public Rule {
     void report_outside(const MessageSight& sight, std::uint32_t number, bool started, const RingPart& part) const {
         Finding made =
             finding(sight, fmt::format("SET_MEM_TABLE leaves the {} of queue {} outside every region: 0x{:x} "
-                                       "({} bytes); the queue is {}",
-                                       part.name, number, part.address, part.bytes, started ? "started" : "stopped"));
+                                       "({}); the queue is {}",
+                                       part.name, number, part.address, count_text(part.bytes, "byte"),
+                                       started ? "started" : "stopped"));
         made.queue = number;
         made.severity = started ? made.severity : Severity::info;
         report(std::move(made));

@@ -1,6 +1,8 @@
 // B. Negotiation: queues, the back-end's channel, in-flight area, configuration space. VU030 to VU036.
 #include "negotiation.h"
 
+#include <vutrace/base/count_text.h>
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -37,9 +39,11 @@ class QueueCount final : public RuleOnHistory {
             !reported_.insert(*sight.what.queue).second) {
             return;
         }
-        Rule::report(sight, fmt::format("{} names queue {}, GET_QUEUE_NUM was answered {}{}", sight.what.request,
-                                        *sight.what.queue, *answer,
-                                        pairs ? fmt::format(": at most {} rings, if it counts pairs", rings) : ""));
+        Rule::report(
+            sight,
+            fmt::format("{} names queue {}, GET_QUEUE_NUM was answered {}{}", sight.what.request, *sight.what.queue,
+                        *answer,
+                        pairs ? fmt::format(": at most {}, if it counts pairs", count_text(rings, "ring")) : ""));
     }
 
   private:
@@ -134,10 +138,10 @@ class ConfigurationAnswer final : public Rule {
         if (!asked || !answer || (answer->offset == asked->offset && answer->size == asked->size)) {
             return;
         }
-        Finding made =
-            finding(sight, fmt::format("GET_CONFIG of record {} asked for {} bytes at {}, the answer has {} "
-                                       "bytes at {}",
-                                       request->sequence, asked->size, asked->offset, answer->size, answer->offset));
+        Finding made = finding(sight, fmt::format("GET_CONFIG of record {} asked for {} at {}, the answer has {} "
+                                                  "at {}",
+                                                  request->sequence, count_text(asked->size, "byte"), asked->offset,
+                                                  count_text(answer->size, "byte"), answer->offset));
         made.severity = answer->size == 0 ? Severity::info : made.severity;
         report(std::move(made));
     }
@@ -157,9 +161,9 @@ class ConfigurationWrite final : public Rule {
             made.severity = config->flags <= 3 ? Severity::info : made.severity;
             report(std::move(made));
         } else if (config->flags == 0 && sight.annotation.device == block_device && !is_cache_mode(*config)) {
-            report(sight, fmt::format("SET_CONFIG writes {} bytes at {} with flags 0: of a block device only the "
+            report(sight, fmt::format("SET_CONFIG writes {} at {} with flags 0: of a block device only the "
                                       "cache mode (1 byte at {}) may be written",
-                                      config->size, config->offset, cache_mode));
+                                      count_text(config->size, "byte"), config->offset, cache_mode));
         }
     }
 

@@ -1,6 +1,7 @@
 // H. Device requests: lengths of all of them, and block devices.
 #include "request_evidence.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/protocol/features.h>
 
 #include <fmt/format.h>
@@ -44,7 +45,8 @@ class RequestLength final : public Rule {
     void judge(const ChainSight& sight, const char* part, std::uint64_t length, std::uint64_t needed,
                std::string_view what) const {
         if (length < needed && is_certain(sight)) {
-            report(sight, fmt::format("{}: {} {} bytes, {} needs {}", head_of(sight), length, part, what, needed));
+            report(sight, fmt::format("{}: {}, {} needs {}", head_of(sight),
+                                      count_text(length, fmt::format("{} byte", part)), what, needed));
         }
     }
     void judge_block(const ChainSight& sight) const {
@@ -113,7 +115,8 @@ std::optional<std::string> fault_of_data(const ChainSight& sight, const Request&
         return std::nullopt;
     }
     if (request.data_length % virtio::block::sector_size != 0) {
-        return fmt::format("{} bytes of data are no multiple of {}", request.data_length, virtio::block::sector_size);
+        return fmt::format("{} of data, no multiple of {}", count_text(request.data_length, "byte"),
+                           virtio::block::sector_size);
     }
     const auto capacity = capacity_of(sight.before);
     const std::uint64_t sectors = request.data_length / virtio::block::sector_size;
@@ -147,7 +150,7 @@ std::optional<std::string> fault_of_segments(const ChainSight& sight, const Requ
     constexpr std::uint64_t segment_size = 16;
     const std::uint64_t count = request.data_length / segment_size;
     if (request.data_length % segment_size != 0) {
-        return fmt::format("{} bytes are no whole number of segments", request.data_length);
+        return fmt::format("{}: no whole number of segments", count_text(request.data_length, "byte"));
     }
     const Bytes& configuration = sight.before.configuration();
     const bool bounded = sight.before.has_feature(limits->feature);

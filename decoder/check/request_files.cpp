@@ -1,6 +1,7 @@
 // H. Device requests: file systems, networks, i2c. Z. Advice for who records.
 #include "request_evidence.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/protocol/features.h>
 
 #include <fmt/format.h>
@@ -62,7 +63,8 @@ class FuseAnswer final : public Rule {
         }
         if (answer->length > sight.known.writable_total || answer->length < file_system::answer_header_size) {
             tell(sight, *request,
-                 fmt::format("length {}, {} bytes are writable", answer->length, sight.known.writable_total));
+                 fmt::format("length {}, with {} writable", answer->length,
+                             count_text(sight.known.writable_total, "byte")));
         }
     }
 
@@ -119,9 +121,10 @@ class MergedBuffers final : public Rule {
             return;
         }
         queue->reported = queue->first;
-        Finding made = finding(sight, fmt::format("the used index {} was published with {} of the {} buffers of the "
+        Finding made = finding(sight, fmt::format("the used index {} was published with {} of the {} of the "
                                                   "packet of record {} still missing",
-                                                  chain.fields.used_index, queue->left, queue->buffers, queue->first));
+                                                  chain.fields.used_index, queue->left,
+                                                  count_text(queue->buffers, "buffer"), queue->first));
         made.severity = delivers_completions(sight.after) ? Severity::error : Severity::info;
         report(std::move(made));
     }

@@ -261,7 +261,7 @@ struct AnswerCase {
 const AnswerCase answer_cases[] = {
     {16, 0, 2, nullptr},   {120, 0, 2, nullptr},
     {16, -2, 2, nullptr},  {16, 0, 3, "unique 3 instead of 2"},
-    {16, 2, 2, "error 2"}, {121, 0, 2, "length 121, 120 bytes are writable"},
+    {16, 2, 2, "error 2"}, {121, 0, 2, "length 121, with 120 bytes writable"},
     {8, 0, 2, "length 8"},
 };
 

@@ -2,6 +2,7 @@
 #include "evidence.h"
 #include "rule.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/protocol/features.h>
 
 #include <fmt/format.h>
@@ -50,8 +51,8 @@ std::optional<std::string> state_answer(const MessageSight& sight) {
         return fmt::format("SET_DEVICE_STATE_FD is answered with 0x{:x}: bits 9 to 63 must be 0", value);
     }
     if (no_descriptor && descriptors != 0) {
-        return fmt::format("SET_DEVICE_STATE_FD is answered with 0x{:x} and {} descriptors: bit 8 says that none comes",
-                           value, descriptors);
+        return fmt::format("SET_DEVICE_STATE_FD is answered with 0x{:x} and {}: bit 8 says that none comes", value,
+                           count_text(descriptors, "descriptor"));
     }
     if (!no_descriptor && descriptors == 0 && (value & 0xffU) == 0 && !sight.message.descriptors_truncated) {
         return fmt::format("SET_DEVICE_STATE_FD is answered with 0x{:x} and no descriptor: bit 8 does not say so",

@@ -2,6 +2,7 @@
 #include "evidence.h"
 #include "rule.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/protocol/features.h>
 
 #include <fmt/format.h>
@@ -47,8 +48,8 @@ class BackEndAnswers final : public Rule {
             report(sight, fmt::format("{} of the back-end is answered, {}", sight.what.request,
                                       sight.what.exchange.answered ? "it asked for nothing" : "nobody asked"));
         } else if (sight.whole && sight.payload.size() != sizeof(std::uint64_t)) {
-            report(sight, fmt::format("{} of the back-end is answered with {} bytes, expected 8", sight.what.request,
-                                      sight.payload.size()));
+            report(sight, fmt::format("{} of the back-end is answered with {}, expected 8", sight.what.request,
+                                      count_text(sight.payload.size(), "byte")));
         }
     }
     void end(const EndSight& sight) override {
@@ -88,19 +89,20 @@ std::optional<std::string> inflight_answer(const MessageSight& sight) {
     }
     const std::size_t descriptors = sight.message.descriptors.size();
     if (area->mmap_size == 0) {
-        return descriptors == 0
-                   ? std::nullopt  // not supported
-                   : std::optional(fmt::format("an in-flight area of 0 bytes comes with {} descriptors", descriptors));
+        return descriptors == 0 ? std::nullopt  // not supported
+                                : std::optional(fmt::format("an in-flight area of 0 bytes comes with {}",
+                                                            count_text(descriptors, "descriptor")));
     }
     if (descriptors != 1 && !sight.message.descriptors_truncated) {
-        return fmt::format("an in-flight area of {} bytes comes with {} descriptors, expected 1", area->mmap_size,
-                           descriptors);
+        return fmt::format("an in-flight area of {} comes with {}, expected 1", count_text(area->mmap_size, "byte"),
+                           count_text(descriptors, "descriptor"));
     }
     const auto& request = sight.what.exchange.answered;
     const auto asked = request ? protocol::parse_inflight(request->payload) : Result<protocol::Inflight>{};
     if (request && asked && (asked->num_queues != area->num_queues || asked->queue_size != area->queue_size)) {
-        return fmt::format("the in-flight area is for {} queues of {}, asked were {} of {} (record {})",
-                           area->num_queues, area->queue_size, asked->num_queues, asked->queue_size, request->sequence);
+        return fmt::format("the in-flight area is for {} of {}, asked were {} of {} (record {})",
+                           count_text(area->num_queues, "queue"), area->queue_size, asked->num_queues,
+                           asked->queue_size, request->sequence);
     }
     return std::nullopt;
 }
@@ -142,15 +144,15 @@ std::optional<std::string> host_notifier(const MessageSight& sight) {
         return fmt::format("a notifier page has 0x{:x}: bits 9 to 63 must be 0", area->value.value);
     }
     if (area->value.no_descriptor() != (descriptors == 0) && !sight.message.descriptors_truncated) {
-        return fmt::format("a notifier page of queue {} comes with {} descriptors, bit 8 says {}", area->value.queue(),
-                           descriptors, area->value.no_descriptor() ? "none" : "one");
+        return fmt::format("a notifier page of queue {} comes with {}, bit 8 says {}", area->value.queue(),
+                           count_text(descriptors, "descriptor"), area->value.no_descriptor() ? "none" : "one");
     }
     if (sight.before.queue(area->value.queue()) == nullptr) {
         return fmt::format("a notifier page is given for queue {}, of which nothing was said", area->value.queue());
     }
     constexpr std::uint64_t least_page = 4096;
     if (!area->value.no_descriptor() && (area->size == 0 || area->size % least_page != 0)) {
-        return fmt::format("the notifier page of queue {} has {} bytes", area->value.queue(), area->size);
+        return fmt::format("the notifier page of queue {} has {}", area->value.queue(), count_text(area->size, "byte"));
     }
     return std::nullopt;
 }
@@ -200,10 +202,9 @@ class PostcopyOrder final : public Rule {
             return;
         }
         if (sight.payload.size() <= sizeof(std::uint64_t)) {
-            Finding made =
-                finding(sight, fmt::format("SET_MEM_TABLE of record {} is answered with {} bytes: in postcopy "
-                                           "the back-end gives its addresses",
-                                           request->sequence, sight.payload.size()));
+            Finding made = finding(sight, fmt::format("SET_MEM_TABLE of record {} is answered with {}: in postcopy "
+                                                      "the back-end gives its addresses",
+                                                      request->sequence, count_text(sight.payload.size(), "byte")));
             made.violator = Violator::back_end;
             report(std::move(made));
         } else {

@@ -2,6 +2,7 @@
 #include "evidence.h"
 #include "rule.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/protocol/features.h>
 
 #include <fmt/format.h>
@@ -103,8 +104,8 @@ class RingPlaces final : public Rule {
             const bool inside = (guest ? regions.find_guest(part.address, part.size)
                                        : regions.find_user(part.address, part.size)) != nullptr;
             if (!inside) {
-                report(sight, fmt::format("the {} of queue {}, {} bytes at 0x{:x}, is not inside a memory region",
-                                          part.name, index, part.size, part.address));
+                report(sight, fmt::format("the {} of queue {}, {} at 0x{:x}, is not inside a memory region", part.name,
+                                          index, count_text(part.size, "byte"), part.address));
             }
         }
     }
@@ -157,9 +158,9 @@ class RingOverlaps final : public Rule {
 
     void report_overlap(const MessageSight& sight, std::uint32_t first, const RingPart& a, std::uint32_t second,
                         const RingPart& b) const {
-        report(sight,
-               fmt::format("the {} of queue {} (0x{:x}, {} bytes) overlaps the {} of queue {} (0x{:x}, {} bytes)",
-                           a.name, first, a.address, a.size, b.name, second, b.address, b.size));
+        report(sight, fmt::format("the {} of queue {} (0x{:x}, {}) overlaps the {} of queue {} (0x{:x}, {})", a.name,
+                                  first, a.address, count_text(a.size, "byte"), b.name, second, b.address,
+                                  count_text(b.size, "byte")));
     }
 };
 

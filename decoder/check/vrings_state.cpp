@@ -2,6 +2,7 @@
 #include "evidence.h"
 #include "rule.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/protocol/features.h>
 
 #include <fmt/format.h>
@@ -55,10 +56,11 @@ class DisabledRing final : public Rule {
             explain::elapsed(disabled.time, offered.available_time) < disabled.delay) {
             return;  // taken while it was enabled
         }
-        disabled.effect = finding(
-            sight, fmt::format("queue {} is started but not enabled (record {}), and the device writes {} bytes "
-                               "for head {}",
-                               sight.chain.queue, disabled.asked, sight.entry.used_length, sight.entry.head));
+        disabled.effect =
+            finding(sight, fmt::format("queue {} is started but not enabled (record {}), and the device writes {} "
+                                       "for head {}",
+                                       sight.chain.queue, disabled.asked, count_text(sight.entry.used_length, "byte"),
+                                       sight.entry.head));
     }
     void end(const EndSight& sight) override {
         if (sight.closed) {

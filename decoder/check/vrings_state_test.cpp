@@ -132,7 +132,8 @@ TEST(VringStop, RequestsLeftInFlightAreAWarningWhereTheyMustBeFinished) {
     test::close(with_loss);
     EXPECT_THAT(texts(with_loss, {"VU056"}), IsEmpty());
     test::close(session);
-    EXPECT_THAT(texts(session, {"VU056"}), ElementsAre(AllOf(HasSubstr("warn back-end"), HasSubstr("1 requests"))));
+    EXPECT_THAT(texts(session, {"VU056"}),
+                ElementsAre(AllOf(HasSubstr("warn back-end"), HasSubstr("1 request taken"))));
 }
 
 TEST(VringStop, AnAnswerAboutAnotherQueueOrWithUpperBits) {
@@ -171,7 +172,7 @@ TEST(VringState, KickBeforeEnableDoesNotLetTheBackEndAct) {
     EXPECT_THAT(texts(early, {"VU058"}), IsEmpty()) << "the request may have been recorded after its effect";
     EXPECT_THAT(texts(later(early.records(), enabled, 20'000'000), {"VU058"}),
                 ElementsAre(AllOf(HasSubstr("VU058 @" + std::to_string(used) + " error back-end"),
-                                  HasSubstr("1 bytes for head 0"))));
+                                  HasSubstr("1 byte for head 0"))));
     offer(session, 0, 0);
     use(session, 0, 0);
     test::close(session);

@@ -3,6 +3,7 @@
 #include "ring_evidence.h"
 #include "rule.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/protocol/features.h>
 
 #include <fmt/format.h>
@@ -216,17 +217,18 @@ class StoppedBase final : public Rule {
             const auto behind = static_cast<std::uint16_t>(*progress.used - base);
             progress.beyond = true;
             progress.doubtful = finding(
-                sight, fmt::format(
-                           "queue {} stops at base {}, but its used index is {}: {}", state.index, base, *progress.used,
-                           behind < in_flight
-                               ? fmt::format("the next start would do {} requests again", behind)
-                               : fmt::format("{} requests would be in flight in a ring of {}", in_flight, size)));
+                sight, fmt::format("queue {} stops at base {}, but its used index is {}: {}", state.index, base,
+                                   *progress.used,
+                                   behind < in_flight
+                                       ? fmt::format("the next start would do {} again", count_text(behind, "request"))
+                                       : fmt::format("{} would be in flight in a ring of {}",
+                                                     count_text(in_flight, "request"), size)));
         } else if (in_flight != 0 && must_drain(sight)) {
             progress.base = base;
-            progress.doubtful = finding(
-                sight, fmt::format("queue {} stops at base {} with used index {}: {} requests that were taken are "
-                                   "not answered, GET_VRING_BASE of record {} asks to finish them",
-                                   state.index, base, *progress.used, in_flight, asked));
+            progress.doubtful =
+                finding(sight, fmt::format("queue {} stops at base {} with used index {}: {} taken and not "
+                                           "answered, which GET_VRING_BASE of record {} asks to finish",
+                                           state.index, base, *progress.used, count_text(in_flight, "request"), asked));
             progress.doubtful->severity = Severity::warning;
         }
     }

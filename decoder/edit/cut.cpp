@@ -1,5 +1,6 @@
 #include "vutrace/edit/cut.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/explain/annotation.h>
 #include <vutrace/trace/reader.h>
 #include <vutrace/trace/writer.h>
@@ -286,10 +287,9 @@ Result<Partners> find_partners(const std::string& source, const index::RowSet& r
 Status write_note(trace::Writer& out, std::int64_t time, std::uint64_t all, std::uint64_t picked) {
     return out.append(
         time, 0,
-        trace::NoteRecord{
-            trace::NoteRecord::Severity::info, trace::no_queue,
-            fmt::format("cut from a trace of {} records, of which {} were asked for: gaps say what was left out", all,
-                        picked)});
+        trace::NoteRecord{trace::NoteRecord::Severity::info, trace::no_queue,
+                          fmt::format("cut from a trace of {}, with {} asked for: gaps say what was left out",
+                                      count_text(all, "record"), picked)});
 }
 
 }  // namespace

@@ -135,7 +135,7 @@ TEST_F(CutTest, KeepsTheConversationAndSaysWhatItIs) {
     const auto records = read(target_);
     ASSERT_GT(records.size(), before_chains_);
     const auto& note = std::get<trace::NoteRecord>(records[0].body);
-    EXPECT_NE(note.text.find("of which 0 were asked for"), std::string::npos) << note.text;
+    EXPECT_NE(note.text.find("with 0 asked for"), std::string::npos) << note.text;
     EXPECT_EQ(records[0].session, 0U);
     for (std::size_t i = 0; i < before_chains_; ++i) {
         EXPECT_EQ(records[i + 1].body, whole[i].body);

@@ -1,5 +1,6 @@
 #include "message_view.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/base/hex.h>
 #include <vutrace/protocol/fields.h>
 
@@ -170,8 +171,9 @@ class PayloadDecoder {
         const std::uint64_t count = announced(available);
         if (count != available || size % one != 0) {
             out_.problems.push_back(
-                {ProblemKind::payload_size, fmt::format("`{}` has {} elements of {} bytes, {} bytes are there for them",
-                                                        tail.name, count, one, size)});
+                {ProblemKind::payload_size,
+                 fmt::format("`{}` has {} of {}, {} there for them", tail.name, count_text(count, "element"),
+                             count_text(one, "byte"), size == 1 ? "1 byte is" : fmt::format("{} bytes are", size))});
         }
         const std::size_t present = static_cast<std::size_t>(std::min<std::uint64_t>(count, available));
         if (tail.element.empty()) {
@@ -230,11 +232,13 @@ class PayloadDecoder {
 
     void check_end() {
         if (payload_.size() < layout_.size_min) {
-            out_.problems.push_back({ProblemKind::payload_size, fmt::format("payload has {} bytes, its fields need {}",
-                                                                            payload_.size(), layout_.size_min)});
+            out_.problems.push_back(
+                {ProblemKind::payload_size, fmt::format("payload has {}, its fields need {}",
+                                                        count_text(payload_.size(), "byte"), layout_.size_min)});
         } else if (layout_.tail.rule == CountRule::none && payload_.size() > layout_.size_max) {
-            out_.problems.push_back({ProblemKind::payload_size, fmt::format("{} bytes follow the last field",
-                                                                            payload_.size() - layout_.size_max)});
+            out_.problems.push_back(
+                {ProblemKind::payload_size,
+                 fmt::format("{} behind the last field", count_text(payload_.size() - layout_.size_max, "byte"))});
         }
     }
 

@@ -1,3 +1,4 @@
+#include <vutrace/base/count_text.h>
 #include <vutrace/protocol/payloads.h>
 
 #include <fmt/format.h>
@@ -16,7 +17,8 @@ constexpr std::size_t iotlb_padding = 6;
 constexpr std::size_t shared_map_padding = 7;
 
 tl::unexpected<Error> too_short(std::string_view what, std::size_t size, std::size_t needed) {
-    return fail(ErrorCode::bad_input, fmt::format("{}: payload of {} bytes, {} needed", what, size, needed), size);
+    return fail(ErrorCode::bad_input,
+                fmt::format("{}: payload of {}, {} needed", what, count_text(size, "byte"), needed), size);
 }
 
 MemoryRegion read_region(ByteReader& reader, bool xen_mmap) {
@@ -88,8 +90,8 @@ Result<std::vector<MemoryRegion>> parse_memory_regions(ByteView payload, bool xe
     const std::size_t one = xen_mmap ? xen_region_size : region_size;
     if (count > reader.remaining() / one) {
         return fail(ErrorCode::bad_input,
-                    fmt::format("memory regions: {} announced, a payload of {} bytes holds {}", count, payload.size(),
-                                reader.remaining() / one),
+                    fmt::format("memory regions: {} announced, a payload of {} holds {}", count,
+                                count_text(payload.size(), "byte"), reader.remaining() / one),
                     0);
     }
     std::vector<MemoryRegion> regions;
@@ -131,7 +133,8 @@ Result<Config> parse_config(ByteView payload) {
     const ByteView data = reader.take(config.size);
     if (!reader.ok()) {
         return fail(ErrorCode::bad_input,
-                    fmt::format("config: {} bytes of data announced, {} are there", config.size, payload.size() - 12),
+                    fmt::format("config: {} of data announced, of which the payload has {}",
+                                count_text(config.size, "byte"), payload.size() - 12),
                     4);
     }
     config.data.assign(data.begin(), data.end());

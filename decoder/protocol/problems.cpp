@@ -1,5 +1,6 @@
 #include "message_view.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/protocol/fields.h>
 #include <vutrace/protocol/other_meanings.h>
 #include <vutrace/protocol/payloads.h>
@@ -43,8 +44,9 @@ std::string range_text(std::uint64_t min, std::uint64_t max) {
 void check_size(std::string_view name, const MessageShape& shape, std::uint64_t size, const PayloadContext& context,
                 Problems& problems) {
     if (!shape.sizes.holds(size)) {
-        problems.push_back({ProblemKind::payload_size, fmt::format("payload has {} bytes, {} takes {}", size, name,
-                                                                   range_text(shape.sizes.min, shape.sizes.max))});
+        problems.push_back(
+            {ProblemKind::payload_size, fmt::format("payload has {}, {} takes {}", count_text(size, "byte"), name,
+                                                    range_text(shape.sizes.min, shape.sizes.max))});
         return;
     }
     if (size == 0) {
@@ -52,8 +54,8 @@ void check_size(std::string_view name, const MessageShape& shape, std::uint64_t 
     }
     const PayloadLayout& layout = layout_by_size(shape.payload, size);
     if (size < layout.size_min || size > layout.size_max || !whole_elements(layout, size, context)) {
-        problems.push_back(
-            {ProblemKind::payload_size, fmt::format("payload has {} bytes, which no layout of {} has", size, name)});
+        problems.push_back({ProblemKind::payload_size,
+                            fmt::format("payload has {}, which no layout of {} has", count_text(size, "byte"), name)});
     }
 }
 
@@ -61,7 +63,7 @@ void check_descriptors(std::string_view name, const MessageShape& shape, std::ui
                        const PayloadContext& context, Problems& problems) {
     if (descriptors < shape.descriptors_min || descriptors > shape.descriptors_max) {
         problems.push_back(
-            {ProblemKind::descriptors, fmt::format("{} descriptors, {} takes {}", descriptors, name,
+            {ProblemKind::descriptors, fmt::format("{}, {} takes {}", count_text(descriptors, "descriptor"), name,
                                                    range_text(shape.descriptors_min, shape.descriptors_max))});
         return;
     }
@@ -71,8 +73,8 @@ void check_descriptors(std::string_view name, const MessageShape& shape, std::ui
     }
     const std::uint64_t regions = (size - layout.fixed_size) / element_size(layout.tail, context);
     if (regions != descriptors) {
-        problems.push_back(
-            {ProblemKind::descriptors, fmt::format("{} descriptors for {} memory regions", descriptors, regions)});
+        problems.push_back({ProblemKind::descriptors, fmt::format("{} for {}", count_text(descriptors, "descriptor"),
+                                                                  count_text(regions, "memory region"))});
     }
 }
 
@@ -110,8 +112,8 @@ std::vector<Problem> find_problems(Channel channel, Side sender, const Header& h
     const bool reply = is_reply(channel, sender);
     check_flags(channel, header, reply, problems);
     if (header.size != payload_size) {
-        problems.push_back({ProblemKind::cut_off,
-                            fmt::format("header announces {} bytes of payload, {} came", header.size, payload_size)});
+        problems.push_back({ProblemKind::cut_off, fmt::format("header announces {} of payload, {} came",
+                                                              count_text(header.size, "byte"), payload_size)});
     }
     const RequestInfo* info = find_request(channel, header.request);
     if (info == nullptr) {

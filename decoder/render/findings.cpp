@@ -1,5 +1,6 @@
 #include "json_writer.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/explain/annotation.h>
 #include <vutrace/render/findings.h>
 #include <vutrace/render/phrases.h>

@@ -123,8 +123,4 @@ std::string grouped(std::uint64_t number) {
     return text;
 }
 
-std::string count_text(std::uint64_t count, std::string_view noun) {
-    return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
-}
-
 }  // namespace vutrace::render

@@ -1,4 +1,5 @@
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/render/phrases.h>
 #include <vutrace/render/ring_view.h>
 #include <vutrace/virtio/descriptor_flags.h>

@@ -1,3 +1,4 @@
+#include <vutrace/base/count_text.h>
 #include <vutrace/protocol/features.h>
 #include <vutrace/render/ring_view.h>
 
@@ -161,8 +162,8 @@ void find_problems(RingView& view) {
     };
     for (const OpenChainView& chain : view.open) {
         if (chain.head >= size) {
-            add(fmt::format("available ring, index {}: head {} is none, the queue has {} descriptors", chain.index,
-                            chain.head, size));
+            add(fmt::format("available ring, index {}: head {} is none, the queue has {}", chain.index, chain.head,
+                            count_text(size, "descriptor")));
         } else if (chain.problem != 0) {
             add(fmt::format("head {}, available index {}: {}", chain.head, chain.index,
                             chain_problem_text(chain.problem)));
@@ -172,7 +173,8 @@ void find_problems(RingView& view) {
         const auto index = static_cast<std::uint16_t>(*view.used_index - back);
         const auto& used = view.used_ring[index & (size - 1)];
         if (used && used->id >= size) {
-            add(fmt::format("used ring, index {}: id {} is none, the queue has {} descriptors", index, used->id, size));
+            add(fmt::format("used ring, index {}: id {} is none, the queue has {}", index, used->id,
+                            count_text(size, "descriptor")));
         }
     }
 }

@@ -104,11 +104,14 @@ TEST(Details, FieldsKnowTheirBytesAndWhatTheyMean) {
             std::find_if(details.begin(), details.end(), [](const Detail& d) { return d.name == "header"; });
         ASSERT_NE(header, details.end());
         EXPECT_EQ(header->bytes, (ByteRange{0, 12}));
+        EXPECT_EQ(header->meaning, annotation.message.info->meaning);
+        EXPECT_EQ(header->section, annotation.message.info->section);
         const auto number =
             std::find_if(details.begin(), details.end(), [](const Detail& d) { return d.value == "256"; });
         ASSERT_NE(number, details.end());
         EXPECT_EQ(number->bytes, (ByteRange{16, 4}));
         EXPECT_FALSE(number->meaning.empty());
+        EXPECT_EQ(number->section, header->section);
         const RawBytes raw = raw_bytes_of(annotation, 0, 18);
         EXPECT_EQ(raw.size, 20U);
         EXPECT_EQ(raw.bytes.size(), 18U);

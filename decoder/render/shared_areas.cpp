@@ -1,5 +1,6 @@
 #include "shared_areas.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/render/phrases.h>
 
 #include <fmt/format.h>
@@ -88,8 +89,8 @@ std::string queue_text(const virtio::InflightQueue& queue) {
     if (queue.version == 0) {
         return "not begun";
     }
-    std::string text =
-        fmt::format("version {}, {} descriptors, used index {}", queue.version, queue.descriptors, queue.used_index);
+    std::string text = fmt::format("version {}, {}, used index {}", queue.version,
+                                   count_text(queue.descriptors, "descriptor"), queue.used_index);
     if (!queue.used_wrap_counter) {
         text += fmt::format(", last batch head {}", queue.last_batch_head);
     }
@@ -132,9 +133,10 @@ std::vector<std::pair<std::string, std::string>> shared_area_lines(const explain
     std::vector<std::pair<std::string, std::string>> lines;
     if (area.inflight) {
         const auto& queues = area.inflight->queues;
-        lines.emplace_back("layout", fmt::format("{}, {} bytes for each queue, header of {} bytes",
-                                                 area.inflight->packed ? "packed" : "split", area.inflight->stride,
-                                                 area.inflight->header_size));
+        lines.emplace_back(
+            "layout",
+            fmt::format("{}, {} for each queue, header of {}", area.inflight->packed ? "packed" : "split",
+                        count_text(area.inflight->stride, "byte"), count_text(area.inflight->header_size, "byte")));
         for (std::size_t i = 0; i < std::min(queues.size(), most_queues); ++i) {
             lines.emplace_back(fmt::format("queue {}", queues[i].queue), queue_text(queues[i]));
         }

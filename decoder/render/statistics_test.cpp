@@ -66,7 +66,7 @@ TEST_F(StatisticsText, TellsNoTimeOfWhatOneLookSawAvailableAndUsed) {
         statistics_.add(annotator_.annotate(record), annotator_.tracker());
     }
     statistics_.finish();
-    EXPECT_THAT(text(), HasSubstr("not timed             1 of 1 chains: they were not seen before they were used"));
+    EXPECT_THAT(text(), HasSubstr("not timed             1 of 1 chain: not seen before being used"));
     EXPECT_THAT(text(), HasSubstr("  OUT "));
     EXPECT_THAT(text(), Not(HasSubstr("0ns")));
     EXPECT_EQ(object()["sessions"][0]["queues"][0]["latency"]["count"], 0);

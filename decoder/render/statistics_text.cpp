@@ -1,5 +1,6 @@
 #include "page.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/explain/devices.h>
 #include <vutrace/render/phrases.h>
 #include <vutrace/render/statistics.h>
@@ -70,8 +71,7 @@ void append_notifications(Page& page, std::string_view label, const Notification
         text += fmt::format(", {} for nothing new", grouped(sum.superfluous));
     }
     if (sum.suppressed != 0) {
-        text +=
-            fmt::format("; not wanted for {} {}", grouped(sum.suppressed), sum.suppressed == 1 ? "chain" : "chains");
+        text += fmt::format("; not wanted for {} {}", grouped(sum.suppressed), noun_text(sum.suppressed, "chain"));
     }
     if (!sum.chains.empty()) {
         text += fmt::format("; chains for one: {:.1f} on average, {} at the most", sum.chains.mean(),
@@ -128,17 +128,17 @@ void append_call_delay(Page& page, const QueueStatistics& queue) {
     if (delays.empty()) {
         return;
     }
-    page.line("used to called",
-              fmt::format("{} of {} chains: 50 % within {}, 99 % within {}, all within {}", grouped(delays.count()),
-                          grouped(queue.all.used), time_text(delays.percentile(0.5)),
-                          time_text(delays.percentile(0.99)), time_text(delays.largest())));
+    page.line("used to called", fmt::format("{} of {} {}: 50 % within {}, 99 % within {}, all within {}",
+                                            grouped(delays.count()), grouped(queue.all.used),
+                                            noun_text(queue.all.used, "chain"), time_text(delays.percentile(0.5)),
+                                            time_text(delays.percentile(0.99)), time_text(delays.largest())));
 }
 
 // Used before anybody had seen them, or in the look that saw them first.
 void append_untimed(Page& page, const ChainStatistics& all) {
     if (const std::uint64_t timed = all.latency.count(); timed < all.used) {
-        page.line("not timed", fmt::format("{} of {} chains: they were not seen before they were used",
-                                           grouped(all.used - timed), grouped(all.used)));
+        page.line("not timed", fmt::format("{} of {} {}: not seen before being used", grouped(all.used - timed),
+                                           grouped(all.used), noun_text(all.used, "chain")));
     }
 }
 

@@ -1,5 +1,6 @@
 #include "page.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/explain/devices.h>
 #include <vutrace/protocol/features.h>
 #include <vutrace/render/phrases.h>
@@ -29,7 +30,7 @@ std::string joined(const std::vector<std::string>& names) {
 }
 
 void file_lines(Page& page, const Summary& summary) {
-    page.line("file", fmt::format("{}  {} bytes", printable(summary.path()), summary.file_size()));
+    page.line("file", fmt::format("{}  {}", printable(summary.path()), count_text(summary.file_size(), "byte")));
     if (summary.filter().empty()) {
         page.line("records", fmt::format("{}", summary.records()));
     } else {

@@ -2,6 +2,7 @@
 #include "shared_areas.h"
 #include "text_parts.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/render/phrases.h>
 #include <vutrace/render/row.h>
 #include <vutrace/render/text.h>
@@ -145,7 +146,7 @@ void append_chain(std::string& out, const Style& style, const trace::ChainRecord
         if (!known.role.name.empty()) {
             fmt::format_to(end_of(out), "  {}", known.role.name);
         }
-        fmt::format_to(end_of(out), "  {} buffers: {} readable, {} writable", known.buffers.size(),
+        fmt::format_to(end_of(out), "  {}: {} readable, {} writable", count_text(known.buffers.size(), "buffer"),
                        known.readable_total, known.writable_total);
     } else {
         style.append(out, Tone::doubtful,

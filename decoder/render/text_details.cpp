@@ -2,6 +2,7 @@
 #include "shared_areas.h"
 #include "text_parts.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/base/hex.h>
 #include <vutrace/protocol/features.h>
 #include <vutrace/protocol/other_meanings.h>
@@ -57,6 +58,7 @@ void Details::field(const protocol::Field& field, const explain::Annotation& ann
     }
     Detail& detail = line(field.name.empty() ? "-" : field.name, value, depth);
     detail.meaning = field.meaning == field.name ? std::string_view() : field.meaning;
+    detail.section = annotation.message.info == nullptr ? "" : annotation.message.info->section;
     if (field.size != 0) {
         detail.bytes = {protocol::header_size + std::uint64_t{field.offset}, field.size};
     }
@@ -97,6 +99,7 @@ void Details::bits(FeatureKind kind, std::uint64_t mask, const explain::Annotati
             text += fmt::format("  ({})", name_of(bit.standing));
         }
         Detail& detail = line(number, text, depth);
+        detail.section = is_virtio ? "" : "Protocol features";
         detail.tone = noted ? tone_of(bit.standing) : Tone::plain;
         detail.meaning = noted ? "" : name_of(bit.standing);
     }
@@ -119,7 +122,8 @@ void message_details(Details& details, const trace::MessageRecord& record, const
                                                header.flags, header.version(), header.is_reply() ? ", reply" : "",
                                                header.needs_reply() ? ", need-reply" : "", header.size));
         if (message.info != nullptr) {
-            line.meaning = fmt::format("{} (specification: {})", message.info->meaning, message.info->section);
+            line.meaning = message.info->meaning;
+            line.section = message.info->section;
         }
         line.bytes = {0, record.offset == 0 ? protocol::header_size : 0};
     }

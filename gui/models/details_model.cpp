@@ -58,13 +58,50 @@ int DetailsModel::columnCount(const QModelIndex& /*parent*/) const {
     return column_count;
 }
 
+QString DetailsModel::shown_name(const QModelIndex& index) const {
+    const std::string& given = detail(index)->name;
+    const bool is_element = given == "-";  // of a list
+    return is_element ? QStringLiteral("[%1]").arg(index.row()) : QString::fromStdString(given);
+}
+
+QString DetailsModel::explanation(const QModelIndex& index) const {
+    const render::Detail* line = detail(index);
+    if (line == nullptr) {
+        return {};
+    }
+    QString path = shown_name(index);
+    for (QModelIndex above = index.parent(); above.isValid(); above = above.parent()) {
+        path.prepend(path.startsWith(QLatin1Char('[')) ? shown_name(above) : shown_name(above) + QLatin1Char('.'));
+    }
+    const QString whole = QString::fromStdString(line->value);
+    QString text = line->name.empty() || whole.isEmpty() ? path + whole : tr("%1: %2").arg(path, whole);
+    if (!line->meaning.empty()) {
+        text += QLatin1Char('\n') + QString::fromStdString(line->meaning);
+    }
+    if (!line->section.empty()) {
+        text += (line->meaning.empty() ? QLatin1Char('\n') : QLatin1Char(' ')) +
+                tr("(vhost-user specification: %1)").arg(QString::fromStdString(line->section));
+    }
+    return text;
+}
+
+QModelIndex DetailsModel::first_explained() const {
+    const auto found = std::find_if(details_.begin(), details_.end(),
+                                    [](const render::Detail& detail) { return !detail.section.empty(); });
+    if (found == details_.end()) {
+        return {};
+    }
+    const auto number = static_cast<std::size_t>(found - details_.begin()) + 1;
+    return createIndex(nodes_[number].row, 0, quintptr{number});
+}
+
 QVariant DetailsModel::data(const QModelIndex& index, int role) const {
     const render::Detail* line = detail(index);
     if (line == nullptr) {
         return {};
     }
-    if (role == Qt::ToolTipRole) {
-        return QString::fromStdString(line->meaning);
+    if (role == Qt::ToolTipRole || (role == Qt::AccessibleDescriptionRole && index.column() == name)) {
+        return explanation(index);
     }
     if (role == Qt::UserRole) {
         return static_cast<int>(line->tone);
@@ -75,9 +112,7 @@ QVariant DetailsModel::data(const QModelIndex& index, int role) const {
     // A remark has no name: it stands in the first column, which may span both.
     const bool remark = line->name.empty();
     if (index.column() == name) {
-        const bool is_element = line->name == "-";  // of a list
-        return is_element ? QStringLiteral("[%1]").arg(index.row())
-                          : QString::fromStdString(remark ? line->value : line->name);
+        return remark ? QString::fromStdString(line->value) : shown_name(index);
     }
     const QString shown = remark ? QString() : QString::fromStdString(line->value);
     if (line->meaning.empty()) {

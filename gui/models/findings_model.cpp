@@ -110,6 +110,9 @@ void FindingsModel::take(std::optional<std::vector<check::Finding>> findings, bo
     beginResetModel();
     findings_ = std::move(findings).value_or(std::vector<check::Finding>());
     more_ = more;
+    several_sessions_ = std::any_of(findings_.begin(), findings_.end(), [this](const auto& finding) {
+        return finding.session != findings_.front().session;
+    });
     checked_ = true;
     endResetModel();
     Q_EMIT checked(whole);
@@ -117,11 +120,6 @@ void FindingsModel::take(std::optional<std::vector<check::Finding>> findings, bo
 
 std::uint64_t FindingsModel::sequence_at(int row) const {
     return row < 0 || row >= rowCount() ? 0 : findings_[static_cast<std::size_t>(row)].sequence;
-}
-
-bool FindingsModel::has_several_sessions() const {
-    return std::any_of(findings_.begin(), findings_.end(),
-                       [this](const auto& finding) { return finding.session != findings_.front().session; });
 }
 
 QString FindingsModel::verdict() const {
@@ -135,6 +133,14 @@ QString FindingsModel::summary_of(const check::Finding& finding) {
     return tr("%1 %2 by the %3: %4")
         .arg(text_of(check::name_of(finding.severity)), text_of(finding.rule->id),
              text_of(check::name_of(finding.violator)), text_of(finding.text));
+}
+
+QString FindingsModel::facts(const check::Finding& finding) const {
+    const QString of_record = tr("%1 %2 by the %3, record %4")
+                                  .arg(text_of(check::name_of(finding.severity)), text_of(finding.rule->id),
+                                       text_of(check::name_of(finding.violator)))
+                                  .arg(finding.sequence);
+    return several_sessions_ ? tr("%1, session %2").arg(of_record).arg(finding.session) : of_record;
 }
 
 int FindingsModel::rowCount(const QModelIndex& parent) const {
@@ -154,6 +160,24 @@ QVariant FindingsModel::data(const QModelIndex& index, int role) const {
         return QStringLiteral("%1\n\n%2\n\n%3\n\n%4")
             .arg(text_of(finding.text), text_of(finding.rule->rule), text_of(finding.rule->explanation),
                  text_of(finding.rule->section));
+    }
+    if (role == Qt::AccessibleTextRole && index.column() == severity) {
+        return summary_of(finding);
+    }
+    if (role == Qt::AccessibleDescriptionRole && index.column() == severity) {
+        return QStringLiteral("%1 %2").arg(text_of(finding.rule->explanation), text_of(finding.rule->section));
+    }
+    switch (role) {
+        case facts_role:
+            return facts(finding);
+        case severity_role:
+            return static_cast<int>(finding.severity);
+        case seen_role:
+            return text_of(finding.text);
+        case in_verdict_role:
+            return index.row() == 0 && check::is_stall_verdict(*finding.rule);
+        default:
+            break;
     }
     if (role == Qt::FontRole && check::is_stall_verdict(*finding.rule)) {
         QFont bold;

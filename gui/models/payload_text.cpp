@@ -38,7 +38,7 @@ QString text_of_payload(const render::RawBytes& bytes) {
 
 QString packet_of_payload(bool network, const std::vector<render::Detail>& request, const render::RawBytes& bytes) {
     if (!network) {
-        return Words::tr("Packets are shown of network devices.");
+        return Words::tr("No packet begins in this chain: packets are those of network devices.");
     }
     QString text;
     for (const render::Detail& line : request) {

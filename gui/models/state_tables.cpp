@@ -1,5 +1,6 @@
 #include "vutrace/gui/models/state_tables.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/explain/annotation.h>
 #include <vutrace/protocol/requests.h>
 #include <vutrace/render/phrases.h>
@@ -120,7 +121,7 @@ TableRow open_row(const render::InFlightChain& open, std::int64_t now) {
     const QString problem = text_of(render::chain_problem_text(open.chain.problem));
     return {{number(open.chain.sequence), number(open.queue), number(open.chain.head),
              text_of(render::duration_text(explain::elapsed(open.chain.time, now))),
-             text_of(render::count_text(open.readable, "byte")), text_of(render::count_text(open.writable, "byte")),
+             text_of(count_text(open.readable, "byte")), text_of(count_text(open.writable, "byte")),
              QString::fromLatin1(trace::name_of(open.chain.proof)),
              problem.isEmpty() ? QString() : QStringLiteral("!! ") + problem},
             problem.isEmpty() ? Tone::plain : Tone::bad,
@@ -253,8 +254,8 @@ TableRows queue_rows(const StatePointer& view) {
 }
 
 QStringList open_titles() {
-    return {Words::tr("Since record"), Words::tr("Queue"),    Words::tr("Head"),    Words::tr("Waits for"),
-            Words::tr("Readable"),     Words::tr("Writable"), Words::tr("Content"), Words::tr("Problem")};
+    return {Words::tr("Record"),   Words::tr("Queue"),    Words::tr("Head"),    Words::tr("Waits"),
+            Words::tr("Readable"), Words::tr("Writable"), Words::tr("Content"), Words::tr("Problem")};
 }
 
 TableRows open_rows(const StatePointer& view) {

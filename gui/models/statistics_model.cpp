@@ -236,22 +236,28 @@ QVariant StatisticsModel::headerData(int section, Qt::Orientation orientation, i
     if (orientation != Qt::Horizontal || section < 0 || section >= column_count) {
         return {};
     }
-    const std::array titles{tr("Queue, request"),
-                            tr("Available"),
-                            tr("Used"),
-                            tr("Least"),
-                            tr("Mean"),
-                            tr("50 %"),
-                            tr("90 %"),
-                            tr("99 %"),
-                            tr("99.9 %"),
-                            tr("Largest"),
-                            tr("Bytes to device"),
-                            tr("Bytes from it")};
+    // Short, so that all of them have room; and in full.
+    const std::array<std::pair<QString, QString>, column_count> titles{{
+        {tr("Queue, request"), tr("Queue, request")},
+        {tr("Available"), tr("Chains made available")},
+        {tr("Used"), tr("Chains used")},
+        {tr("Least"), tr("Least latency")},
+        {tr("Mean"), tr("Mean latency")},
+        {tr("50 %"), tr("Latency of 50 % of the chains")},
+        {tr("90 %"), tr("Latency of 90 % of the chains")},
+        {tr("99 %"), tr("Latency of 99 % of the chains")},
+        {tr("99.9 %"), tr("Latency of 99.9 % of the chains")},
+        {tr("Largest"), tr("Largest latency")},
+        {tr("To device"), tr("Bytes that the device could read")},
+        {tr("From it"), tr("Bytes that the device wrote")},
+    }};
+    const auto& [title, full] = titles[static_cast<std::size_t>(section)];
     if (role == Qt::ToolTipRole && section >= least && section <= largest) {
-        return tr("Of the latency, from available to used; a percentile is at most 3.2 % too high");
+        return tr("%1, from available to used; a percentile is at most 3.2 % too high").arg(full);
     }
-    return role == Qt::DisplayRole ? QVariant(titles[static_cast<std::size_t>(section)]) : QVariant();
+    return role == Qt::DisplayRole                                     ? QVariant(title)
+           : role == Qt::ToolTipRole || role == Qt::AccessibleTextRole ? QVariant(full)
+                                                                       : QVariant();
 }
 
 }  // namespace vutrace::gui

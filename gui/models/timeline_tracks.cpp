@@ -15,12 +15,12 @@ struct Words {
     Q_DECLARE_TR_FUNCTIONS(TimelineTracks)
 };
 
+}  // namespace
+
 bool has_marks(const overview::Overview& overview, LaneId lane) {
     const auto& parts = overview.root->children;
     return std::any_of(parts.begin(), parts.end(), [lane](const auto& part) { return part->find(lane) != nullptr; });
 }
-
-}  // namespace
 
 void TimelineTracks::build(const overview::Overview& overview, const std::set<std::uint32_t>& with_findings,
                            const Folded& folded, int line) {

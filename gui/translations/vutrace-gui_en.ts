@@ -52,6 +52,16 @@
     </message>
 </context>
 <context>
+    <name>vutrace::gui::StatisticsPanel</name>
+    <message numerus="yes">
+        <source>%n columns are not shown: %1</source>
+        <translation>
+            <numerusform>%n column is not shown: %1</numerusform>
+            <numerusform>%n columns are not shown: %1</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
     <name>vutrace::gui::TimelineView</name>
     <message numerus="yes">
         <source>%1 chains in flight</source>

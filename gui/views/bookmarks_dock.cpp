@@ -41,6 +41,7 @@ QWidget* BookmarksDock::make_content(QMainWindow& window) {
     table_->verticalHeader()->hide();
     table_->verticalHeader()->setDefaultSectionSize(table_->fontMetrics().height() + 6);
     table_->horizontalHeader()->setStretchLastSection(true);
+    table_->horizontalHeader()->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
     problem_ = new QLabel(content);
     problem_->setWordWrap(true);
     problem_->setTextFormat(Qt::PlainText);

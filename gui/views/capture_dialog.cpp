@@ -1,7 +1,7 @@
 #include "vutrace/gui/views/capture_dialog.h"
 
-#include "command_view.h"
 #include "path_line.h"
+#include "wrapped_text.h"
 
 #include <vutrace/gui/processes/vutrace_program.h>
 
@@ -65,7 +65,7 @@ CaptureDialog::CaptureDialog(QWidget* parent) : QDialog(parent) {
     warnings_->setTextFormat(Qt::PlainText);
     warnings_->setAlignment(Qt::AlignTop);
     warnings_->setMinimumHeight(5 * fontMetrics().lineSpacing());  // a form does not ask how high wrapped text is
-    command_ = new CommandView(this);
+    command_ = new WrappedText(3, tr("Command line"), this);
     said_ = new QPlainTextEdit(this);
     said_->setReadOnly(true);
     said_->setAccessibleName(tr("What the capture says"));

@@ -5,38 +5,14 @@
 #include <QHeaderView>
 #include <QTreeView>
 #include <algorithm>
-#include <vector>
+#include <climits>
+#include <utility>
 
 namespace vutrace::gui {
 namespace {
 
 constexpr int fewest_characters = 12;
 constexpr int fewest_beside_names = 8;  // of times and counts
-
-struct Width {
-    int least{0};   // of the title and the beginning of a cell
-    int wanted{0};  // of the widest cell
-};
-
-int sum_within(const std::vector<Width>& widths, int most) {
-    int sum = 0;
-    for (const Width& width : widths) {
-        sum += std::max(width.least, std::min(width.wanted, most));
-    }
-    return sum;
-}
-
-// The largest that a column may be, so that all fit.
-int limit_for(const std::vector<Width>& widths, int room) {
-    int limit = 0;
-    for (const Width& width : widths) {
-        limit = std::max(limit, width.wanted);
-    }
-    while (limit > 0 && sum_within(widths, limit) > room) {
-        --limit;
-    }
-    return limit;
-}
 
 }  // namespace
 
@@ -53,6 +29,96 @@ void ColumnFitter::keep_whole(int column) {
     kept_whole_ = column;
 }
 
+void ColumnFitter::may_leave_out(std::vector<int> columns) {
+    may_go_ = std::move(columns);
+}
+
+void ColumnFitter::show_column(int column, bool shown) {
+    may_go_.clear();
+    gone_.clear();
+    view_.setColumnHidden(column, !shown);
+    fit();
+    Q_EMIT left_out_changed();
+}
+
+std::vector<int> ColumnFitter::left_out() const {
+    std::vector<int> hidden;
+    for (int column = 0; column < view_.header()->count(); ++column) {
+        if (view_.isColumnHidden(column)) {
+            hidden.push_back(column);
+        }
+    }
+    return hidden;
+}
+
+int ColumnFitter::sum_within(const std::vector<Width>& widths, int most) {
+    int sum = 0;
+    for (const Width& width : widths) {
+        sum += std::max(width.least, std::min(width.wanted, most));
+    }
+    return sum;
+}
+
+// The largest that a column may be, so that all fit.
+int ColumnFitter::limit_for(const std::vector<Width>& widths, int room) {
+    int limit = 0;
+    for (const Width& width : widths) {
+        limit = std::max(limit, width.wanted);
+    }
+    while (limit > 0 && sum_within(widths, limit) > room) {
+        --limit;
+    }
+    return limit;
+}
+
+std::vector<ColumnFitter::Width> ColumnFitter::widths() const {
+    const QHeaderView& header = *view_.header();
+    const int characters = kept_whole_ < 0 ? fewest_characters : fewest_beside_names;
+    const int fewest = characters * view_.fontMetrics().averageCharWidth();
+    std::vector<Width> widths;
+    for (int column = 0; column < header.count(); ++column) {
+        view_.resizeColumnToContents(column);
+        const int wanted = header.isSectionHidden(column) ? 0 : header.sectionSize(column);
+        const int title = header.isSectionHidden(column) ? 0 : header.sectionSizeHint(column);
+        widths.push_back({std::max(title, std::min(wanted, fewest)), wanted});
+    }
+    return widths;
+}
+
+// Numbers and their units say something else where their end is missing.
+void ColumnFitter::leave_out(std::vector<Width>& widths) {
+    int sum = sum_within(widths, INT_MAX);
+    const int room = view_.viewport()->width();
+    std::vector<int> candidates = empty_may_go_ && sum > room ? empty_columns() : std::vector<int>();
+    candidates.insert(candidates.end(), may_go_.begin(), may_go_.end());
+    for (const int column : candidates) {
+        Width& width = widths[static_cast<std::size_t>(column)];
+        if (sum > room && width.wanted != 0) {
+            sum -= std::max(width.least, width.wanted);
+            width = {};
+            view_.setColumnHidden(column, true);
+            gone_.push_back(column);
+        }
+    }
+}
+
+std::vector<int> ColumnFitter::empty_columns() const {
+    constexpr int most_rows = 512;  // that are looked at: each text is made for it
+    const QAbstractItemModel& model = *view_.model();
+    const int rows = model.rowCount();
+    std::vector<int> empty;
+    for (int column = 0; rows > 0 && rows <= most_rows && column < model.columnCount(); ++column) {
+        int row = 0;
+        while (row < rows && model.index(row, column).data().toString().isEmpty()) {
+            ++row;
+        }
+        if (row == rows) {
+            empty.push_back(column);
+        }
+    }
+    return empty;
+}
+
 void ColumnFitter::fit() {
     QHeaderView& header = *view_.header();
     if (moved_by_hand_ || view_.model() == nullptr) {
@@ -61,15 +127,12 @@ void ColumnFitter::fit() {
     fitting_ = true;
     const bool stretches = header.stretchLastSection();
     header.setStretchLastSection(false);
-    std::vector<Width> widths;
-    const int characters = kept_whole_ < 0 ? fewest_characters : fewest_beside_names;
-    const int fewest = characters * view_.fontMetrics().averageCharWidth();
-    for (int column = 0; column < header.count(); ++column) {
-        view_.resizeColumnToContents(column);
-        const int wanted = header.isSectionHidden(column) ? 0 : header.sectionSize(column);
-        const int title = header.isSectionHidden(column) ? 0 : header.sectionSizeHint(column);
-        widths.push_back({std::max(title, std::min(wanted, fewest)), wanted});
+    const std::vector<int> left_out_before = left_out();
+    for (const int column : std::exchange(gone_, {})) {
+        view_.setColumnHidden(column, false);
     }
+    std::vector<Width> widths = this->widths();
+    leave_out(widths);
     if (kept_whole_ >= 0 && kept_whole_ < header.count()) {
         int others = 0;
         for (const Width& width : widths) {
@@ -89,6 +152,9 @@ void ColumnFitter::fit() {
     }
     header.setStretchLastSection(stretches);
     fitting_ = false;
+    if (left_out() != left_out_before) {
+        Q_EMIT left_out_changed();
+    }
 }
 
 bool ColumnFitter::eventFilter(QObject* watched, QEvent* event) {

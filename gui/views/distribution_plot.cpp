@@ -175,16 +175,23 @@ void DistributionPlot::paint_series(QPainter& painter, const LogAxis& axis, std:
     }
 }
 
+// Without the percentiles where they would be cut: the table has them.
 QStringList DistributionPlot::legend_lines() const {
-    QStringList lines;
+    const QFontMetricsF metrics(font());
+    const double room = width() - 4.0 * legend_margin - legend_sample;
+    QStringList lines, without;
+    bool fit = true;
     for (const Series& one : series_) {
+        const QString count = QString::fromStdString(render::grouped(one.values.count()));
         lines += one.values.empty() ? tr("%1: none").arg(one.title)
                                     : tr("%1: %2, 50 % ≤ %3, 99 % ≤ %4")
-                                          .arg(one.title, QString::fromStdString(render::grouped(one.values.count())),
+                                          .arg(one.title, count,
                                                value_text(static_cast<double>(one.values.percentile(percentiles[0]))),
                                                value_text(static_cast<double>(one.values.percentile(percentiles[1]))));
+        without += one.values.empty() ? lines.back() : tr("%1: %2").arg(one.title, count);
+        fit = fit && metrics.horizontalAdvance(lines.back()) <= room;
     }
-    return lines;
+    return fit ? lines : without;
 }
 
 // Above the plot, which it must not hide anything of: as many beside each other as there is room for.

@@ -86,7 +86,7 @@ TEST_F(ExportWindow, TheSelectedOrAllThatIsShownIsWritten) {
     exports().export_to(csv, ExportFormat::csv, ExportActions::Scope::shown);
     ASSERT_TRUE(wait([&] { return said.count() == 2; }));
     EXPECT_EQ(lines(csv).size(), 1 + 50 + 1);
-    EXPECT_EQ(lines(csv).front(), "!,No.,Time,Session,Channel,Sender,Queue,Latency,Name\r");
+    EXPECT_EQ(lines(csv).front(), "!,No.,Time,Sender,Queue,Latency,Name\r");
     EXPECT_EQ(exports().progress(), nullptr);
 }
 

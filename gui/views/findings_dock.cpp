@@ -1,9 +1,10 @@
 #include "vutrace/gui/views/findings_dock.h"
 
-#include "column_fitter.h"
+#include "finding_delegate.h"
 
 #include <QHeaderView>
 #include <QLabel>
+#include <QResizeEvent>
 #include <QTreeView>
 #include <QVBoxLayout>
 #include <algorithm>
@@ -12,15 +13,15 @@
 namespace vutrace::gui {
 
 FindingsDock::FindingsDock(QWidget* parent)
-    : QDockWidget(tr("Findings"), parent),
-      list_(new QTreeView(this)),
-      fitter_(new ColumnFitter(*list_)),
-      verdict_(new QLabel(this)) {
+    : QDockWidget(tr("Findings"), parent), list_(new QTreeView(this)), verdict_(new QLabel(this)) {
     setObjectName(QStringLiteral("findings"));
     list_->setAccessibleName(tr("Findings"));
     list_->setRootIsDecorated(false);
-    list_->setUniformRowHeights(true);
     list_->setAlternatingRowColors(true);
+    list_->setItemDelegate(new FindingDelegate(list_));
+    list_->header()->hide();
+    list_->header()->setStretchLastSection(true);
+    list_->viewport()->installEventFilter(this);
     verdict_->setWordWrap(true);
     verdict_->setMargin(4);
     verdict_->setTextFormat(Qt::PlainText);
@@ -52,6 +53,9 @@ void FindingsDock::set_document(TraceDocument* document) {
     shown_ = 0;
     model_ = std::make_unique<FindingsModel>(*document);
     list_->setModel(model_.get());
+    for (int column = 1; column < FindingsModel::column_count; ++column) {
+        list_->hideColumn(column);  // the first one shows all
+    }
     connect(model_.get(), &FindingsModel::checked, this, [this](bool whole) {
         show_findings();
         Q_EMIT checked(whole);
@@ -86,15 +90,26 @@ void FindingsDock::show_findings() {
     }
     verdict_->setText(model_->verdict());
     verdict_->setVisible(!verdict_->text().isEmpty());
-    list_->header()->setSectionHidden(FindingsModel::session, !model_->has_several_sessions());
-    fitter_->fit();
+}
+
+// What was seen takes more lines where there is less room.
+bool FindingsDock::eventFilter(QObject* watched, QEvent* event) {
+    if (event->type() == QEvent::Resize && watched == list_->viewport()) {
+        const auto& resized = static_cast<const QResizeEvent&>(*event);
+        if (resized.size().width() != resized.oldSize().width()) {
+            list_->doItemsLayout();
+        }
+    }
+    return QDockWidget::eventFilter(watched, event);
 }
 
 int FindingsDock::wanted_height() const {
-    constexpr int most_lines = 6;
-    constexpr int lines_around = 3;  // title, header, verdict
-    const int lines = model_ == nullptr ? 0 : model_->rowCount() + lines_around;
-    return std::min(most_lines, lines) * fontMetrics().height() * 3 / 2;
+    constexpr int most_lines = 9;
+    constexpr int lines_of_finding = 3;
+    constexpr int lines_around = 3;  // title, verdict
+    const int lines =
+        model_ == nullptr ? 0 : lines_of_finding * std::min(most_lines, model_->rowCount()) + lines_around;
+    return std::min(most_lines, lines) * fontMetrics().height();
 }
 
 }  // namespace vutrace::gui

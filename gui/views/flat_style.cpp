@@ -60,11 +60,45 @@ void FlatStyle::draw_scroll_bar(const QStyleOptionSlider& option, QPainter& pain
     }
 }
 
+// The handle stands out against both halves of its groove and what is around, also where nothing is behind it.
+void FlatStyle::draw_slider(const QStyleOptionSlider& option, QPainter& painter, const QWidget* widget) const {
+    constexpr int groove_width = 4;
+    constexpr int handle_width = 9;
+    const QPalette& colours = option.palette;
+    QRect groove = proxy()->subControlRect(CC_Slider, &option, SC_SliderGroove, widget);
+    QRect handle = proxy()->subControlRect(CC_Slider, &option, SC_SliderHandle, widget);
+    const QPoint middle = handle.center();
+    QRect done = groove;
+    if (option.orientation == Qt::Horizontal) {
+        groove = QRect(groove.left(), middle.y() - groove_width / 2, groove.width(), groove_width);
+        handle = QRect(middle.x() - handle_width / 2, handle.top(), handle_width, handle.height());
+        done = option.upsideDown ? groove.adjusted(middle.x() - groove.left(), 0, 0, 0)
+                                 : QRect(groove.topLeft(), QPoint(middle.x(), groove.bottom()));
+    } else {
+        groove = QRect(middle.x() - groove_width / 2, groove.top(), groove_width, groove.height());
+        handle = QRect(handle.left(), middle.y() - handle_width / 2, handle.width(), handle_width);
+        done = option.upsideDown ? QRect(QPoint(groove.left(), middle.y()), groove.bottomRight())
+                                 : QRect(groove.topLeft(), QPoint(groove.right(), middle.y()));
+    }
+    painter.fillRect(groove, line_colour(colours));
+    if ((option.state & State_Enabled) != 0) {
+        painter.fillRect(done, colours.color(QPalette::Highlight));
+    }
+    if ((option.state & State_HasFocus) != 0) {
+        painter.fillRect(handle.adjusted(-2, -1, 2, 1), colours.color(QPalette::Highlight));
+    }
+    painter.fillRect(handle, colours.color(QPalette::WindowText));
+}
+
 void FlatStyle::drawComplexControl(ComplexControl control, const QStyleOptionComplex* option, QPainter* painter,
                                    const QWidget* widget) const {
     const auto* slider = qstyleoption_cast<const QStyleOptionSlider*>(option);
     if (control == CC_ScrollBar && slider != nullptr) {
         draw_scroll_bar(*slider, *painter, widget);
+        return;
+    }
+    if (control == CC_Slider && slider != nullptr) {
+        draw_slider(*slider, *painter, widget);
         return;
     }
     QProxyStyle::drawComplexControl(control, option, painter, widget);

@@ -26,6 +26,7 @@ class FlatStyle final : public QProxyStyle {
 
   private:
     void draw_scroll_bar(const QStyleOptionSlider& option, QPainter& painter, const QWidget* widget) const;
+    void draw_slider(const QStyleOptionSlider& option, QPainter& painter, const QWidget* widget) const;
 };
 
 }  // namespace vutrace::gui

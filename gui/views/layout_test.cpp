@@ -64,6 +64,44 @@ TEST_F(ColumnFitterTest, NamesComeFirst) {
     EXPECT_EQ(view_.horizontalScrollBar()->maximum(), 0);
 }
 
+TEST_F(ColumnFitterTest, EmptyColumnsGoBeforeTextsAreCutAndComeBack) {
+    const QString text(40, QLatin1Char('m'));
+    model_.set_rows(rows_of({{{text, QString(), text}, render::Tone::plain, 0, {}}}));
+    fitter_.may_leave_out_empty();
+    const int both = 2 * view_.fontMetrics().horizontalAdvance(text) + 40;
+    show(both);
+    EXPECT_TRUE(view_.isColumnHidden(1));
+    EXPECT_GE(width(0), view_.fontMetrics().horizontalAdvance(text));
+    view_.resize(both + 200, 200);
+    QCoreApplication::processEvents();
+    EXPECT_FALSE(view_.isColumnHidden(1)) << "there is room";
+    view_.resize(both, 200);
+    QCoreApplication::processEvents();
+    ASSERT_TRUE(view_.isColumnHidden(1));
+    model_.set_rows(rows_of({{{text, text, text}, render::Tone::plain, 0, {}}}));
+    fitter_.fit();
+    EXPECT_FALSE(view_.isColumnHidden(1)) << "it says something";
+}
+
+TEST_F(ColumnFitterTest, TheLeastNeededColumnsGoFirst) {
+    const QString text(30, QLatin1Char('m'));
+    model_.set_rows(rows_of({{{text, text, text}, render::Tone::plain, 0, {}}}));
+    fitter_.may_leave_out({2, 0});
+    const int one = view_.fontMetrics().horizontalAdvance(text) + 20;
+    show(2 * one);
+    EXPECT_EQ(fitter_.left_out(), std::vector{2});
+    view_.resize(one, 200);
+    QCoreApplication::processEvents();
+    EXPECT_EQ(fitter_.left_out(), (std::vector{0, 2}));
+    view_.resize(4 * one, 200);
+    QCoreApplication::processEvents();
+    EXPECT_TRUE(fitter_.left_out().empty());
+    fitter_.show_column(1, false);
+    view_.resize(one, 200);
+    QCoreApplication::processEvents();
+    EXPECT_EQ(fitter_.left_out(), std::vector{1}) << "who chose, chose";
+}
+
 TEST_F(ColumnFitterTest, TitlesStayReadableWhereNothingFits) {
     show(80);
     EXPECT_GE(width(1), view_.fontMetrics().horizontalAdvance(QStringLiteral("What was seen")));

@@ -1,5 +1,6 @@
 #include "vutrace/gui/views/main_window.h"
 
+#include "record_columns.h"
 #include "vutrace/gui/views/bookmarks_dock.h"
 #include "vutrace/gui/views/capture_and_replay.h"
 #include "vutrace/gui/views/details_pane.h"
@@ -90,6 +91,7 @@ void MainWindow::make_panes() {
     records_ = new RecordsView(this);
     records_->setAccessibleName(tr("Records"));
     records_->setContextMenuPolicy(Qt::CustomContextMenu);
+    columns_ = new RecordColumns(*records_->header());
     details_ = new DetailsPane(this);
     upper_and_lower_ = new QSplitter(Qt::Vertical, this);
     upper_and_lower_->addWidget(records_);
@@ -274,6 +276,7 @@ void MainWindow::read_from_beginning() {
 }
 
 void MainWindow::show_trace(const QString& path, bool grows) {
+    const QByteArray columns = columns_->chosen();
     exports_->set_document(nullptr, nullptr);
     bookmarks_->set_document(nullptr, nullptr, nullptr);
     time_docks_->set_document(nullptr, nullptr);
@@ -303,6 +306,9 @@ void MainWindow::show_trace(const QString& path, bool grows) {
     setWindowFilePath(path);
     records_->setModel(model_.get());
     restore_settings();
+    if (!columns.isEmpty()) {
+        columns_->restore(columns);
+    }
     connect(document_.get(), &TraceDocument::progressed, this, &MainWindow::show_progress);
     connect(document_.get(), &TraceDocument::finished, this, &MainWindow::show_end);
     // Not at once: the document that says so goes on the way.
@@ -325,6 +331,7 @@ void MainWindow::show_progress() {
     const bool none = model_->filter() && model_->rowCount() == 0 && !model_->is_filtering();
     records_->set_empty_text(none ? tr("No record matches the filter") : QString());
     keep_at_end();
+    columns_->show_what_differs(*document_->overview());
     if (document_->waits_for_more() && document_->progress().rows > last_checked_ &&
         document_->progress().bytes <= most_bytes_checked_unasked) {
         last_checked_ = document_->progress().rows;
@@ -352,8 +359,7 @@ void MainWindow::keep_at_end() {
 void MainWindow::show_end() {
     say(document_->trouble());
     if (!document_->failed()) {
-        QHeaderView& header = *records_->header();
-        header.resizeSection(RecordsModel::time, std::max(header.sectionSize(RecordsModel::time), time_width()));
+        columns_->set_time_width(std::max(records_->header()->sectionSize(RecordsModel::time), time_width()));
         remember_file(document_->path());
         const index::Progress progress = document_->progress();
         if (progress.rows != 0 && progress.bytes <= most_bytes_checked_unasked) {
@@ -418,6 +424,10 @@ void MainWindow::dropEvent(QDropEvent* event) {
 }
 
 void MainWindow::keyPressEvent(QKeyEvent* event) {
+    if (event->key() == Qt::Key_F10 && event->modifiers() == Qt::ShiftModifier) {
+        open_menu_by_key();
+        return;
+    }
     if (event->key() != Qt::Key_Escape) {
         QMainWindow::keyPressEvent(event);
         return;

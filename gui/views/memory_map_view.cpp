@@ -2,6 +2,7 @@
 
 #include "vutrace/gui/views/theme.h"
 
+#include <vutrace/base/count_text.h>
 #include <vutrace/render/phrases.h>
 
 #include <QHelpEvent>
@@ -101,7 +102,7 @@ bool MemoryMapView::event(QEvent* event) {
                                QStringLiteral("%1\n0x%2, %3")
                                    .arg(QString::fromStdString(render::mark_name(*mark->what, view_->packed)))
                                    .arg(mark->what->address, 0, 16)
-                                   .arg(QString::fromStdString(render::count_text(mark->what->size, "byte"))),
+                                   .arg(QString::fromStdString(count_text(mark->what->size, "byte"))),
                                this);
         } else {
             QToolTip::hideText();

@@ -255,9 +255,17 @@ void RecordsView::updateGeometries() {
     QAbstractItemView::updateGeometries();
 }
 
+// The record that is looked at stays in sight where a dock takes room from below.
 void RecordsView::resizeEvent(QResizeEvent* event) {
+    const int rows_before = std::max(1, event->oldSize().height() / row_height());
+    const int top = verticalScrollBar()->value();
+    const int row = current_row();
+    const bool was_seen = row >= top && row < top + rows_before;
     QAbstractItemView::resizeEvent(event);
     updateGeometries();
+    if (was_seen) {
+        scrollTo(currentIndex());
+    }
 }
 
 void RecordsView::wheelEvent(QWheelEvent* event) {

@@ -1,8 +1,8 @@
 #include "vutrace/gui/views/replay_pane.h"
 
 #include "column_fitter.h"
-#include "command_view.h"
 #include "path_line.h"
+#include "wrapped_text.h"
 
 #include <vutrace/gui/processes/vutrace_program.h>
 
@@ -83,7 +83,7 @@ void ReplayPane::make_form() {
     stop_first_ = new QCheckBox(tr("Stop at the first difference"), this);
     own_trace_ = new QLineEdit(this);
     own_trace_->setPlaceholderText(tr("Not recorded"));
-    command_ = new CommandView(this);
+    command_ = new WrappedText(3, tr("Command line"), this);
     start_ = new QPushButton(tr("Replay"), this);
 
     auto* form = qobject_cast<QFormLayout*>(layout()->itemAt(0)->widget()->layout());

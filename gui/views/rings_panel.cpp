@@ -152,6 +152,7 @@ void RingsPanel::make_tabs(QVBoxLayout& layout) {
         }
     });
     auto* fitter = new ColumnFitter(*table_);
+    fitter->may_leave_out_empty();
     connect(table_model_, &QAbstractItemModel::modelReset, fitter, &ColumnFitter::fit);
 }
 

@@ -30,6 +30,13 @@ constexpr const char* packed_unknown = "dpdk-22.11-packed.pcap.zst";
 constexpr Theme light = Theme::light;
 constexpr Theme dark = Theme::dark;
 
+constexpr const char* migration = "qemu-7.2-migration-blk.pcap.zst";
+constexpr const char* iommu = "qemu-7.2-dpdk-22.11-iommu-rings.pcap.zst";
+constexpr const char* ovs = "ovs-3.1-dpdk-22.11.pcap.zst";
+constexpr const char* requests = "every-request.pcap.zst";
+constexpr const char* used_twice = "bug-used-twice.pcap.zst";
+constexpr std::uint64_t last = UINT64_MAX;
+
 class Screenshots : public ::testing::TestWithParam<View> {};
 
 TEST_P(Screenshots, OfASample) {
@@ -95,6 +102,26 @@ INSTANTIATE_TEST_SUITE_P(OfRings, Screenshots,
                                            View{"rings-unknown-light", packed_unknown, 35, Pane::ring},
                                            View{"rings-packed-light", packed, 66, Pane::ring},
                                            View{"rings-packed-dark", packed, 66, Pane::ring, dark, Kept::also_twice}),
+                         name_of);
+
+// Kept are only those above: these are looked at.
+INSTANTIATE_TEST_SUITE_P(OfMoreSamples, Screenshots,
+                         ::testing::Values(View{"migration-timeline-dark", migration, last, Pane::timeline, dark},
+                                           View{"migration-memory-light", migration, last, Pane::memory},
+                                           View{"migration-statistics-light", migration, 30, Pane::statistics},
+                                           View{"iommu-rings-light", iommu, 300, Pane::ring},
+                                           View{"iommu-memory-dark", iommu, 300, Pane::memory, dark},
+                                           View{"iommu-descriptors-light", iommu, last, Pane::descriptors},
+                                           View{"ovs-statistics-dark", ovs, 40, Pane::statistics, dark},
+                                           View{"ovs-queues-light", ovs, last, Pane::queues},
+                                           View{"ovs-timeline-light", ovs, 60, Pane::timeline},
+                                           View{"requests-features-dark", requests, 40, Pane::features, dark},
+                                           View{"requests-light", requests, 60, Pane::none},
+                                           View{"reconnect-timeline-light", reconnect, 60, Pane::timeline},
+                                           View{"reconnect-in-flight-dark", reconnect, 55, Pane::in_flight, dark},
+                                           View{"used-twice-rings-dark", used_twice, 32, Pane::ring, dark},
+                                           View{"packed-request-dark", packed, 66, Pane::packet, dark},
+                                           View{"packed-statistics-light", packed, last, Pane::statistics}),
                          name_of);
 
 }  // namespace

@@ -68,6 +68,10 @@ StatePanel::Table StatePanel::make_table(const QStringList& titles, const QStrin
     });
     auto* fitter = new ColumnFitter(*table.view);
     fitter->keep_whole(kept_whole);
+    fitter->may_leave_out_empty();
+    if (kept_whole == feature_name_column) {
+        fitter->may_leave_out({feature_offered_column, feature_accepted_column});  // the standing says both
+    }
     connect(table.model, &QAbstractItemModel::modelReset, fitter, &ColumnFitter::fit);
     return table;
 }
@@ -95,6 +99,7 @@ void StatePanel::make_memory_tab() {
     layout->setContentsMargins(0, 4, 0, 0);
     auto* line = new QHBoxLayout();
     epoch_ = new QLabel(page);
+    epoch_->setWordWrap(true);  // of an IOMMU it is long, and would make the dock wide
     epoch_before_ = new QToolButton(page);
     epoch_before_->setText(tr("◀ Before"));
     epoch_before_->setToolTip(tr("To the record that made the regions of the epoch before"));

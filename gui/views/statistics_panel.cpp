@@ -1,6 +1,7 @@
 #include "vutrace/gui/views/statistics_panel.h"
 
 #include "column_fitter.h"
+#include "elided_label.h"
 #include "save_picture.h"
 #include "vutrace/gui/views/distribution_plot.h"
 
@@ -12,6 +13,7 @@
 #include <QMenu>
 #include <QPushButton>
 #include <QSplitter>
+#include <QToolButton>
 #include <QTreeView>
 #include <QVBoxLayout>
 #include <array>
@@ -68,11 +70,15 @@ StatisticsPanel::StatisticsPanel(QWidget* parent)
       quantity_(new QComboBox(this)),
       shape_(new QComboBox(this)),
       only_filtered_(new QCheckBox(tr("Only what the filter picks"), this)),
-      state_(new QLabel(this)),
+      state_(new ElidedLabel(this)),
+      columns_(new QToolButton(this)),
       count_(new QPushButton(tr("Count"), this)),
       to_filter_(new QPushButton(tr("Filter to what is marked"), this)),
       save_(new QPushButton(tr("Save plot …"), this)) {
-    fitter_->keep_whole(StatisticsModel::name);
+    using Model = StatisticsModel;
+    fitter_->keep_whole(Model::name);
+    fitter_->may_leave_out({Model::least, Model::p999, Model::p90, Model::mean, Model::from_device, Model::to_device});
+    table_->setIndentation(14);
     table_->setAccessibleName(tr("Statistics of the queues"));
     table_->setSelectionMode(QAbstractItemView::ExtendedSelection);
     table_->setUniformRowHeights(true);
@@ -81,10 +87,11 @@ StatisticsPanel::StatisticsPanel(QWidget* parent)
     auto* panes = new QSplitter(Qt::Horizontal, this);
     panes->addWidget(table_);
     panes->addWidget(plot_);
-    panes->setSizes({640, 560});
+    panes->setSizes({690, 510});
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(4, 2, 4, 4);
     layout->setSpacing(2);
+    make_columns_button();
     make_bar();
     layout->addWidget(panes, 1);
     connect(table_, &QWidget::customContextMenuRequested, this, &StatisticsPanel::table_menu);
@@ -96,6 +103,41 @@ StatisticsPanel::~StatisticsPanel() {
     table_->setModel(nullptr);
 }
 
+void StatisticsPanel::make_columns_button() {
+    auto* menu = new QMenu(columns_);
+    columns_->setMenu(menu);
+    columns_->setPopupMode(QToolButton::InstantPopup);
+    columns_->setFocusPolicy(Qt::TabFocus);
+    connect(menu, &QMenu::aboutToShow, this, [this, menu] {
+        menu->clear();
+        for (int column = 1; model_ != nullptr && column < StatisticsModel::column_count; ++column) {
+            QAction* action =
+                menu->addAction(model_->headerData(column, Qt::Horizontal, Qt::AccessibleTextRole).toString());
+            action->setCheckable(true);
+            action->setChecked(!table_->isColumnHidden(column));
+            connect(action, &QAction::toggled, this,
+                    [this, column](bool shown) { fitter_->show_column(column, shown); });
+        }
+    });
+    connect(fitter_, &ColumnFitter::left_out_changed, this, &StatisticsPanel::show_columns);
+    show_columns();
+}
+
+void StatisticsPanel::show_columns() {
+    QStringList titles;
+    for (const int column : fitter_->left_out()) {
+        titles +=
+            model_ == nullptr ? QString() : model_->headerData(column, Qt::Horizontal, Qt::DisplayRole).toString();
+    }
+    const int count = static_cast<int>(titles.size());
+    columns_->setText(count == 0 ? tr("Columns") : tr("+%1").arg(count));
+    const QString told =
+        count == 0 ? tr("Choose the columns")
+                   : tr("%n columns are not shown: %1", nullptr, count).arg(titles.join(QStringLiteral(", ")));
+    columns_->setToolTip(told);
+    columns_->setAccessibleName(told);
+}
+
 void StatisticsPanel::make_bar() {
     auto* bar = new QHBoxLayout();
     for (const Quantity& quantity : quantities) {
@@ -104,7 +146,7 @@ void StatisticsPanel::make_bar() {
     quantity_->setAccessibleName(tr("What is plotted"));
     shape_->addItems({tr("Histogram"), tr("Histogram, logarithmic"), tr("Cumulative")});
     shape_->setAccessibleName(tr("How it is plotted"));
-    for (QWidget* one : std::initializer_list<QWidget*>{count_, only_filtered_}) {
+    for (QWidget* one : std::initializer_list<QWidget*>{count_, only_filtered_, columns_}) {
         bar->addWidget(one);
     }
     bar->addWidget(state_, 1);

@@ -1,4 +1,5 @@
 // What can be done in the window, by menu and keyboard.
+#include "record_columns.h"
 #include "vutrace/gui/views/bookmarks_dock.h"
 #include "vutrace/gui/views/capture_and_replay.h"
 #include "vutrace/gui/views/export_actions.h"
@@ -17,6 +18,7 @@
 #include <QActionGroup>
 #include <QApplication>
 #include <QClipboard>
+#include <QContextMenuEvent>
 #include <QDialog>
 #include <QDialogButtonBox>
 #include <QDockWidget>
@@ -109,7 +111,7 @@ void MainWindow::make_view_menu() {
     QMenu& columns = *menu.addMenu(tr("&Columns"));
     connect(&columns, &QMenu::aboutToShow, this, [this, &columns] {
         columns.clear();
-        add_columns(columns);
+        columns_->fill(columns);
     });
     state_docks_->add_views(menu);
     QMenu& themes = *menu.addMenu(tr("T&heme"));
@@ -236,35 +238,32 @@ void MainWindow::next_time_format() {
                            tr("Time since the row before")};
     const int next = (static_cast<int>(model_->time_format()) + 1) % static_cast<int>(names.size());
     model_->set_time_format(static_cast<TimeFormat>(next));
-    records_->header()->resizeSection(RecordsModel::time, time_width());
+    columns_->set_time_width(time_width());
     statusBar()->showMessage(names[static_cast<std::size_t>(next)], 4000);
-}
-
-// Without a trace there are none to choose from.
-void MainWindow::add_columns(QMenu& menu) {
-    for (int column = 0; model_ != nullptr && column < RecordsModel::column_count; ++column) {
-        QAction* action = menu.addAction(model_->headerData(column, Qt::Horizontal, Qt::DisplayRole).toString());
-        action->setCheckable(true);
-        action->setChecked(!records_->header()->isSectionHidden(column));
-        action->setEnabled(column != RecordsModel::name);  // something is left to click on
-        connect(action, &QAction::toggled, this,
-                [this, column](bool shown) { records_->header()->setSectionHidden(column, !shown); });
-    }
 }
 
 void MainWindow::header_menu(const QPoint& place) {
     QMenu menu(this);
-    add_columns(menu);
+    columns_->fill(menu);
     menu.exec(records_->header()->mapToGlobal(place));
 }
 
+// Of the record that is current. The columns are in it, too: there is no key that leads to their header.
 void MainWindow::row_menu(const QPoint& place) {
-    const render::Row* row = model_ == nullptr ? nullptr : model_->row_at(records_->current_row());
-    if (row == nullptr) {
+    if (model_ == nullptr) {
         return;
     }
     QMenu menu(this);
-    const QString text = gui::quick_filter(*row, records_->currentIndex().column());
+    if (const render::Row* row = model_->row_at(records_->current_row()); row != nullptr) {
+        add_row_actions(menu, *row);
+        menu.addSeparator();
+    }
+    columns_->fill(*menu.addMenu(tr("Columns")));
+    menu.exec(records_->viewport()->mapToGlobal(place));
+}
+
+void MainWindow::add_row_actions(QMenu& menu, const render::Row& row) {
+    const QString text = gui::quick_filter(row, records_->currentIndex().column());
     if (!text.isEmpty()) {
         connect(menu.addAction(tr("Only  %1").arg(text)), &QAction::triggered, this,
                 [this] { quick_filter(Joined::replace); });
@@ -277,7 +276,15 @@ void MainWindow::row_menu(const QPoint& place) {
     add(menu, tr("Go to the request or its answer"), QKeySequence(tr("Ctrl+J")), &MainWindow::go_to_partner);
     add(menu, tr("Copy as text"), QKeySequence::Copy, &MainWindow::copy_text);
     add(menu, tr("Copy as JSON"), QKeySequence(tr("Ctrl+Shift+C")), &MainWindow::copy_json);
-    menu.exec(records_->viewport()->mapToGlobal(place));
+}
+
+// As the Menu key does, which not every keyboard has: Qt tells of that one itself.
+void MainWindow::open_menu_by_key() {
+    if (QWidget* focused = focusWidget(); focused != nullptr) {
+        const QPoint place = focused->inputMethodQuery(Qt::ImCursorRectangle).toRect().center();
+        QContextMenuEvent event(QContextMenuEvent::Keyboard, place, focused->mapToGlobal(place));
+        QApplication::sendEvent(focused, &event);
+    }
 }
 
 void MainWindow::show_shortcuts() {
@@ -300,6 +307,7 @@ void MainWindow::show_shortcuts() {
         "<tr><td><b>+, −, 0</b></td><td>In the timeline: zoom in, out, all</td></tr>"
         "<tr><td><b>[, ], Z, F</b></td><td>In the timeline: the range begins, ends at the record; zoom, "
         "filter</td></tr>"
+        "<tr><td><b>Shift+F10, Menu</b></td><td>What can be done here; on a record its columns, too</td></tr>"
         "<tr><td><b>Tab</b></td><td>The next pane</td></tr>"
         "<tr><td><b>Esc</b></td><td>Stop what runs</td></tr>");
     QDialog keys(this);

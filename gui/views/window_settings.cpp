@@ -1,4 +1,5 @@
 // What the window keeps from one time to the next.
+#include "record_columns.h"
 #include "vutrace/gui/views/details_pane.h"
 #include "vutrace/gui/views/filter_bar.h"
 #include "vutrace/gui/views/main_window.h"
@@ -14,15 +15,11 @@
 #include <QSplitter>
 #include <QThreadPool>
 #include <algorithm>
-#include <array>
 
 namespace vutrace::gui {
 namespace {
 
 constexpr int most_recent_files = 10;
-
-// In the order of RecordsModel::Column, in characters.
-constexpr std::array<int, RecordsModel::column_count> column_widths{2, 6, 14, 7, 9, 9, 6, 8, 31, 20};
 
 // One for all windows: what each adds to a list is there when the next one adds to it. Settings are written to the disk
 // there, which takes as long as the disk does. It ends with the application, once all is written.
@@ -44,8 +41,7 @@ int MainWindow::time_width() const {
         QString::fromStdString(model_->time_format() == TimeFormat::absolute
                                    ? render::absolute_time_text(overview->end_time)
                                    : render::seconds_text(explain::elapsed(overview->start_time, overview->end_time)));
-    const int usual = column_widths[RecordsModel::time] * fontMetrics().averageCharWidth() + 14;
-    return std::max(usual, fontMetrics().horizontalAdvance(last) + 20);
+    return std::max(columns_->usual_time_width(), fontMetrics().horizontalAdvance(last) + 20);
 }
 
 void MainWindow::remember_file(const QString& path) {
@@ -83,20 +79,15 @@ void MainWindow::restore_settings() {
         if (!upper_and_lower_->restoreState(settings.value(QStringLiteral("panes")).toByteArray())) {
             upper_and_lower_->setSizes({460, 260});
         }
-        if (!details_->restoreState(settings.value(QStringLiteral("lower_panes")).toByteArray())) {
-            details_->setSizes({620, 640});
+        if (!details_->panes().restoreState(settings.value(QStringLiteral("lower_panes")).toByteArray())) {
+            details_->panes().setSizes({620, 640});
         }
+        details_->restoreState(settings.value(QStringLiteral("explanation")).toByteArray());
         return;
     }
     const auto format = settings.value(QStringLiteral("time_format")).toInt();
     model_->set_time_format(static_cast<TimeFormat>(std::clamp(format, 0, 2)));
-    QHeaderView& header = *records_->header();
-    if (!header.restoreState(settings.value(QStringLiteral("columns")).toByteArray())) {
-        const int character = fontMetrics().averageCharWidth();
-        for (std::size_t column = 0; column < column_widths.size(); ++column) {
-            header.resizeSection(static_cast<int>(column), column_widths[column] * character + 14);
-        }
-    }
+    columns_->restore(settings.value(QStringLiteral("columns")).toByteArray());
 }
 
 void MainWindow::save_settings() {
@@ -105,9 +96,12 @@ void MainWindow::save_settings() {
     settings.setValue(QStringLiteral("geometry"), saveGeometry());
     settings.setValue(QStringLiteral("docks"), saveState());
     settings.setValue(QStringLiteral("panes"), upper_and_lower_->saveState());
-    settings.setValue(QStringLiteral("lower_panes"), details_->saveState());
+    settings.setValue(QStringLiteral("lower_panes"), details_->panes().saveState());
+    settings.setValue(QStringLiteral("explanation"), details_->saveState());
     if (model_ != nullptr) {
-        settings.setValue(QStringLiteral("columns"), records_->header()->saveState());
+        if (const QByteArray chosen = columns_->chosen(); !chosen.isEmpty()) {
+            settings.setValue(QStringLiteral("columns"), chosen);
+        }
         settings.setValue(QStringLiteral("time_format"), static_cast<int>(model_->time_format()));
     }
 }

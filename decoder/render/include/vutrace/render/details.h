@@ -27,6 +27,7 @@ struct Detail {
     std::string meaning;  // one phrase, from the protocol's table; may be empty
     ByteRange bytes{};
     std::uint64_t record{0};  // the record that it speaks of, where it speaks of one
+    std::string section{};    // of the vhost-user specification, where that tells of it; may be empty
 };
 
 // In the order in which they are shown. `entry` as for `append_json`. With a history descriptors have their lives below

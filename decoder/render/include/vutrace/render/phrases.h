@@ -25,7 +25,4 @@ namespace vutrace::render {
 // "1,234,567": a count for people.
 [[nodiscard]] std::string grouped(std::uint64_t number);
 
-// "1 chain", "3 chains".
-[[nodiscard]] std::string count_text(std::uint64_t count, std::string_view noun);
-
 }  // namespace vutrace::render

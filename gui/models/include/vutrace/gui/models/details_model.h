@@ -4,6 +4,7 @@
 #include <vutrace/render/details.h>
 
 #include <QAbstractItemModel>
+#include <QString>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -20,6 +21,12 @@ class DetailsModel final : public QAbstractItemModel {
     void set_details(std::vector<render::Detail> details);
     // Null for an invalid index.
     [[nodiscard]] const render::Detail* detail(const QModelIndex& index) const;
+    // All that is known of a line, in words: its whole value, what it means, where the specification tells of it.
+    // Empty for an invalid index.
+    [[nodiscard]] QString explanation(const QModelIndex& index) const;
+    // The first line that a section of the specification tells of, as what the record as a whole is; invalid where
+    // none is.
+    [[nodiscard]] QModelIndex first_explained() const;
     // The innermost line about the byte; invalid where none is.
     [[nodiscard]] QModelIndex index_of_byte(std::uint64_t offset) const;
 
@@ -31,6 +38,8 @@ class DetailsModel final : public QAbstractItemModel {
     [[nodiscard]] QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
 
   private:
+    [[nodiscard]] QString shown_name(const QModelIndex& index) const;
+
     // Lines by number; number 0 is the invisible root, so that line i has number i + 1.
     struct Node {
         std::size_t parent{0};

@@ -21,6 +21,13 @@ class FindingsModel final : public QAbstractTableModel {
 
   public:
     enum Column { severity, rule, violator, session, record, text, column_count };
+    // For who has one column only; the same in each column.
+    enum Role {
+        facts_role = Qt::UserRole,  // QString: all but what was seen
+        severity_role,              // int of check::Severity
+        seen_role,                  // QString: what was seen
+        in_verdict_role,            // bool: that stands in `verdict`
+    };
     // What is shown at most; there may be more.
     static constexpr std::size_t most_findings = 10000;
 
@@ -38,7 +45,7 @@ class FindingsModel final : public QAbstractTableModel {
     // The record that shows a finding; 0 where there is none.
     [[nodiscard]] std::uint64_t sequence_at(int row) const;
     [[nodiscard]] bool more_than_shown() const noexcept { return more_; }
-    [[nodiscard]] bool has_several_sessions() const;  // among the findings
+    [[nodiscard]] bool has_several_sessions() const noexcept { return several_sessions_; }  // among the findings
     [[nodiscard]] const std::vector<check::Finding>& findings() const noexcept { return findings_; }
     // Who waits for what never comes, in one sentence; empty where nobody is seen to.
     [[nodiscard]] QString verdict() const;
@@ -55,10 +62,12 @@ class FindingsModel final : public QAbstractTableModel {
 
   private:
     TraceDocument& document_;
+    [[nodiscard]] QString facts(const check::Finding& finding) const;
     void take(std::optional<std::vector<check::Finding>> findings, bool more);
 
     std::vector<check::Finding> findings_;
     bool more_{false};
+    bool several_sessions_{false};
     bool checked_{false};
     bool checking_{false};
     QElapsedTimer clock_;  // since the last check began

@@ -16,6 +16,8 @@ using StatePointer = std::shared_ptr<const render::StateView>;  // never null he
 
 [[nodiscard]] QStringList feature_titles();
 inline constexpr int feature_name_column = 2;
+inline constexpr int feature_offered_column = 3;
+inline constexpr int feature_accepted_column = 4;
 // Virtio features first, then those of the protocol.
 [[nodiscard]] TableRows feature_rows(const StatePointer& view);
 // "8 accepted, 21 offered and not accepted"; what is wrong is named first.

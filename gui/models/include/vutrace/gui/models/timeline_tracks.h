@@ -33,6 +33,8 @@ struct Track {
     int height{0};
 };
 
+[[nodiscard]] bool has_marks(const overview::Overview& overview, overview::LaneId lane);
+
 class TimelineTracks {
   public:
     // Folded headings, by session and queue (`no_queue`: the session).

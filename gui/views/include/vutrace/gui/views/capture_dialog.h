@@ -15,7 +15,7 @@ class QSpinBox;
 
 namespace vutrace::gui {
 
-class CommandView;
+class WrappedText;
 
 class CaptureDialog final : public QDialog {
     Q_OBJECT
@@ -58,7 +58,7 @@ class CaptureDialog final : public QDialog {
     QCheckBox* once_;
     QLabel* cost_;  // names what stands in `warnings_`
     QLabel* warnings_;
-    CommandView* command_;
+    WrappedText* command_;
     QPlainTextEdit* said_;
     QPushButton* start_;
     QPushButton* follow_;

@@ -1,4 +1,5 @@
-// The details of a record beside its bytes, each showing its place in the other.
+// The details of a record beside its bytes, each showing its place in the other, and below them what the chosen one
+// means.
 #pragma once
 
 #include <vutrace/gui/models/details_model.h>
@@ -7,11 +8,13 @@
 #include <QSplitter>
 #include <vector>
 
+class QPlainTextEdit;
 class QTreeView;
 
 namespace vutrace::gui {
 
 class HexView;
+class WrappedText;
 
 class DetailsPane final : public QSplitter {
     Q_OBJECT
@@ -25,15 +28,23 @@ class DetailsPane final : public QSplitter {
     [[nodiscard]] bool has_descriptors() const;
 
     [[nodiscard]] QTreeView& tree() const noexcept { return *tree_; }
+    // In full, with the section of the specification: of the chosen line, otherwise of the record.
+    [[nodiscard]] QPlainTextEdit& explanation() const noexcept;
+    // Details and bytes beside each other.
+    [[nodiscard]] QSplitter& panes() const noexcept { return *panes_; }
     [[nodiscard]] HexView& bytes() const noexcept { return *bytes_; }
 
   Q_SIGNALS:
     void record_wanted(quint64 sequence);
 
   private:
+    void explain(const QModelIndex& index);
+
     DetailsModel* model_;
+    QSplitter* panes_;
     QTreeView* tree_;
     HexView* bytes_;
+    WrappedText* explanation_;
 };
 
 }  // namespace vutrace::gui

@@ -12,8 +12,6 @@ class QTreeView;
 
 namespace vutrace::gui {
 
-class ColumnFitter;
-
 // Hidden while there is nothing to show: the place is the records'.
 class FindingsDock final : public QDockWidget {
     Q_OBJECT
@@ -42,11 +40,13 @@ class FindingsDock final : public QDockWidget {
     void record_wanted(quint64 sequence);
     void checked(bool whole);  // false: the trace could not be read again, so nothing is known
 
+  protected:
+    bool eventFilter(QObject* watched, QEvent* event) override;
+
   private:
     void show_findings();
 
     QTreeView* list_;
-    ColumnFitter* fitter_;
     QLabel* verdict_;
     bool appeared_{false};
     int shown_{0};  // findings, when it was looked at last

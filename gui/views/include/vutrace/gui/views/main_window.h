@@ -32,6 +32,7 @@ class FindBar;
 class FindingsDock;
 class Guidance;
 class HexView;
+class RecordColumns;
 class RecordsView;
 class StateDocks;
 class TimeDocks;
@@ -60,6 +61,7 @@ class MainWindow final : public QMainWindow {
     [[nodiscard]] FilterBar& filter_bar() const noexcept { return *filter_bar_; }
     [[nodiscard]] QTreeView& details() const noexcept;
     [[nodiscard]] HexView& bytes() const noexcept;
+    [[nodiscard]] DetailsPane& details_pane() const noexcept { return *details_; }
     [[nodiscard]] StateDocks& state_docks() const noexcept { return *state_docks_; }
     [[nodiscard]] FindingsDock& findings_dock() const noexcept { return *findings_; }
     [[nodiscard]] QTreeView& findings() const noexcept;
@@ -136,9 +138,10 @@ class MainWindow final : public QMainWindow {
     void check_trace();
     void clear_filter();
     void next_time_format();
-    void add_columns(QMenu& menu);
     void header_menu(const QPoint& place);
     void row_menu(const QPoint& place);
+    void add_row_actions(QMenu& menu, const render::Row& row);
+    void open_menu_by_key();
 
     // window_navigation.cpp
     void scrub_to(std::uint64_t sequence);
@@ -169,6 +172,7 @@ class MainWindow final : public QMainWindow {
     FindBar* find_bar_;
     QLabel* notice_;
     RecordsView* records_;
+    RecordColumns* columns_;
     DetailsPane* details_;
     QSplitter* upper_and_lower_;
     QStackedWidget* pages_;  // those of a trace, the start page

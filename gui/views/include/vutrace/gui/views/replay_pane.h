@@ -18,7 +18,7 @@ class QTreeView;
 namespace vutrace::gui {
 
 class ColumnFitter;
-class CommandView;
+class WrappedText;
 
 class ReplayPane final : public QWidget {
     Q_OBJECT
@@ -61,7 +61,7 @@ class ReplayPane final : public QWidget {
     QSpinBox* timeout_;
     QCheckBox* stop_first_;
     QLineEdit* own_trace_;
-    CommandView* command_;
+    WrappedText* command_;
     QPushButton* start_;
     QPushButton* open_own_;
     QProgressBar* progress_;

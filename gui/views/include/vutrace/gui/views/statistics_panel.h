@@ -16,12 +16,12 @@ class QCheckBox;
 class QComboBox;
 class QLabel;
 class QPushButton;
+class QToolButton;
 class QTreeView;
 
 namespace vutrace::gui {
 
 class ColumnFitter;
-
 class DistributionPlot;
 
 class StatisticsPanel final : public QWidget {
@@ -41,6 +41,8 @@ class StatisticsPanel final : public QWidget {
 
     [[nodiscard]] StatisticsModel* model() const noexcept { return model_.get(); }
     [[nodiscard]] QTreeView& table() const noexcept { return *table_; }
+    // Says how many columns there is no room for; its menu chooses them.
+    [[nodiscard]] QToolButton& columns() const noexcept { return *columns_; }
     [[nodiscard]] DistributionPlot& plot() const noexcept { return *plot_; }
     [[nodiscard]] QComboBox& quantity() const noexcept { return *quantity_; }
     [[nodiscard]] QComboBox& shape() const noexcept { return *shape_; }
@@ -54,6 +56,8 @@ class StatisticsPanel final : public QWidget {
 
   private:
     void make_bar();
+    void make_columns_button();
+    void show_columns();
     void show_plot();
     void show_counted(bool whole);
     void table_menu(const QPoint& place);
@@ -66,6 +70,7 @@ class StatisticsPanel final : public QWidget {
     QComboBox* shape_;
     QCheckBox* only_filtered_;
     QLabel* state_;
+    QToolButton* columns_;
     QPushButton* count_;
     QPushButton* to_filter_;
     QPushButton* save_;
