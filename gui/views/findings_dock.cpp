@@ -81,7 +81,9 @@ void FindingsDock::show_list() {
 
 void FindingsDock::show_findings() {
     const int count = model_->rowCount();
-    setWindowTitle(model_->more_than_shown() ? tr("Findings: the first %1").arg(count) : tr("Findings: %1").arg(count));
+    setWindowTitle(model_->more_than_shown() ? tr("Findings: the first %1").arg(count)
+                   : count == 0              ? tr("Findings")
+                                             : tr("Findings: %1").arg(count));
     appeared_ = count > 0 && std::exchange(shown_, count) == 0;
     if (count == 0) {
         hide();
