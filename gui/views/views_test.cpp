@@ -419,6 +419,7 @@ TEST_F(WindowTest, TextIsFoundForwardAndBackward) {
 TEST_F(WindowTest, FindingGoesOnAtTheOtherEndAndSaysSo) {
     write_trace(50);
     open();
+    ASSERT_TRUE(wait([this] { return window_->findings_dock().model()->has_checked(); })) << "it says something, too";
     const auto said = [this](const char* text) {
         return wait([&] { return window_->statusBar()->currentMessage() == QString::fromUtf8(text); });
     };
