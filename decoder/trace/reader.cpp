@@ -155,7 +155,9 @@ void Reader::State::end_of_packets() {
         const auto code = std::feof(stream) != 0 ? ErrorCode::torn : ErrorCode::bad_input;
         problems.torn = Error{code, fmt::format("no whole packet here: {}", pcap_geterr(pcap.get())), position, 0};
     }
-    assembly.active = false;
+    if (std::exchange(assembly.active, false)) {
+        position = assembly.offset;  // where the record will be read again, should the rest of it come
+    }
     std::clearerr(stream);  // the file may grow, and `seek` may go back: an end is not for ever
 }
 

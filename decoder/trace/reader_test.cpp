@@ -247,6 +247,34 @@ TEST_F(ReaderTest, DamagedFragmentsAreOneBadRecordAndWhatFollowsIsRead) {
     }
 }
 
+TEST_F(ReaderTest, ARecordWhoseLastFragmentComesLaterIsReadWhole) {
+    const RawRecord large = note(std::string(100, 'x'));
+    Bytes file = raw_file_header();
+    append_raw(file, note("first"));
+    const std::size_t second = file.size();
+    for (const std::uint32_t size : {50U, 30U}) {
+        append_raw(file, fragment(large, size == 50 ? 0 : 50, size));
+    }
+    test::write_file(path(), file);
+    auto reader = Reader::open(path());
+    ASSERT_TRUE(reader);
+    EXPECT_TRUE(reader->next().value());
+    EXPECT_FALSE(reader->next().value());
+    EXPECT_TRUE(reader->problems().torn);
+    const Position end = reader->position();
+    EXPECT_EQ(end.offset, second);
+    EXPECT_EQ(end.next_sequence, 2U);
+    append_raw(file, fragment(large, 80, 28));
+    test::write_file(path(), file);
+    ASSERT_TRUE(reader->seek(end));
+    const auto whole = reader->next();
+    ASSERT_TRUE(whole && *whole);
+    EXPECT_EQ((*whole)->sequence, 2U);
+    EXPECT_FALSE(reader->next().value());
+    EXPECT_FALSE(reader->problems().torn);
+    EXPECT_EQ(reader->problems().bad_record_count, 0U);
+}
+
 TEST_F(ReaderTest, AClaimOfTheLargestBodyCostsOnlyWhatIsThere) {
     RawRecord claim = fragment(note(std::string(100, 'x')), 0, 50);
     claim.body_length = max_body_size;
