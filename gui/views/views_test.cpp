@@ -5,6 +5,7 @@
 #include "vutrace/gui/views/hex_view.h"
 #include "vutrace/gui/views/main_window.h"
 #include "vutrace/gui/views/records_view.h"
+#include "vutrace/gui/views/state_docks.h"
 #include "window_fixture.h"
 
 #include <vutrace/gui/models/findings_model.h>
@@ -340,6 +341,41 @@ TEST_F(WindowTest, ATraceIsReadAgainWithItsFilter) {
     EXPECT_FALSE(window_->filter_bar().pending().isVisible());
 }
 
+TEST_F(WindowTest, ATraceIsFollowedWithItsFilterAndItsPlace) {
+    write_trace(50);
+    open();
+    type_filter("state == used");
+    ASSERT_TRUE(wait([this] { return model().rowCount() == 50 && !model().is_filtering(); }));
+    window_->go_to_sequence(model().sequence_at(20));
+    const std::uint64_t place = window_->current_sequence();
+    const TraceDocument* before = window_->document();
+    QTest::keyClick(window_, Qt::Key_F, Qt::ControlModifier | Qt::ShiftModifier);
+    EXPECT_NE(window_->document(), before) << "from its beginning";
+    EXPECT_TRUE(wait([this] { return model().rowCount() == 50; })) << model().rowCount();
+    EXPECT_TRUE(model().filter());
+    EXPECT_TRUE(wait([&] { return window_->current_sequence() == place; }));
+}
+
+TEST_F(WindowTest, AFilterThatATraceIsOpenedWithChoosesTheFirstRecordThatItPicks) {
+    write_trace(50);
+    window_ = new MainWindow(QStringLiteral("test"));
+    window_->show();
+    window_->open(path());
+    window_->apply_filter(QStringLiteral("state == used"));
+    ASSERT_TRUE(wait([this] { return model().rowCount() == 50 && !model().is_filtering(); }));
+    EXPECT_TRUE(wait([this] { return window_->current_sequence() == model().sequence_at(0); }));
+}
+
+TEST_F(WindowTest, WhatWasSaidOfATraceIsNotSaidOfTheNext) {
+    write_trace(5);
+    open();
+    ASSERT_TRUE(wait([this] { return window_->statusBar()->currentMessage().startsWith(QLatin1String("Checked")); }));
+    std::filesystem::remove(path_);
+    QTest::keyClick(window_, Qt::Key_F5);
+    ASSERT_TRUE(wait([this] { return window_->document()->failed(); }));
+    EXPECT_TRUE(window_->statusBar()->currentMessage().isEmpty());
+}
+
 class StoppedTraceTest : public WindowTest {
   protected:
     static constexpr int rounds = 30000;
@@ -409,6 +445,7 @@ TEST_F(WindowTest, TextIsFoundForwardAndBackward) {
     ASSERT_TRUE(wait([this] { return window_->current_sequence() > 1; }));
     ASSERT_TRUE(row_known());
     EXPECT_EQ(model().row_at(records().current_row())->name, "SET_VRING_ADDR");
+    EXPECT_TRUE(window_->find_line().hasFocus()) << "Return there finds the next";
     const std::uint64_t found = window_->current_sequence();
     window_->go_to_sequence(builder_.last_sequence());
     QTest::keyClick(window_, Qt::Key_F3, Qt::ShiftModifier);
@@ -567,6 +604,19 @@ TEST_F(WindowTest, FindingsAndReplayAreShownAndHiddenByKey) {
     }
 }
 
+TEST_F(WindowTest, AKeyBringsForwardWhatIsBehindATabBeforeItHidesIt) {
+    write_trace(5);
+    open();
+    const QDockWidget& rings = window_->state_docks().rings_dock();
+    const auto seen = [&rings] { return !rings.visibleRegion().isEmpty(); };
+    ASSERT_FALSE(rings.isHidden());
+    ASSERT_FALSE(seen()) << "the state is before it";
+    QTest::keyClick(window_, Qt::Key_2, Qt::ControlModifier);
+    EXPECT_TRUE(wait(seen));
+    QTest::keyClick(window_, Qt::Key_2, Qt::ControlModifier);
+    EXPECT_TRUE(rings.isHidden());
+}
+
 TEST_F(WindowTest, ColumnsAreChosenInTheViewMenu) {
     write_trace(5);
     open();
@@ -592,6 +642,13 @@ TEST_F(WindowTest, ATornTraceIsShownWithANotice) {
     EXPECT_TRUE(wait([this] { return window_->notice().isVisible(); }));
     EXPECT_TRUE(window_->notice().text().contains(QLatin1String("torn")));
     EXPECT_GT(model().rowCount(), 0);
+}
+
+TEST_F(WindowTest, NothingIsSaidToBeShownOfAnEmptyFile) {
+    std::ofstream(path_).close();
+    open();
+    EXPECT_TRUE(wait([this] { return window_->notice().isVisible(); }));
+    EXPECT_TRUE(window_->notice().text().endsWith(QLatin1String("No record came before.")));
 }
 
 TEST_F(WindowTest, WhatIsNoTraceIsSaidAndTheWindowStaysUsable) {

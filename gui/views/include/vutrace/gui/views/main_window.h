@@ -105,7 +105,7 @@ class MainWindow final : public QMainWindow {
     void make_status();
     void follow();
     void read_again();
-    void read_from_beginning();
+    void read_from_beginning(bool grows);
     [[nodiscard]] bool go_on(TraceDocument::AtEnd at_end);
     void show_trace(const QString& path, bool grows);
     void show_progress();
