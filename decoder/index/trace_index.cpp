@@ -145,7 +145,8 @@ void TraceIndex::publish(const trace::Reader& reader, bool complete) {
         progress_.rows = now.next_sequence - 1;
         progress_.bytes = now.offset;
         problems_ = reader.problems();
-        if (complete && !problems_.torn) {
+        // That the copy ends early is what follows from the compressed file's own trouble.
+        if (complete && file_->torn() && (!problems_.torn || problems_.torn->code == ErrorCode::torn)) {
             problems_.torn = file_->torn();
         }
     }

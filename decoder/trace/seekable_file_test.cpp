@@ -221,6 +221,15 @@ TEST_F(SeekableFileTest, LargeTracesWithForeignPacketsAmongTheirRecordsAreUnpack
 }
 
 // The reader of the copy says what it is.
+TEST_F(SeekableFileTest, WhatIsOnlyCalledCompressedIsNoTrace) {
+    const std::string path = folder_.file("random.pcap.zst");
+    std::ofstream(path) << std::string(5000, 'r');
+    const auto file = SeekableFile::open(path);
+    ASSERT_FALSE(file);
+    EXPECT_EQ(file.error().code, ErrorCode::bad_input);
+    EXPECT_NE(file.error().text.find("is not a trace: zstd"), std::string::npos) << file.error().text;
+}
+
 TEST_F(SeekableFileTest, CompressedCapturesOfSomethingElseAreNotUnpacked) {
     const std::string path = folder_.file("ethernet.pcap.zst");
     std::string header = bytes_.substr(0, file_header_size);

@@ -85,6 +85,7 @@ class CopiedInput final : public Input {
     CopiedInput(std::unique_ptr<Input> source, const FileDescriptor& to, const Unpacking& how)
         : source_(std::move(source)), to_(to), how_(how) {}
 
+    [[nodiscard]] std::uint64_t copied() const noexcept { return done_; }
     [[nodiscard]] bool can_seek() const noexcept override { return false; }
     [[nodiscard]] std::uint64_t file_size() const noexcept override { return source_->file_size(); }
 
@@ -173,6 +174,10 @@ Result<std::optional<Error>> unpack(std::unique_ptr<Input> source, const FileDes
     }
     if (!end) {
         end = input.problem();
+    }
+    if (end && end->code == ErrorCode::bad_input && input.copied() == 0) {
+        end->text = fmt::format("'{}' is not a trace: {}", how.path, end->text);
+        return tl::unexpected(*end);
     }
     if (end && (end->code == ErrorCode::system || end->code == ErrorCode::limit)) {
         return tl::unexpected(*end);

@@ -153,7 +153,8 @@ QString TraceDocument::trouble() const {
     }
     const trace::ReadProblems problems = index_->problems();
     if (problems.torn) {
-        parts += tr("The trace is torn: %1. What came before is shown.")
+        parts += (rows == 0 ? tr("The trace is torn: %1. No record came before.")
+                            : tr("The trace is torn: %1. What came before is shown."))
                      .arg(QString::fromStdString(describe(*problems.torn)));
     }
     if (problems.bad_record_count != 0) {

@@ -1,5 +1,6 @@
 #include "vutrace/gui/views/bookmarks_dock.h"
 
+#include "view_action.h"
 #include "vutrace/gui/views/timeline_view.h"
 
 #include <vutrace/explain/annotation.h>
@@ -51,11 +52,14 @@ QWidget* BookmarksDock::make_content(QMainWindow& window) {
     set_aside_ = new QPushButton(tr("&Set the file aside"), content);
     set_aside_->setToolTip(tr("Give it another name, and write a new one"));
 
-    auto* trouble = new QHBoxLayout();
+    auto* ways_out = new QHBoxLayout();  // below the text: beside it they leave it a few letters a line
+    ways_out->addWidget(try_again_);
+    ways_out->addWidget(set_aside_);
+    ways_out->addStretch(1);
+    auto* trouble = new QVBoxLayout();
     trouble->setContentsMargins(4, 0, 4, 0);
-    trouble->addWidget(problem_, 1);
-    trouble->addWidget(try_again_);
-    trouble->addWidget(set_aside_);
+    trouble->addWidget(problem_);
+    trouble->addLayout(ways_out);
     auto* layout = new QVBoxLayout(content);
     layout->setContentsMargins(0, 0, 0, 0);
     layout->setSpacing(2);
@@ -93,6 +97,10 @@ QWidget* BookmarksDock::make_content(QMainWindow& window) {
 void BookmarksDock::set_document(TraceDocument* document, RecordsModel* records, TimelineView* timeline) {
     table_->setModel(nullptr);
     model_.reset();
+    if (timeline_ != nullptr) {
+        timeline_->set_bookmarks({});
+    }
+    dock_->setWindowTitle(tr("Bookmarks"));
     document_ = document;
     records_ = records;
     timeline_ = timeline;
@@ -120,12 +128,8 @@ void BookmarksDock::add_menu(QMenuBar& bar, QMenu& views) {
     menu.addSeparator();
     add(tr("&Next bookmark"), QKeySequence(tr("Alt+PgDown")), &BookmarksDock::next);
     add(tr("&Previous bookmark"), QKeySequence(tr("Alt+PgUp")), &BookmarksDock::previous);
-    QAction* view = dock_->toggleViewAction();
-    view->setShortcut(QKeySequence(tr("Ctrl+5")));
-    views.addAction(view);
-    connect(view, &QAction::triggered, dock_, [this](bool shown) {
-        if (shown) {
-            dock_->raise();
+    connect(&add_view(views, *dock_, QKeySequence(tr("Ctrl+5"))), &QAction::triggered, dock_, [this] {
+        if (!dock_->isHidden()) {
             table_->setFocus(Qt::ShortcutFocusReason);
         }
     });

@@ -161,6 +161,16 @@ TEST_F(BookmarksWindow, WhyTheyAreNotKeptIsSaidAndCanBeMended) {
     EXPECT_TRUE(QFile::remove(notes() + QStringLiteral(".old-1")));
 }
 
+TEST_F(BookmarksWindow, ThoseOfATraceAreNotCountedForTheNext) {
+    open();
+    press(Qt::Key_B, Qt::ControlModifier);
+    ASSERT_EQ(dock().dock().windowTitle(), QStringLiteral("Bookmarks: 1"));
+    ASSERT_TRUE(QFile::remove(path()));
+    press(Qt::Key_F5, Qt::NoModifier);
+    ASSERT_TRUE(wait([this] { return window_->document()->failed(); }));
+    EXPECT_EQ(dock().dock().windowTitle(), QStringLiteral("Bookmarks"));
+}
+
 TEST_F(BookmarksWindow, WithoutATraceTheKeysDoNothing) {
     window_ = new MainWindow(QStringLiteral("test"));
     window_->show();

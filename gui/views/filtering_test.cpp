@@ -66,6 +66,16 @@ TEST_F(WindowTest, AFilterThatAJumpTookAwayIsOneClickAway) {
     EXPECT_TRUE(window_->statusBar()->currentMessage().isEmpty()) << "it was about another";
 }
 
+TEST_F(WindowTest, AFilterThatATraceIsOpenedWithChoosesTheFirstRecordThatItPicks) {
+    write_trace(50);
+    window_ = new MainWindow(QStringLiteral("test"));
+    window_->show();
+    window_->open(path());
+    window_->apply_filter(QStringLiteral("state == used"));
+    ASSERT_TRUE(wait([this] { return model().rowCount() == 50 && !model().is_filtering(); }));
+    EXPECT_TRUE(wait([this] { return window_->current_sequence() == model().sequence_at(0); }));
+}
+
 TEST_F(WindowTest, AFilterThatPicksNothingSaysSo) {
     write_trace(5);
     open();

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include <QDockWidget>
+#include <QLabel>
 #include <QLineEdit>
 #include <QStatusBar>
 #include <QTest>
@@ -27,6 +28,7 @@ TEST_F(WindowTest, TextIsFoundForwardAndBackward) {
     ASSERT_TRUE(wait([this] { return window_->current_sequence() > 1; }));
     ASSERT_TRUE(row_known());
     EXPECT_EQ(model().row_at(records().current_row())->name, "SET_VRING_ADDR");
+    EXPECT_TRUE(window_->find_line().hasFocus()) << "Return there finds the next";
     const std::uint64_t found = window_->current_sequence();
     window_->go_to_sequence(builder_.last_sequence());
     QTest::keyClick(window_, Qt::Key_F3, Qt::ShiftModifier);

@@ -117,7 +117,7 @@ void MainWindow::make_panes() {
         if (model_ == nullptr || (!filter && !model_->filter())) {
             return;
         }
-        wanted_ = current_;
+        wanted_ = std::max<std::uint64_t>(current_, 1);
         if (filter) {
             statusBar()->clearMessage();  // it may be about a filter before this one
         }

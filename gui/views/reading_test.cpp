@@ -12,6 +12,7 @@
 #include <QApplication>
 #include <QDockWidget>
 #include <QLabel>
+#include <QLineEdit>
 #include <QMimeData>
 #include <QStatusBar>
 #include <QTest>
@@ -107,6 +108,38 @@ TEST_F(StoppedTraceTest, IsReadFromItsBeginningWhereTheFileIsAnotherOne) {
     EXPECT_TRUE(wait([this] { return model().rowCount() == rounds + 10 && !model().is_filtering(); }));
     EXPECT_TRUE(window_->document()->progress().complete);
     EXPECT_FALSE(window_->notice().isVisible());
+}
+
+TEST_F(WindowTest, ATraceIsFollowedWithItsFilterAndItsPlace) {
+    write_trace(50);
+    open();
+    type_filter("state == used");
+    ASSERT_TRUE(wait([this] { return model().rowCount() == 50 && !model().is_filtering(); }));
+    window_->go_to_sequence(model().sequence_at(20));
+    const std::uint64_t place = window_->current_sequence();
+    const TraceDocument* before = window_->document();
+    QTest::keyClick(window_, Qt::Key_F, Qt::ControlModifier | Qt::ShiftModifier);
+    EXPECT_NE(window_->document(), before) << "from its beginning";
+    EXPECT_TRUE(wait([this] { return model().rowCount() == 50; })) << model().rowCount();
+    EXPECT_TRUE(model().filter());
+    EXPECT_TRUE(wait([&] { return window_->current_sequence() == place; }));
+}
+
+TEST_F(WindowTest, WhatWasSaidOfATraceIsNotSaidOfTheNext) {
+    write_trace(5);
+    open();
+    ASSERT_TRUE(wait([this] { return window_->statusBar()->currentMessage().startsWith(QLatin1String("Checked")); }));
+    std::filesystem::remove(path_);
+    QTest::keyClick(window_, Qt::Key_F5);
+    ASSERT_TRUE(wait([this] { return window_->document()->failed(); }));
+    EXPECT_TRUE(window_->statusBar()->currentMessage().isEmpty());
+}
+
+TEST_F(WindowTest, NothingIsSaidToBeShownOfAnEmptyFile) {
+    std::ofstream(path_).close();
+    open();
+    EXPECT_TRUE(wait([this] { return window_->notice().isVisible(); }));
+    EXPECT_TRUE(window_->notice().text().endsWith(QLatin1String("No record came before.")));
 }
 
 TEST_F(WindowTest, ATornTraceIsShownWithANotice) {

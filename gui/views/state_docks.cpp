@@ -1,5 +1,6 @@
 #include "vutrace/gui/views/state_docks.h"
 
+#include "view_action.h"
 #include "vutrace/gui/views/state_panel.h"
 
 #include <QAction>
@@ -47,9 +48,8 @@ void StateDocks::take_usual_width() {
 }
 
 void StateDocks::add_views(QMenu& menu) {
-    state_dock_->toggleViewAction()->setShortcut(QKeySequence(tr("Ctrl+1")));
-    rings_dock_->toggleViewAction()->setShortcut(QKeySequence(tr("Ctrl+2")));
-    menu.addActions({state_dock_->toggleViewAction(), rings_dock_->toggleViewAction()});
+    add_view(menu, *state_dock_, QKeySequence(tr("Ctrl+1")));
+    add_view(menu, *rings_dock_, QKeySequence(tr("Ctrl+2")));
 }
 
 void StateDocks::add_steps(QMenu& menu) {

@@ -2,6 +2,7 @@
 
 #include "elided_label.h"
 #include "save_picture.h"
+#include "view_action.h"
 #include "vutrace/gui/views/statistics_panel.h"
 #include "vutrace/gui/views/timeline_view.h"
 
@@ -128,17 +129,8 @@ void TimeDocks::set_filter(const std::optional<filter::Filter>& filter, const QS
 }
 
 void TimeDocks::add_views(QMenu& menu) {
-    timeline_dock_->toggleViewAction()->setShortcut(QKeySequence(tr("Ctrl+3")));
-    statistics_dock_->toggleViewAction()->setShortcut(QKeySequence(tr("Ctrl+4")));
-    menu.addActions({timeline_dock_->toggleViewAction(), statistics_dock_->toggleViewAction()});
-    // Whoever asks for one that is behind another wants to see it.
-    for (QDockWidget* dock : {timeline_dock_, statistics_dock_}) {
-        connect(dock->toggleViewAction(), &QAction::triggered, dock, [dock](bool shown) {
-            if (shown) {
-                dock->raise();
-            }
-        });
-    }
+    add_view(menu, *timeline_dock_, QKeySequence(tr("Ctrl+3")));
+    add_view(menu, *statistics_dock_, QKeySequence(tr("Ctrl+4")));
 }
 
 void TimeDocks::make_room_beside(QDockWidget& other) {

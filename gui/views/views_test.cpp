@@ -2,6 +2,7 @@
 #include "vutrace/gui/views/hex_view.h"
 #include "vutrace/gui/views/main_window.h"
 #include "vutrace/gui/views/records_view.h"
+#include "vutrace/gui/views/state_docks.h"
 #include "window_test.h"
 
 #include <vutrace/gui/models/findings_model.h>
@@ -241,6 +242,19 @@ TEST_F(WindowTest, FindingsAndReplayAreShownAndHiddenByKey) {
         QTest::keyClick(window_, key, Qt::ControlModifier);
         EXPECT_EQ(dock->isVisible(), before) << name;
     }
+}
+
+TEST_F(WindowTest, AKeyBringsForwardWhatIsBehindATabBeforeItHidesIt) {
+    write_trace(5);
+    open();
+    const QDockWidget& rings = window_->state_docks().rings_dock();
+    const auto seen = [&rings] { return !rings.visibleRegion().isEmpty(); };
+    ASSERT_FALSE(rings.isHidden());
+    ASSERT_FALSE(seen()) << "the state is before it";
+    QTest::keyClick(window_, Qt::Key_2, Qt::ControlModifier);
+    EXPECT_TRUE(wait(seen));
+    QTest::keyClick(window_, Qt::Key_2, Qt::ControlModifier);
+    EXPECT_TRUE(rings.isHidden());
 }
 
 TEST_F(WindowTest, ColumnsAreChosenInTheViewMenu) {

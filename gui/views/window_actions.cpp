@@ -1,5 +1,6 @@
 // What can be done in the window, by menu and keyboard.
 #include "record_columns.h"
+#include "view_action.h"
 #include "vutrace/gui/views/bookmarks_dock.h"
 #include "vutrace/gui/views/capture_and_replay.h"
 #include "vutrace/gui/views/export_actions.h"
@@ -127,10 +128,8 @@ void MainWindow::make_view_menu() {
     }
     time_docks_->add_views(menu);
     bookmarks_->add_menu(*menuBar(), menu);
-    findings_->toggleViewAction()->setShortcut(QKeySequence(tr("Ctrl+6")));
-    QAction* replay = capture_and_replay_->replay_dock().toggleViewAction();
-    replay->setShortcut(QKeySequence(tr("Ctrl+7")));
-    menu.addActions({findings_->toggleViewAction(), replay});
+    add_view(menu, *findings_, QKeySequence(tr("Ctrl+6")));
+    add_view(menu, capture_and_replay_->replay_dock(), QKeySequence(tr("Ctrl+7")));
 }
 
 void MainWindow::make_help_menu() {

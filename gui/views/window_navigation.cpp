@@ -114,7 +114,11 @@ void MainWindow::end_search(std::uint64_t row, bool went_around, const QString& 
         statusBar()->showMessage(said, 8000);
     }
     if (row != 0) {
+        QWidget* const typing = find_bar_->isAncestorOf(focusWidget()) ? focusWidget() : nullptr;
         go_to_sequence(row);  // says more where a filter hid it
+        if (typing != nullptr) {
+            typing->setFocus();  // Return there is for the next one
+        }
     }
     show_progress();
 }

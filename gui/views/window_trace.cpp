@@ -40,15 +40,14 @@ MainWindow* MainWindow::open(const QString& path, bool grows) {
 // The same trace from its beginning or where it was stopped, and on with what is written to it.
 void MainWindow::follow() {
     if (document_ != nullptr && !go_on(TraceDocument::AtEnd::wait_for_more)) {
-        const QString path = document_->path();  // the document goes on the way
-        show_trace(path, true);
+        read_from_beginning(true);
     }
 }
 
 // To its end: from where reading or filtering was stopped, otherwise from its beginning.
 void MainWindow::read_again() {
     if (document_ != nullptr && !go_on(TraceDocument::AtEnd::stop)) {
-        read_from_beginning();
+        read_from_beginning(false);
     }
 }
 
@@ -66,11 +65,11 @@ bool MainWindow::go_on(TraceDocument::AtEnd at_end) {
 }
 
 // The place and the filter are kept.
-void MainWindow::read_from_beginning() {
-    const QString path = document_->path();
+void MainWindow::read_from_beginning(bool grows) {
+    const QString path = document_->path();  // the document goes on the way
     const std::uint64_t current = current_;
     const std::optional<filter::Filter> filter = model_->filter();
-    show_trace(path, false);
+    show_trace(path, grows);
     wanted_ = std::max<std::uint64_t>(current, 1);
     if (filter) {
         model_->set_filter(filter);
@@ -105,6 +104,7 @@ void MainWindow::show_trace(const QString& path, bool grows) {
     wanted_ = 1;
     last_row_ = 0;
     last_checked_ = 0;
+    statusBar()->clearMessage();  // it is about the trace before this one
     say({});
     setWindowTitle(tr("%1 — vutrace").arg(QFileInfo(path).fileName()));
     setWindowFilePath(path);
@@ -119,7 +119,7 @@ void MainWindow::show_trace(const QString& path, bool grows) {
     connect(
         document_.get(), &TraceDocument::replaced, this,
         [this] {
-            read_from_beginning();
+            read_from_beginning(false);
             statusBar()->showMessage(tr("The file is another one by now: it is read from its beginning"), 8000);
         },
         Qt::QueuedConnection);

@@ -109,7 +109,7 @@ class MainWindow final : public QMainWindow {
     // window_trace.cpp
     void follow();
     void read_again();
-    void read_from_beginning();
+    void read_from_beginning(bool grows);
     [[nodiscard]] bool go_on(TraceDocument::AtEnd at_end);
     void show_trace(const QString& path, bool grows);
     void show_progress();
