@@ -31,6 +31,7 @@
 #include <QTimer>
 #include <QToolButton>
 #include <QTreeView>
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -354,6 +355,14 @@ TEST_F(WindowTest, ATraceIsFollowedWithItsFilterAndItsPlace) {
     EXPECT_TRUE(wait([this] { return model().rowCount() == 50; })) << model().rowCount();
     EXPECT_TRUE(model().filter());
     EXPECT_TRUE(wait([&] { return window_->current_sequence() == place; }));
+    EXPECT_TRUE(wait([this] {
+        const QList<QLabel*> labels = window_->statusBar()->findChildren<QLabel*>();
+        return std::any_of(labels.begin(), labels.end(),
+                           [](const QLabel* label) { return label->text().startsWith(QLatin1String("Following;")); });
+    })) << "what waits for more is not busy";
+    QTest::keyClick(window_, Qt::Key_Escape);
+    EXPECT_TRUE(wait([this] { return window_->document()->was_stopped() && !model().is_filtering(); }));
+    EXPECT_EQ(model().rowCount(), 50);
 }
 
 TEST_F(WindowTest, AFilterThatATraceIsOpenedWithChoosesTheFirstRecordThatItPicks) {
@@ -649,6 +658,16 @@ TEST_F(WindowTest, NothingIsSaidToBeShownOfAnEmptyFile) {
     open();
     EXPECT_TRUE(wait([this] { return window_->notice().isVisible(); }));
     EXPECT_TRUE(window_->notice().text().endsWith(QLatin1String("No record came before.")));
+}
+
+TEST_F(WindowTest, OfACompressedTraceThatWasCutOffItIsSaidWhere) {
+    const std::string cut = path_ + ".zst";
+    std::filesystem::copy_file(VUTRACE_SAMPLES "/qemu-7.2-linux-blk.pcap.zst", cut);
+    std::filesystem::resize_file(cut, 3000);
+    WindowFixture::open(QString::fromStdString(cut));
+    EXPECT_TRUE(wait([this] { return window_->notice().isVisible(); }));
+    EXPECT_TRUE(window_->notice().text().contains(QLatin1String("ends inside a frame (at offset 3000)")));
+    std::filesystem::remove(cut);
 }
 
 TEST_F(WindowTest, WhatIsNoTraceIsSaidAndTheWindowStaysUsable) {
