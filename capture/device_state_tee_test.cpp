@@ -267,7 +267,7 @@ TEST_F(DeviceStateTest, WhatHadToBeCutIsCounted) {
     const auto said = recorder_.all<trace::NoteRecord>();
     EXPECT_EQ(said.back().severity, trace::NoteRecord::Severity::warning);
     EXPECT_THAT(said.back().text, HasSubstr(std::to_string(got.size()) + " bytes went"));
-    EXPECT_THAT(said.back().text, HasSubstr(std::to_string(gaps[0].bytes) + " bytes that waited"));
+    EXPECT_THAT(said.back().text, HasSubstr(std::to_string(gaps[0].bytes) + " bytes left"));
     pipe.read.reset();
     EXPECT_EQ(open_descriptors(), before - 2) << "less the session's sockets";
 }

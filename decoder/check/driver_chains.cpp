@@ -33,8 +33,7 @@ std::string last_descriptor(const trace::ChainEntry& entry, bool packed) {
     }
     return fmt::format("; descriptor {} of the walk: address 0x{:x}, length {}, flags {}, {} {}",
                        entry.descriptors.size(), last.address, last.length,
-                       virtio::descriptor_flags_text(last.flags, place),
-                       place == virtio::DescriptorPlace::packed_ring ? "id" : "next", last.next);
+                       virtio::descriptor_flags_text(last.flags, place), packed ? "id" : "next", last.next);
 }
 
 // "head 3 (available index 7): next out of range; descriptor 2 of the walk: …"

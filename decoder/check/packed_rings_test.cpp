@@ -13,6 +13,7 @@ using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::StartsWith;
 using virtio::ChainProblem;
 using virtio::PackedPosition;
@@ -175,6 +176,17 @@ TEST(PackedRings, IndirectBehindDirectDescriptorsIsFound) {
     entry.problem = static_cast<std::uint16_t>(ChainProblem::indirect_mixed);
     const auto record = ring.offer(std::move(entry));
     EXPECT_THAT(ring.said({"VU074"}), ElementsAre(StartsWith(at("VU074", record, "error driver"))));
+}
+
+TEST(PackedRings, ADescriptorOfAnIndirectTableHasAnIdAndNoNext) {
+    PackedSession ring;
+    auto entry = ring.write(0);
+    trace::ChainDescriptor table = entry.descriptors.at(0);
+    table.flags = virtio::descriptor_indirect;
+    entry.descriptors.insert(entry.descriptors.begin(), table);
+    entry.problem = static_cast<std::uint16_t>(ChainProblem::indirect_mixed);
+    ring.offer(std::move(entry));
+    EXPECT_THAT(ring.said({"VU074"}), ElementsAre(AllOf(HasSubstr(", id "), Not(HasSubstr(", next ")))));
 }
 
 TEST(PackedRings, EventAreasThatSayNothingAreFoundOnce) {

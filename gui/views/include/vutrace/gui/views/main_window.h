@@ -103,6 +103,10 @@ class MainWindow final : public QMainWindow {
     void make_bookmarks();
     void make_exports();
     void make_status();
+    void take_findings(bool whole);
+    void say(const QString& text);
+
+    // window_trace.cpp
     void follow();
     void read_again();
     void read_from_beginning(bool grows);
@@ -112,9 +116,7 @@ class MainWindow final : public QMainWindow {
     void keep_at_end();
     void show_end();
     void show_current(int row);
-    void take_findings(bool whole);
     void cancel();
-    void say(const QString& text);
 
     // window_actions.cpp
     void make_actions();
