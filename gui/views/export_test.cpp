@@ -1,3 +1,4 @@
+#include "save_picture.h"
 #include "vutrace/gui/views/export_actions.h"
 #include "vutrace/gui/views/records_view.h"
 #include "window_fixture.h"
@@ -7,11 +8,14 @@
 #include <QApplication>
 #include <QClipboard>
 #include <QFile>
+#include <QFileDialog>
+#include <QLineEdit>
 #include <QMessageBox>
 #include <QProgressDialog>
 #include <QSignalSpy>
 #include <QTemporaryDir>
 #include <QTest>
+#include <QTimer>
 
 namespace vutrace::gui {
 namespace {
@@ -97,6 +101,36 @@ TEST_F(ExportWindow, WhatWentWrongIsSaid) {
     ASSERT_TRUE(wait([&] { return box() != nullptr && box()->isVisible(); }));
     EXPECT_TRUE(box()->text().contains(QLatin1String("the trace itself")));
     box()->close();
+}
+
+// The dialog asks about the name that was typed: "plot", which is not there.
+TEST_F(ExportWindow, APictureThatIsThereIsNotReplacedUnasked) {
+    open();
+    const QString there = folder_.filePath(QStringLiteral("plot.png"));
+    {
+        QFile file(there);
+        ASSERT_TRUE(file.open(QIODevice::WriteOnly));
+        file.write("another");
+    }
+    bool asked = false;
+    QTimer answers;
+    QObject::connect(&answers, &QTimer::timeout, window_, [&] {
+        QWidget* const box = QApplication::activeModalWidget();
+        if (auto* names = qobject_cast<QFileDialog*>(box)) {
+            auto* name = names->findChild<QLineEdit*>();
+            name->setText(folder_.filePath(QStringLiteral("plot")));
+            QTest::keyClick(name, Qt::Key_Return);
+        } else if (box != nullptr) {
+            asked = true;
+            QTest::keyClick(box, Qt::Key_Escape);
+        }
+    });
+    answers.start(20);
+    EXPECT_TRUE(save_picture(*window_, QImage(4, 4, QImage::Format_RGB32)).isEmpty());
+    EXPECT_TRUE(asked);
+    QFile file(there);
+    ASSERT_TRUE(file.open(QIODevice::ReadOnly));
+    EXPECT_EQ(file.readAll(), QByteArray("another"));
 }
 
 TEST_F(ExportWindow, WithoutATraceNothingHappens) {

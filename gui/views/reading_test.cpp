@@ -17,6 +17,7 @@
 #include <QStatusBar>
 #include <QTest>
 #include <QToolButton>
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -62,6 +63,39 @@ TEST_F(WindowTest, ATraceIsReadAgainWithItsFilter) {
     EXPECT_TRUE(wait([&] { return window_->current_sequence() == place; }));
     EXPECT_EQ(window_->filter_bar().text(), QStringLiteral("state == used"));
     EXPECT_FALSE(window_->filter_bar().pending().isVisible());
+}
+
+TEST_F(WindowTest, ATraceIsFollowedWithItsFilterAndItsPlace) {
+    write_trace(50);
+    open();
+    type_filter("state == used");
+    ASSERT_TRUE(wait([this] { return model().rowCount() == 50 && !model().is_filtering(); }));
+    window_->go_to_sequence(model().sequence_at(20));
+    const std::uint64_t place = window_->current_sequence();
+    const TraceDocument* before = window_->document();
+    QTest::keyClick(window_, Qt::Key_F, Qt::ControlModifier | Qt::ShiftModifier);
+    EXPECT_NE(window_->document(), before) << "from its beginning";
+    EXPECT_TRUE(wait([this] { return model().rowCount() == 50; })) << model().rowCount();
+    EXPECT_TRUE(model().filter());
+    EXPECT_TRUE(wait([&] { return window_->current_sequence() == place; }));
+    EXPECT_TRUE(wait([this] {
+        const QList<QLabel*> labels = window_->statusBar()->findChildren<QLabel*>();
+        return std::any_of(labels.begin(), labels.end(),
+                           [](const QLabel* label) { return label->text().startsWith(QLatin1String("Following;")); });
+    })) << "what waits for more is not busy";
+    QTest::keyClick(window_, Qt::Key_Escape);
+    EXPECT_TRUE(wait([this] { return window_->document()->was_stopped() && !model().is_filtering(); }));
+    EXPECT_EQ(model().rowCount(), 50);
+}
+
+TEST_F(WindowTest, WhatWasSaidOfATraceIsNotSaidOfTheNext) {
+    write_trace(5);
+    open();
+    ASSERT_TRUE(wait([this] { return window_->statusBar()->currentMessage().startsWith(QLatin1String("Checked")); }));
+    std::filesystem::remove(path_);
+    QTest::keyClick(window_, Qt::Key_F5);
+    ASSERT_TRUE(wait([this] { return window_->document()->failed(); }));
+    EXPECT_TRUE(window_->statusBar()->currentMessage().isEmpty());
 }
 
 class StoppedTraceTest : public WindowTest {
@@ -110,31 +144,6 @@ TEST_F(StoppedTraceTest, IsReadFromItsBeginningWhereTheFileIsAnotherOne) {
     EXPECT_FALSE(window_->notice().isVisible());
 }
 
-TEST_F(WindowTest, ATraceIsFollowedWithItsFilterAndItsPlace) {
-    write_trace(50);
-    open();
-    type_filter("state == used");
-    ASSERT_TRUE(wait([this] { return model().rowCount() == 50 && !model().is_filtering(); }));
-    window_->go_to_sequence(model().sequence_at(20));
-    const std::uint64_t place = window_->current_sequence();
-    const TraceDocument* before = window_->document();
-    QTest::keyClick(window_, Qt::Key_F, Qt::ControlModifier | Qt::ShiftModifier);
-    EXPECT_NE(window_->document(), before) << "from its beginning";
-    EXPECT_TRUE(wait([this] { return model().rowCount() == 50; })) << model().rowCount();
-    EXPECT_TRUE(model().filter());
-    EXPECT_TRUE(wait([&] { return window_->current_sequence() == place; }));
-}
-
-TEST_F(WindowTest, WhatWasSaidOfATraceIsNotSaidOfTheNext) {
-    write_trace(5);
-    open();
-    ASSERT_TRUE(wait([this] { return window_->statusBar()->currentMessage().startsWith(QLatin1String("Checked")); }));
-    std::filesystem::remove(path_);
-    QTest::keyClick(window_, Qt::Key_F5);
-    ASSERT_TRUE(wait([this] { return window_->document()->failed(); }));
-    EXPECT_TRUE(window_->statusBar()->currentMessage().isEmpty());
-}
-
 TEST_F(WindowTest, NothingIsSaidToBeShownOfAnEmptyFile) {
     std::ofstream(path_).close();
     open();
@@ -149,6 +158,16 @@ TEST_F(WindowTest, ATornTraceIsShownWithANotice) {
     EXPECT_TRUE(wait([this] { return window_->notice().isVisible(); }));
     EXPECT_TRUE(window_->notice().text().contains(QLatin1String("torn")));
     EXPECT_GT(model().rowCount(), 0);
+}
+
+TEST_F(WindowTest, OfACompressedTraceThatWasCutOffItIsSaidWhere) {
+    const std::string cut = path_ + ".zst";
+    std::filesystem::copy_file(VUTRACE_SAMPLES "/qemu-7.2-linux-blk.pcap.zst", cut);
+    std::filesystem::resize_file(cut, 3000);
+    WindowFixture::open(QString::fromStdString(cut));
+    EXPECT_TRUE(wait([this] { return window_->notice().isVisible(); }));
+    EXPECT_TRUE(window_->notice().text().contains(QLatin1String("ends inside a frame (at offset 3000)")));
+    std::filesystem::remove(cut);
 }
 
 TEST_F(WindowTest, WhatIsNoTraceIsSaidAndTheWindowStaysUsable) {

@@ -202,7 +202,7 @@ void MainWindow::cancel() {
     }
     if (document_->is_searching()) {
         stop_search();
-    } else if (model_->is_filtering()) {
+    } else if (WorkStatus::is_filtering(*document_, *model_)) {
         model_->stop_filtering();
         statusBar()->showMessage(
             tr("Filtering was stopped: only the records found so far are shown. F5 looks through the rest"), 8000);

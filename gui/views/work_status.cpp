@@ -40,10 +40,16 @@ bool WorkStatus::is_busy(const TraceDocument& document, const RecordsModel& reco
     return !document.progress().complete || records.is_filtering() || document.is_searching();
 }
 
+// Of a trace that grows, a filter waits for more when it has seen all that there is.
+bool WorkStatus::is_filtering(const TraceDocument& document, const RecordsModel& records) {
+    return records.is_filtering() &&
+           (!document.waits_for_more() || records.rows_looked_at() < document.progress().rows);
+}
+
 void WorkStatus::show(const TraceDocument& document, const RecordsModel& records) {
     show_progress(document, records);
     const bool busy = is_busy(document, records);
-    const bool follows = document.waits_for_more() && !records.is_filtering() && !document.is_searching();
+    const bool follows = document.waits_for_more() && !is_filtering(document, records) && !document.is_searching();
     progress_->setVisible(busy && !follows);  // there is nothing that it could show a share of
     cancel_->setVisible(busy);
     cancel_->setText(follows ? tr("Stop following") : tr("Cancel"));

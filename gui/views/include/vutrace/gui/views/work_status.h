@@ -22,6 +22,7 @@ class WorkStatus final : public QObject {
 
     void show(const TraceDocument& document, const RecordsModel& records);
     [[nodiscard]] static bool is_busy(const TraceDocument& document, const RecordsModel& records);
+    [[nodiscard]] static bool is_filtering(const TraceDocument& document, const RecordsModel& records);
 
   Q_SIGNALS:
     void cancel_wanted();
