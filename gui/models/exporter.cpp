@@ -36,6 +36,7 @@ class Work {
     // What went wrong; nothing for what was stopped.
     QString run() { return request_.format == ExportFormat::trace ? cut() : write_lines(); }
     [[nodiscard]] quint64 rows() const noexcept { return rows_; }
+    [[nodiscard]] quint64 context() const noexcept { return context_; }
 
   private:
     [[nodiscard]] QString cannot_write(const QString& why) const {
@@ -59,6 +60,7 @@ class Work {
     const std::function<void(double)> tell_;
     QElapsedTimer clock_;
     quint64 rows_{0};
+    quint64 context_{0};
     std::int64_t previous_{0};  // time of the row before
     std::string text_;          // that waits to be written
     QString problem_;           // of reading
@@ -88,6 +90,7 @@ QString Work::cut() {
     }
     file.setAutoRemove(false);
     rows_ = counts->picked;
+    context_ = counts->context;
     return {};
 }
 
@@ -174,7 +177,7 @@ void Exporter::begin(ExportRequest request) {
     running_ = true;
     const QString trace = QFileInfo(document_.path()).canonicalFilePath();
     if (!trace.isEmpty() && QFileInfo(request.path).canonicalFilePath() == trace) {
-        end(generation, tr("That is the trace itself, which is never changed: choose another name"), 0);
+        end(generation, tr("That is the trace itself, which is never changed: choose another name"), 0, 0);
         return;
     }
     request.rows.normalise();
@@ -186,7 +189,10 @@ void Exporter::begin(ExportRequest request) {
             });
             const QString problem = work.run();
             QMetaObject::invokeMethod(
-                this, [this, generation, problem, rows = work.rows()] { end(generation, problem, rows); },
+                this,
+                [this, generation, problem, rows = work.rows(), context = work.context()] {
+                    end(generation, problem, rows, context);
+                },
                 Qt::QueuedConnection);
         });
 }
@@ -203,10 +209,10 @@ void Exporter::tell(std::uint64_t generation, double share) {
     }
 }
 
-void Exporter::end(std::uint64_t generation, const QString& problem, quint64 rows) {
+void Exporter::end(std::uint64_t generation, const QString& problem, quint64 rows, quint64 context) {
     if (generation == generation_) {
         running_ = false;
-        Q_EMIT finished(problem, rows);
+        Q_EMIT finished(problem, rows, context);
     }
 }
 

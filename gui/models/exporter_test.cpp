@@ -74,6 +74,7 @@ class ExporterTest : public testing::TraceFixture {
         EXPECT_TRUE(QTest::qWaitFor([&] { return finished.count() == 1; }, patience));
         EXPECT_FALSE(exporter_->is_running());
         rows_ = finished.count() == 1 ? finished.front()[1].toULongLong() : 0;
+        context_ = finished.count() == 1 ? finished.front()[2].toULongLong() : 0;
         return finished.count() == 1 ? finished.front()[0].toString() : QStringLiteral("no end");
     }
     [[nodiscard]] ExportRequest request(ExportFormat format, std::uint64_t first, std::uint64_t last) const {
@@ -95,6 +96,7 @@ class ExporterTest : public testing::TraceFixture {
     std::unique_ptr<TraceDocument> document_;
     std::unique_ptr<Exporter> exporter_;
     quint64 rows_{0};
+    quint64 context_{0};
 };
 
 TEST_F(ExporterTest, JsonIsThatOfTheCommandLine) {
@@ -123,8 +125,10 @@ TEST_F(ExporterTest, ATraceCanBeOpenedAgain) {
     open(100);
     EXPECT_EQ(run(request(ExportFormat::trace, first_chain_ + 20, first_chain_ + 23)), QString());
     EXPECT_EQ(rows_, 4U);
+    EXPECT_GE(context_, first_chain_ - 1);
     TraceDocument again(target());
     ASSERT_TRUE(QTest::qWaitFor([&] { return again.progress().complete; }, patience));
+    EXPECT_GE(again.progress().rows, rows_ + context_);
     EXPECT_TRUE(again.trouble().isEmpty()) << again.trouble().toStdString();
     EXPECT_GE(again.progress().rows, first_chain_ - 1 + 4);
     EXPECT_LT(again.progress().rows, first_chain_ + 10);

@@ -30,6 +30,13 @@
             <numerusform>%n records written to %1</numerusform>
         </translation>
     </message>
+    <message numerus="yes">
+        <source>%1, with %n others that say what they mean</source>
+        <translation>
+            <numerusform>%1, with %n other that says what they mean</numerusform>
+            <numerusform>%1, with %n others that say what they mean</numerusform>
+        </translation>
+    </message>
 </context>
 <context>
     <name>vutrace::gui::HexView</name>

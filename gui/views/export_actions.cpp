@@ -2,6 +2,7 @@
 
 #include "vutrace/gui/views/records_view.h"
 
+#include <vutrace/gui/models/plural.h>
 #include <vutrace/gui/processes/vutrace_program.h>
 
 #include <QAction>
@@ -152,16 +153,21 @@ void ExportActions::export_to(const QString& path, ExportFormat format, Scope sc
         Q_EMIT said(tr("Exporting was stopped: nothing was written"));
     });
     connect(exporter_.get(), &Exporter::finished, this,
-            [this, path](const QString& problem, quint64 count) { show_end(path, problem, count); });
+            [this, path](const QString& problem, quint64 rows, quint64 context) {
+                show_end(path, problem, rows, context);
+            });
     exporter_->begin(std::move(request));
 }
 
-void ExportActions::show_end(const QString& path, const QString& problem, quint64 rows) {
+void ExportActions::show_end(const QString& path, const QString& problem, quint64 rows, quint64 context) {
     if (progress_ != nullptr) {
         progress_.release()->deleteLater();  // it may be what told
     }
     if (problem.isEmpty()) {
-        Q_EMIT said(tr("%n records written to %1", nullptr, static_cast<int>(rows)).arg(path));
+        const QString written = tr("%n records written to %1", nullptr, plural_of(rows)).arg(path);
+        Q_EMIT said(context == 0
+                        ? written
+                        : tr("%1, with %n others that say what they mean", nullptr, plural_of(context)).arg(written));
         return;
     }
     Q_EMIT said(problem);

@@ -88,11 +88,25 @@ TEST_F(WindowTest, ATraceIsFollowedWithItsFilterAndItsPlace) {
     EXPECT_EQ(model().rowCount(), 50);
 }
 
+TEST_F(WindowTest, OfAFileThatIsGoneStaysWhatWasReadOfIt) {
+    write_trace(5);
+    open();
+    const int rows = model().rowCount();
+    std::filesystem::remove(path_);
+    for (const Qt::KeyboardModifiers modifiers : {Qt::KeyboardModifiers(), Qt::ControlModifier | Qt::ShiftModifier}) {
+        window_->notice().clear();
+        QTest::keyClick(window_, modifiers == Qt::NoModifier ? Qt::Key_F5 : Qt::Key_F, modifiers);
+        EXPECT_TRUE(window_->notice().isVisible());
+        EXPECT_TRUE(window_->notice().text().contains(QLatin1String("is not there any more")));
+        EXPECT_EQ(model().rowCount(), rows);
+    }
+}
+
 TEST_F(WindowTest, WhatWasSaidOfATraceIsNotSaidOfTheNext) {
     write_trace(5);
     open();
     ASSERT_TRUE(wait([this] { return window_->statusBar()->currentMessage().startsWith(QLatin1String("Checked")); }));
-    std::filesystem::remove(path_);
+    std::ofstream(path_) << "this is not a trace, and long enough to be told from one";
     QTest::keyClick(window_, Qt::Key_F5);
     ASSERT_TRUE(wait([this] { return window_->document()->failed(); }));
     EXPECT_TRUE(window_->statusBar()->currentMessage().isEmpty());

@@ -67,6 +67,10 @@ bool MainWindow::go_on(TraceDocument::AtEnd at_end) {
 // The place and the filter are kept.
 void MainWindow::read_from_beginning(bool grows) {
     const QString path = document_->path();  // the document goes on the way
+    if (!QFileInfo::exists(path)) {
+        say(tr("%1 is not there any more: what is shown was read before it went.").arg(path));
+        return;
+    }
     const std::uint64_t current = current_;
     const std::optional<filter::Filter> filter = model_->filter();
     show_trace(path, grows);

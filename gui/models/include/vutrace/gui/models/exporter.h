@@ -47,12 +47,13 @@ class Exporter final : public QObject {
 
   Q_SIGNALS:
     void progressed(double share);  // from 0 to 1
-    // `problem` says what went wrong and what to do; empty: `rows` are in the file.
-    void finished(const QString& problem, quint64 rows);
+    // `problem` says what went wrong and what to do; empty: `rows` are in the file, and beside them `context` others
+    // of a trace, which say what those mean.
+    void finished(const QString& problem, quint64 rows, quint64 context);
 
   private:
     void tell(std::uint64_t generation, double share);
-    void end(std::uint64_t generation, const QString& problem, quint64 rows);
+    void end(std::uint64_t generation, const QString& problem, quint64 rows, quint64 context);
 
     TraceDocument& document_;
     bool running_{false};

@@ -50,7 +50,7 @@ class ExportActions final : public QObject {
 
   private:
     [[nodiscard]] PickedRows rows(Scope scope) const;
-    void show_end(const QString& path, const QString& problem, quint64 rows);
+    void show_end(const QString& path, const QString& problem, quint64 rows, quint64 context);
 
     QMainWindow& window_;
     RecordsView& view_;
